@@ -1,0 +1,127 @@
+"""Symbolic angles: named parameters and affine expressions of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from quasim_backend.errors import ParameterError
+
+__all__ = ["Affine", "Angle", "Parameter", "angle", "bind", "parameters_of"]
+
+
+class _Arithmetic:
+    """Arithmetic shared by `Parameter` and `Affine`: the result is always an `Affine`."""
+
+    __slots__ = ()
+
+    def _affine(self) -> Affine:
+        raise NotImplementedError  # pragma: no cover - both children define it
+
+    def __add__(self, other: Angle) -> Affine:
+        mine, theirs = self._affine(), _as_affine(other)
+        merged = dict(mine.terms)
+        for parameter, weight in theirs.terms:
+            merged[parameter] = merged.get(parameter, 0.0) + weight
+        return Affine(mine.offset + theirs.offset, tuple((p, w) for p, w in merged.items() if w))
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: float) -> Affine:
+        mine, factor = self._affine(), float(factor)
+        return Affine(mine.offset * factor, tuple((p, w * factor) for p, w in mine.terms if factor))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Affine:
+        return self * (1.0 / divisor)
+
+    def __neg__(self) -> Affine:
+        return self * -1.0
+
+    def __sub__(self, other: Angle) -> Affine:
+        return self + _as_affine(other) * -1.0
+
+    def __rsub__(self, other: Angle) -> Affine:
+        return _as_affine(other) + self * -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter(_Arithmetic):
+    """A named real number whose value is given when the circuit runs. Equal names are equal."""
+
+    name: str
+
+    def _affine(self) -> Affine:
+        return Affine(0.0, ((self, 1.0),))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Affine(_Arithmetic):
+    """``offset + sum(weight * parameter)``, in radians where it is used as an angle."""
+
+    offset: float
+    terms: tuple[tuple[Parameter, float], ...] = ()
+
+    def _affine(self) -> Affine:
+        return self
+
+    def __str__(self) -> str:
+        body = " + ".join(f"{w:g}*{p}" for p, w in self.terms)
+        return f"{self.offset:g} + {body}" if self.offset or not body else body
+
+
+Angle: TypeAlias = float | Affine | Parameter
+
+
+def _as_affine(value: Angle) -> Affine:
+    if isinstance(value, Affine):
+        return value
+    if isinstance(value, Parameter):
+        return Affine(0.0, ((value, 1.0),))
+    return Affine(float(value))
+
+
+def angle(value: object) -> float | Affine:
+    """Return ``value`` as a finite float, or as an `Affine` when it is symbolic.
+
+    Raises:
+        ParameterError: If it is neither a finite real number nor symbolic.
+    """
+    if isinstance(value, float):
+        result = value
+    elif isinstance(value, Affine):
+        return value if value.terms else angle(value.offset)
+    elif isinstance(value, Parameter):
+        return value._affine()
+    else:
+        try:
+            result = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as cause:
+            raise ParameterError(
+                f"A gate parameter must be a real number, a Parameter or an affine expression of "
+                f"Parameters; got {value!r} ({type(value).__name__})."
+            ) from cause
+    if not math.isfinite(result):
+        raise ParameterError(f"A gate parameter must be finite; got {result}.")
+    return result
+
+
+def bind(value: float | Affine, values: Mapping[Parameter, Angle]) -> float | Affine:
+    """Substitute ``values`` into an angle; parameters that are not in ``values`` stay symbolic."""
+    if not isinstance(value, Affine):
+        return value
+    result: Affine = Affine(value.offset)
+    for parameter, weight in value.terms:
+        result = result + _as_affine(values.get(parameter, parameter)) * weight
+    return result if result.terms else result.offset
+
+
+def parameters_of(value: float | Affine) -> tuple[Parameter, ...]:
+    """Return the parameters an angle depends on, in the order they appear."""
+    return tuple(p for p, _ in value.terms) if isinstance(value, Affine) else ()

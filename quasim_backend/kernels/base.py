@@ -1,0 +1,139 @@
+"""The contract of a kernel set: array routines for state vectors on one kind of device."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.errors import Cancelled
+from quasim_backend.ir.plan import ExecutionPlan
+from quasim_backend.ir.program import ComplexArray
+
+__all__ = ["CancelToken", "KernelSet", "State"]
+
+State = Any
+"""A kernel set's own array of ``2**n`` amplitudes; NumPy for CPU sets. Opaque to engines."""
+
+
+class CancelToken:
+    """A flag that another thread sets to stop a run; kernels poll ``flag[0]`` between stages."""
+
+    def __init__(self) -> None:
+        """Create an unset token."""
+        self.flag: NDArray[np.uint8] = np.zeros(1, np.uint8)
+        self._lock = threading.Lock()
+
+    def cancel(self) -> None:
+        """Ask the run to stop; it raises `Cancelled` at its next poll."""
+        self.flag[0] = 1
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return bool(self.flag[0])
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the token is set."""
+        if self.flag[0]:
+            raise Cancelled("The run was cancelled before it finished.")
+
+
+@runtime_checkable
+class KernelSet(Protocol):
+    """Array routines on amplitudes, shape ``(2**n,)``, complex64 or complex128, little-endian.
+
+    A kernel set knows arrays and integers, not circuits. It trusts its arguments: engines check
+    them at the door. Methods that overwrite ``state`` say so.
+    """
+
+    name: str
+
+    def zero_state(self, num_qubits: int, dtype: np.dtype[Any]) -> State:
+        """Allocate ``|0...0>``, shape ``(2**num_qubits,)``."""
+        ...
+
+    def from_host(self, amplitudes: ComplexArray, dtype: np.dtype[Any]) -> State:
+        """Copy host amplitudes into a new state of the given dtype."""
+        ...
+
+    def to_host(self, state: State) -> ComplexArray:
+        """Return amplitudes as a NumPy array; may alias ``state`` on a CPU set."""
+        ...
+
+    def copy(self, state: State) -> State:
+        """Return an independent copy."""
+        ...
+
+    def run(
+        self,
+        plan: ExecutionPlan,
+        state: State,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Run a whole straight-line plan, overwriting ``state``.
+
+        Args:
+            plan: The schedule; ``plan.num_qubits`` matches the state.
+            state: Overwritten; undefined after `Cancelled`.
+            parameters: float64 ``(len(plan.program.parameters),)``.
+            cancel: Polled at least between stages.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        ...
+
+    def norm_squared(self, state: State) -> float:
+        """Return ``sum |a|**2``, accumulated in float64."""
+        ...
+
+    def probabilities(self, state: State, qubits: Sequence[int]) -> NDArray[np.float64]:
+        """Return ``sum |a|**2`` by the value of ``qubits``: float64 ``(2**k,)``.
+
+        ``qubits[0]`` is the lowest bit of the result's index. Not normalised.
+        """
+        ...
+
+    def collapse(self, state: State, qubits: Sequence[int], outcome: int, scale: float) -> None:
+        """Zero every amplitude whose ``qubits`` differ from ``outcome``; multiply the rest.
+
+        Args:
+            state: Overwritten.
+            qubits: Measured qubits; ``qubits[0]`` is the lowest bit of ``outcome``.
+            outcome: Value to keep.
+            scale: Factor for the kept amplitudes, usually ``1 / sqrt(probability)``.
+        """
+        ...
+
+    def sample(self, state: State, uniforms: NDArray[np.float64]) -> NDArray[np.uint64]:
+        """Draw basis states by inverse transform: one index for each uniform, in its order.
+
+        Index ``i`` is drawn for ``u`` when ``cdf(i - 1) <= u * total < cdf(i)``; an index with
+        probability zero is never drawn.
+
+        Args:
+            state: Amplitudes; need not be normalised.
+            uniforms: float64 ``(shots,)`` in ``[0, 1)``.
+
+        Returns:
+            uint64 ``(shots,)``.
+        """
+        ...
+
+    def pauli_expectations(
+        self, state: State, x_masks: NDArray[np.uint64], z_masks: NDArray[np.uint64]
+    ) -> NDArray[np.float64]:
+        """Return ``<state|P|state>`` for each Hermitian Pauli string: float64 ``(terms,)``.
+
+        Masks as in `quasim_backend.ir.program`: a qubit in both carries Y. Not normalised.
+        """
+        ...
+
+    def inner(self, left: State, right: State) -> complex:
+        """Return ``<left|right>``, accumulated in double precision."""
+        ...
