@@ -1,0 +1,224 @@
+"""What a circuit is made of: frozen records, one a kind of instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.ir.channels import Channel, ReadoutError
+from quasim_backend.ir.expr import Bit, Bits, Expr, Var
+from quasim_backend.ir.gates import Gate
+from quasim_backend.ir.observables import PauliSum
+from quasim_backend.ir.parameters import Parameter
+
+__all__ = [
+    "SAVE_KINDS",
+    "SAVE_SUBTYPES",
+    "Assign",
+    "Barrier",
+    "Block",
+    "Break",
+    "ChannelOp",
+    "Continue",
+    "Delay",
+    "For",
+    "GateOp",
+    "If",
+    "Initialize",
+    "Instruction",
+    "Measure",
+    "Reset",
+    "Save",
+    "SetState",
+    "Switch",
+    "While",
+    "blocks_of",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GateOp:
+    """A gate on qubits: its controls first, then its targets."""
+
+    gate: Gate
+    qubits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelOp:
+    """A channel on qubits; the first qubit is the lowest index bit of its operators."""
+
+    channel: Channel
+    qubits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measure:
+    """Measure qubits in the Z basis into classical bits, optionally with a readout error."""
+
+    qubits: tuple[int, ...]
+    clbits: tuple[int, ...]
+    readout: ReadoutError | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reset:
+    """Bring qubits to ``|0>``, whatever they were."""
+
+    qubits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Barrier:
+    """Mark a boundary for readers and noise models; does nothing to the state."""
+
+    qubits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delay:
+    """Let qubits idle for ``duration`` seconds; the identity without noise."""
+
+    qubits: tuple[int, ...]
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Initialize:
+    """Reset qubits, then prepare ``amplitudes`` ``(2**k,)`` on them (first qubit lowest)."""
+
+    amplitudes: NDArray[np.complex128]
+    qubits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetState:
+    """Replace the whole state by ``amplitudes`` ``(2**n,)``; it becomes the state, as given."""
+
+    amplitudes: NDArray[np.complex128]
+
+
+SAVE_KINDS = (
+    "statevector",
+    "density_matrix",
+    "probabilities",
+    "expectation",
+    "variance",
+    "amplitudes",
+)
+SAVE_SUBTYPES = ("single", "average", "list")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Save:
+    """Keep something of the state at this point, under a label.
+
+    Attributes:
+        kind: One of `SAVE_KINDS`.
+        label: Key in `Result.saved`; unique in a circuit.
+        qubits: Which qubits, first one lowest; empty means all. Not used by ``statevector``,
+            ``amplitudes``, ``expectation`` and ``variance``.
+        observable: For ``expectation`` and ``variance``.
+        indices: Basis states for ``amplitudes``.
+        subtype: ``single``: value in the last shot; ``average``: mean over shots; ``list``: one
+            value for each shot.
+        conditional: Keep one value for each value of classical memory.
+    """
+
+    kind: str
+    label: str
+    qubits: tuple[int, ...] = ()
+    observable: PauliSum | None = None
+    indices: tuple[int, ...] = ()
+    subtype: str = "single"
+    conditional: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assign:
+    """Store the value of an expression in a variable, a bit or several bits."""
+
+    target: Var | Bit | Bits
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class If:
+    """Run ``body`` if the condition is true, else ``orelse``."""
+
+    condition: Expr
+    body: Block
+    orelse: Block = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Switch:
+    """Run the first case whose values hold the subject's value; ``None`` matches everything."""
+
+    subject: Expr
+    cases: tuple[tuple[tuple[int, ...] | None, Block], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class For:
+    """Run ``body`` once for each value, given to it as a parameter or in a variable."""
+
+    values: tuple[int, ...]
+    body: Block
+    parameter: Parameter | None = None
+    variable: Var | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class While:
+    """Run ``body`` as long as the condition is true."""
+
+    condition: Expr
+    body: Block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Break:
+    """Leave the innermost loop."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Continue:
+    """Go on with the next round of the innermost loop."""
+
+
+Instruction: TypeAlias = (
+    GateOp
+    | ChannelOp
+    | Measure
+    | Reset
+    | Barrier
+    | Delay
+    | Initialize
+    | SetState
+    | Save
+    | Assign
+    | If
+    | Switch
+    | For
+    | While
+    | Break
+    | Continue
+)
+Block: TypeAlias = tuple[Instruction, ...]
+
+
+def blocks_of(instruction: Instruction) -> Iterator[Block]:
+    """Yield the blocks inside a control-flow instruction."""
+    if isinstance(instruction, If):
+        yield instruction.body
+        yield instruction.orelse
+    elif isinstance(instruction, For | While):
+        yield instruction.body
+    elif isinstance(instruction, Switch):
+        for _, block in instruction.cases:
+            yield block

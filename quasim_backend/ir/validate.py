@@ -1,0 +1,187 @@
+"""What a legal circuit is. Adapters build trusted circuits fast; this checks everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from quasim_backend.errors import CircuitError, QubitError, near_matches
+from quasim_backend.ir.circuit import Circuit
+from quasim_backend.ir.expr import Bit, Bits, Expr, bits_read, compile_expression, variables_read
+from quasim_backend.ir.instructions import (
+    SAVE_KINDS,
+    SAVE_SUBTYPES,
+    Assign,
+    Barrier,
+    Break,
+    ChannelOp,
+    Continue,
+    Delay,
+    For,
+    GateOp,
+    If,
+    Initialize,
+    Instruction,
+    Measure,
+    Reset,
+    Save,
+    SetState,
+    Switch,
+    While,
+)
+
+__all__ = ["check_save", "validate"]
+
+
+def validate(circuit: Circuit) -> None:
+    """Check that a circuit is legal.
+
+    Raises:
+        QubitError: If a qubit repeats, is out of range, or a gate has the wrong number of them.
+        CircuitError: If a classical bit, a label, an expression or a ``break`` is wrong; the
+            message gives the instruction's number.
+    """
+    labels: set[str] = set()
+    _check_block(circuit, circuit.instructions, labels, in_loop=False, place="")
+
+
+def check_save(save: Save, num_qubits: int) -> None:
+    """Check one save point against a circuit's width.
+
+    Raises:
+        CircuitError: If kind, subtype or a required field is wrong.
+        QubitError: If it names qubits or basis states that do not exist.
+    """
+    if save.kind not in SAVE_KINDS:
+        raise CircuitError(f"Unknown save '{save.kind}'. {near_matches(save.kind, SAVE_KINDS)}")
+    if save.subtype not in SAVE_SUBTYPES:
+        raise CircuitError(
+            f"Unknown save subtype '{save.subtype}'. {near_matches(save.subtype, SAVE_SUBTYPES)}"
+        )
+    if save.kind in ("expectation", "variance"):
+        if save.observable is None:
+            raise CircuitError(f"A save of kind '{save.kind}' needs an observable.")
+        save.observable.check(num_qubits)
+    if save.kind == "amplitudes" and not save.indices:
+        raise CircuitError("A save of kind 'amplitudes' needs the indices of basis states.")
+    for index in save.indices:
+        if not 0 <= index < 1 << num_qubits:
+            raise QubitError(f"Basis state {index} does not exist on {num_qubits} qubits.")
+
+
+def _check_block(
+    circuit: Circuit,
+    block: Iterable[Instruction],
+    labels: set[str],
+    *,
+    in_loop: bool,
+    place: str,
+) -> None:
+    for number, instruction in enumerate(block):
+        here = f"{place}{number}"
+        try:
+            _check(circuit, instruction, labels, in_loop=in_loop, here=here)
+        except (CircuitError, QubitError) as error:
+            if str(error).startswith("Instruction "):
+                raise
+            name = type(instruction).__name__
+            raise type(error)(f"Instruction {here} ({name}): {error}") from error
+
+
+def _check(
+    circuit: Circuit, instruction: Instruction, labels: set[str], *, in_loop: bool, here: str
+) -> None:
+    match instruction:
+        case GateOp(gate, qubits):
+            _check_qubits(circuit, qubits)
+            if len(qubits) != gate.num_qubits:
+                raise QubitError(
+                    f"Gate '{gate.name}' acts on {gate.num_qubits} qubits; got {qubits}."
+                )
+        case ChannelOp(channel, qubits):
+            _check_qubits(circuit, qubits)
+            if len(qubits) != channel.num_qubits:
+                raise QubitError(f"A {channel.num_qubits}-qubit channel got {qubits}.")
+        case Measure(qubits, clbits, readout):
+            _check_qubits(circuit, qubits)
+            _check_bits(circuit, clbits)
+            if len(qubits) != len(clbits):
+                raise CircuitError(f"{len(qubits)} qubits measured into {len(clbits)} bits.")
+            if readout is not None and len(readout.matrix) != 1 << len(qubits):
+                raise CircuitError(
+                    f"The readout error has shape {readout.matrix.shape}; {len(qubits)} qubits "
+                    f"need {(1 << len(qubits),) * 2}."
+                )
+        case Reset(qubits) | Barrier(qubits) | Delay(qubits, _):
+            _check_qubits(circuit, qubits)
+        case Initialize(amplitudes, qubits):
+            _check_qubits(circuit, qubits)
+            _check_amplitudes(amplitudes, len(qubits))
+        case SetState(amplitudes):
+            _check_amplitudes(amplitudes, circuit.num_qubits)
+        case Save():
+            _check_qubits(circuit, instruction.qubits)
+            check_save(instruction, circuit.num_qubits)
+            if instruction.label in labels:
+                raise CircuitError(
+                    f"The label '{instruction.label}' is used twice; give each save its own."
+                )
+            labels.add(instruction.label)
+        case Assign(target, value):
+            if isinstance(target, Bit):
+                _check_bits(circuit, (target.index,))
+            elif isinstance(target, Bits):
+                _check_bits(circuit, target.indices)
+            _check_expression(circuit, value)
+        case If(condition, body, orelse):
+            _check_expression(circuit, condition)
+            _check_block(circuit, body, labels, in_loop=in_loop, place=f"{here}.if.")
+            _check_block(circuit, orelse, labels, in_loop=in_loop, place=f"{here}.else.")
+        case Switch(subject, cases):
+            _check_expression(circuit, subject)
+            for index, (_, body) in enumerate(cases):
+                _check_block(circuit, body, labels, in_loop=in_loop, place=f"{here}.case{index}.")
+        case For(_, body):
+            _check_block(circuit, body, labels, in_loop=True, place=f"{here}.for.")
+        case While(condition, body):
+            _check_expression(circuit, condition)
+            _check_block(circuit, body, labels, in_loop=True, place=f"{here}.while.")
+        case Break() | Continue():
+            if not in_loop:
+                raise CircuitError("'break' and 'continue' belong inside a loop.")
+        case _:
+            raise CircuitError(f"Not an instruction: {instruction!r}.")
+
+
+def _check_qubits(circuit: Circuit, qubits: tuple[int, ...]) -> None:
+    for q in qubits:
+        if not 0 <= q < circuit.num_qubits:
+            raise QubitError(
+                f"Qubit {q} is out of range: the circuit has {circuit.num_qubits} qubits."
+            )
+    if len(set(qubits)) != len(qubits):
+        raise QubitError(f"A qubit repeats: {qubits}.")
+
+
+def _check_bits(circuit: Circuit, bits: Iterable[int]) -> None:
+    for bit in bits:
+        if not 0 <= bit < circuit.num_clbits:
+            raise CircuitError(
+                f"Classical bit {bit} is out of range: the circuit has {circuit.num_clbits}."
+            )
+
+
+def _check_amplitudes(amplitudes: np.ndarray, num_qubits: int) -> None:  # type: ignore[type-arg]
+    if amplitudes.shape != (1 << num_qubits,):
+        raise CircuitError(
+            f"{num_qubits} qubits have {1 << num_qubits} amplitudes; got {amplitudes.shape}."
+        )
+    norm = float(np.linalg.norm(amplitudes))
+    if not abs(norm - 1) < 1e-6:
+        raise CircuitError(f"Amplitudes must have norm 1; got {norm:.9g}.")
+
+
+def _check_expression(circuit: Circuit, expr: Expr) -> None:
+    _check_bits(circuit, bits_read(expr))
+    compile_expression(expr, {v: i for i, v in enumerate(sorted(variables_read(expr), key=str))})
