@@ -1,0 +1,231 @@
+"""A compiled circuit: straight-line segments, measurements and jumps, as linear code.
+
+Structured control flow is flattened to jumps, so that a position in the circuit is one integer and
+a shot's whole future is (position, state, classical memory).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.ir.channels import Channel, ReadoutError
+from quasim_backend.ir.expr import Value
+from quasim_backend.ir.instructions import Save
+from quasim_backend.ir.parameters import Parameter
+from quasim_backend.ir.plan import ExecutionPlan
+
+__all__ = [
+    "AssignStep",
+    "BranchStep",
+    "ChannelStep",
+    "CompiledCircuit",
+    "ForStep",
+    "InitializeStep",
+    "JumpStep",
+    "MeasureStep",
+    "ResetStep",
+    "SampleStep",
+    "SaveStep",
+    "SegmentStep",
+    "SetStateStep",
+    "Step",
+    "SwitchStep",
+]
+
+Function: TypeAlias = Callable[[int, Sequence[Value]], Value]
+"""A compiled expression of ``(bits, variables)``."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SegmentStep:
+    """Run a straight-line segment.
+
+    Attributes:
+        plan: Its plan.
+        sources: For each parameter of the segment's program: ``i >= 0`` is entry ``i`` of the run's
+            parameter vector, ``-1 - s`` is variable slot ``s`` (a loop parameter).
+    """
+
+    plan: ExecutionPlan
+    sources: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class MeasureStep:
+    """Measure ``qubits`` into ``clbits`` and branch on the outcome."""
+
+    qubits: tuple[int, ...]
+    clbits: tuple[int, ...]
+    readout: ReadoutError | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SampleStep:
+    """Measure ``qubits`` into ``clbits`` for all shots at once; nothing later depends on the state.
+
+    ``readouts`` are (positions in ``qubits``, error) pairs.
+    """
+
+    qubits: tuple[int, ...]
+    clbits: tuple[int, ...]
+    readouts: tuple[tuple[tuple[int, ...], ReadoutError], ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ResetStep:
+    """Bring ``qubits`` to zero."""
+
+    qubits: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class InitializeStep:
+    """Reset ``qubits`` and prepare ``amplitudes`` on them."""
+
+    amplitudes: NDArray[np.complex128]
+    qubits: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SetStateStep:
+    """Replace the whole state."""
+
+    amplitudes: NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ChannelStep:
+    """Apply one operator of a channel, drawn at random, and branch on which.
+
+    ``plans[i]`` applies operator ``i`` of the channel as it stands (not normalised).
+    """
+
+    channel: Channel
+    qubits: tuple[int, ...]
+    plans: tuple[ExecutionPlan, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SaveStep:
+    """Keep something of the state; ``save.qubits`` are simulated qubits."""
+
+    save: Save
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class AssignStep:
+    """Store a value in variable ``slot``, or (slot -1) in ``clbits``, lowest first."""
+
+    slot: int
+    clbits: tuple[int, ...]
+    value: Function
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class JumpStep:
+    """Go to ``target``."""
+
+    target: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class BranchStep:
+    """Go on if the condition holds, else to ``otherwise``."""
+
+    condition: Function
+    otherwise: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SwitchStep:
+    """Go to the target of the subject's value, else to ``default``."""
+
+    subject: Function
+    targets: Mapping[int, int]
+    default: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ForStep:
+    """Start a loop's next round or leave it.
+
+    Slot ``counter`` counts rounds. While rounds remain, ``values[counter]`` goes to slot ``value``
+    (-1: nowhere) and the run goes on; at the end the counter returns to zero and the run goes to
+    ``exit``.
+    """
+
+    counter: int
+    value: int
+    values: tuple[int, ...]
+    exit: int
+
+
+Step: TypeAlias = (
+    SegmentStep
+    | MeasureStep
+    | SampleStep
+    | ResetStep
+    | InitializeStep
+    | SetStateStep
+    | ChannelStep
+    | SaveStep
+    | AssignStep
+    | JumpStep
+    | BranchStep
+    | SwitchStep
+    | ForStep
+)
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledCircuit:
+    """What engines run.
+
+    Attributes:
+        name: The circuit's name.
+        num_qubits: Simulated qubits; idle qubits may have been left out.
+        num_clbits: Classical bits.
+        qubits: Simulated qubit ``i`` is qubit ``qubits[i]`` of the circuit.
+        original_qubits: Number of qubits of the circuit.
+        steps: The code; execution starts at 0 and ends past the last step.
+        parameters: Order of the run's parameter vector.
+        initial_variables: First value of every variable slot.
+        branches: Whether outcomes decide the further course (measurement other than at the end,
+            reset of entangled qubits, channels).
+        measured: Whether any classical bit is ever written by a measurement.
+        notes: Facts for the result's metadata.
+    """
+
+    name: str
+    num_qubits: int
+    num_clbits: int
+    qubits: tuple[int, ...]
+    original_qubits: int
+    steps: tuple[Step, ...]
+    parameters: tuple[Parameter, ...]
+    initial_variables: tuple[Value, ...]
+    branches: bool
+    measured: bool
+    notes: dict[str, object] = field(default_factory=dict)
+
+    def explain(self, itemsize: int = 16) -> str:
+        """Describe the code: one line a step, segments with their plan."""
+        lines = [
+            f"{self.name}: {self.num_qubits} of {self.original_qubits} qubits simulated, "
+            f"{len(self.steps)} steps"
+        ]
+        for number, step in enumerate(self.steps):
+            if isinstance(step, SegmentStep):
+                text = step.plan.explain(itemsize).replace("\n", "\n    ")
+            else:
+                text = type(step).__name__.removesuffix("Step").lower()
+                for name in ("qubits", "clbits", "target", "otherwise", "exit"):
+                    if hasattr(step, name):
+                        text += f" {name}={getattr(step, name)}"
+            lines.append(f"[{number}] {text}")
+        return "\n".join(lines)

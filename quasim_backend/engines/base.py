@@ -1,0 +1,90 @@
+"""The contract of an engine: a simulation method that runs compiled circuits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.ir.program import ComplexArray
+from quasim_backend.kernels.base import CancelToken, KernelSet
+
+__all__ = ["Engine", "EngineOutput", "EngineRequest"]
+
+
+@dataclass(frozen=True, eq=False)
+class EngineRequest:
+    """What one run asks for.
+
+    Attributes:
+        kernels: Array routines to use.
+        dtype: complex64 or complex128; what is computed in.
+        parameters: float64 ``(P,)``, in the order of `CompiledCircuit.parameters`.
+        shots: Number of shots; 0 asks for no samples.
+        seed: Philox key.
+        uniforms: float64 ``(shots, draws)``; if given, shot ``s`` takes its ``j``-th uniform from
+            ``uniforms[s, j]`` instead of Philox.
+        want_state: Whether the final amplitudes are wanted.
+        want_unitary: Whether the circuit's unitary is wanted.
+        initial_state: complex ``(2**n,)`` on the simulated qubits; never overwritten.
+        workspace_bytes: Limit for memory besides the state.
+        cancel: Stops the run.
+    """
+
+    kernels: KernelSet
+    dtype: np.dtype[Any]
+    parameters: NDArray[np.float64]
+    shots: int = 0
+    seed: int = 0
+    uniforms: NDArray[np.float64] | None = None
+    want_state: bool = False
+    want_unitary: bool = False
+    initial_state: ComplexArray | None = None
+    workspace_bytes: int = 512 << 20
+    cancel: CancelToken = field(default_factory=CancelToken)
+
+
+@dataclass(eq=False)
+class EngineOutput:
+    """What an engine gives back.
+
+    Attributes:
+        packed: uint64 ``(shots, words)``: classical memory of each shot in shot order; bit ``c`` of
+            the memory is bit ``c % 64`` of word ``c // 64``. None if no shots were asked for.
+        state: Final amplitudes ``(2**n,)`` on the simulated qubits, if asked for.
+        unitary: complex ``(2**n, 2**n)``, if asked for.
+        saved: Values of the circuit's save points by label, after averaging or listing.
+        metadata: Facts about the run.
+    """
+
+    packed: NDArray[np.uint64] | None = None
+    state: ComplexArray | None = None
+    unitary: ComplexArray | None = None
+    saved: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A simulation method. Engines hold no state between runs."""
+
+    name: str
+
+    def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
+        """Return why this engine cannot do the run, or None if it can."""
+        ...
+
+    def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:
+        """Return the bytes the run needs, scratch memory included."""
+        ...
+
+    def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:
+        """Run the circuit.
+
+        Raises:
+            Cancelled: If the request's token was set.
+        """
+        ...
