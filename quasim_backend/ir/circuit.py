@@ -49,6 +49,15 @@ class Circuit:
 
     >>> Circuit(2, 2).h(0).cx(0, 1).measure([0, 1], [0, 1]).num_clbits
     2
+
+    Attributes:
+        num_qubits: Number of qubits.
+        num_clbits: Number of classical bits.
+        name: For results and messages.
+        instructions: The tree, in the order it runs.
+        registers: Classical registers as ``(name, size)``, the first one in the lowest bits; empty
+            when the bits have no names. They change nothing but how results are shown.
+        qregisters: The same for qubits.
     """
 
     def __init__(self, num_qubits: int, num_clbits: int = 0, name: str = "circuit") -> None:
@@ -70,6 +79,8 @@ class Circuit:
         self.num_clbits = num_clbits
         self.name = name
         self.instructions: list[Instruction] = []
+        self.registers: tuple[tuple[str, int], ...] = ()
+        self.qregisters: tuple[tuple[str, int], ...] = ()
 
     # --- gates --------------------------------------------------------------------------------
 
@@ -354,7 +365,7 @@ class Circuit:
         Raises:
             CircuitError: If the circuit is not unitary; the instruction is named.
         """
-        result = Circuit(self.num_qubits, self.num_clbits, f"{self.name}_dg")
+        result = self._empty_like(f"{self.name}_dg")
         for instruction in reversed(self.instructions):
             if isinstance(instruction, GateOp):
                 gate = instruction.gate.inverse()
@@ -370,8 +381,13 @@ class Circuit:
         table: dict[Parameter, Any] = {
             (Parameter(k) if isinstance(k, str) else k): v for k, v in values.items()
         }
-        result = Circuit(self.num_qubits, self.num_clbits, self.name)
+        result = self._empty_like(self.name)
         result.instructions = list(_bound(self.instructions, table))
+        return result
+
+    def _empty_like(self, name: str) -> Circuit:
+        result = Circuit(self.num_qubits, self.num_clbits, name)
+        result.registers, result.qregisters = self.registers, self.qregisters
         return result
 
     def __len__(self) -> int:
@@ -444,7 +460,8 @@ def _bound(
             yield replace(instruction, body=tuple(_bound(instruction.body, inner)))
         elif isinstance(instruction, Switch):
             yield replace(
-                instruction, cases=tuple((v, tuple(_bound(b, values))) for v, b in instruction.cases)
+                instruction,
+                cases=tuple((v, tuple(_bound(b, values))) for v, b in instruction.cases),
             )
         else:
             yield instruction

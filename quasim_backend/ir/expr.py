@@ -2,7 +2,8 @@
 
 An expression is a small tree of frozen nodes with a type each. `compile_expression` turns it, once,
 into a Python function of a node's classical memory ``(bits, variables)``: ``bits`` is one integer
-whose bit ``i`` is classical bit ``i`` (arbitrary width), ``variables`` a sequence of values by slot.
+whose bit ``i`` is classical bit ``i`` (arbitrary width), ``variables`` a sequence of values by
+slot.
 
 Unsigned arithmetic wraps to the width of the result, as in Qiskit and OpenQASM 3.
 """
@@ -233,7 +234,8 @@ def _source(expr: Expr, slots: Mapping[Var, int]) -> str:
             first = int(indices[0])
             if list(indices) == list(range(first, first + len(indices))):
                 return f"(m >> {first} & {(1 << len(indices)) - 1})"
-            return "(" + " | ".join(f"(m >> {int(b)} & 1) << {i}" for i, b in enumerate(indices)) + ")"
+            terms = (f"(m >> {int(b)} & 1) << {i}" for i, b in enumerate(indices))
+            return f"({' | '.join(terms)})"
         case Var():
             if expr not in slots:
                 raise CircuitError(f"Variable '{expr.name}' is used but not declared.")
@@ -283,7 +285,7 @@ def _binary_source(expr: Binary, left: str, right: str) -> str:
     return f"({left} {python_op} {right} & {_mask(expr.type)})"
 
 
-def literal(value: Any) -> Const:  # noqa: ANN401 - any Python number becomes a literal
+def literal(value: Any) -> Const:
     """Return a Python bool, int or float as a `Const` of the narrowest type."""
     if isinstance(value, bool):
         return Const(value, BOOL)

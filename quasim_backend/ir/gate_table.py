@@ -126,14 +126,23 @@ _X = np.array([[0, 1], [1, 0]], complex)
 _Y = np.array([[0, -1j], [1j, 0]], complex)
 _Z = np.diag([1, -1]).astype(complex)
 _H = np.array([[_R, _R], [_R, -_R]], complex)
-_SX = 0.5 * np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]])
+_S = np.diag([1, 1j]).astype(complex)
+_T = np.diag([1, cmath.exp(0.25j * math.pi)]).astype(complex)
+_SX = np.array([[0.5 + 0.5j, 0.5 - 0.5j], [0.5 - 0.5j, 0.5 + 0.5j]], complex)
 _SWAP = np.eye(4, dtype=complex)[[0, 2, 1, 3]]
 _ISWAP = np.array([[1, 0, 0, 0], [0, 0, 1j, 0], [0, 1j, 0, 0], [0, 0, 0, 1]], complex)
 _DCX = np.array([[1, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0]], complex)
-_ECR = _R * np.array([[0, 1, 0, 1j], [1, 0, -1j, 0], [0, 1j, 0, 1], [-1j, 0, 1, 0]])
+_ECR = np.array(
+    [[0, _R, 0, _R * 1j], [_R, 0, _R * -1j, 0], [0, _R * 1j, 0, _R], [_R * -1j, 0, _R, 0]], complex
+)
 _RCCX = np.eye(8, dtype=complex)
 _RCCX[[3, 7], [3, 7]] = 0
 _RCCX[3, 7], _RCCX[7, 3], _RCCX[5, 5] = -1j, 1j, -1
+_RCCCX = np.eye(16, dtype=complex)
+_RCCCX[[7, 15], [7, 15]] = 0
+_RCCCX[7, 15], _RCCCX[15, 7], _RCCCX[3, 3], _RCCCX[11, 11] = 1, -1, 1j, -1j
+_RCCCX_SWAP = [*range(7), 15, *range(8, 15), 7]
+_RCCCX_PHASES = np.array([1, 1, 1, 1j, 1, 1, 1, 1, 1, 1, 1, -1j, 1, 1, 1, -1])
 
 
 def _const(matrix: Matrix) -> Callable[..., Matrix]:
@@ -246,19 +255,19 @@ _FIXED: tuple[GateRecord, ...] = (
     ),
     GateRecord("h", 1, (), _const(_H), ("h", _NONE), (_mat(_H),), self_inverse=True, clifford=True),
     GateRecord(
-        "s", 1, (), _const(np.diag([1, 1j])), ("sdg", _NONE), (_diag([1, 1j]),),
+        "s", 1, (), _const(_S), ("sdg", _NONE), (_diag([1, 1j]),),
         diagonal=True, clifford=True,
     ),
     GateRecord(
-        "sdg", 1, (), _const(np.diag([1, -1j])), ("s", _NONE), (_diag([1, -1j]),),
+        "sdg", 1, (), _const(_S.conj()), ("s", _NONE), (_diag([1, -1j]),),
         diagonal=True, clifford=True,
     ),
     GateRecord(
-        "t", 1, (), _const(np.diag([1, _e(_PI / 4)])), ("tdg", _NONE),
+        "t", 1, (), _const(_T), ("tdg", _NONE),
         (_diag([1, _e(_PI / 4)]),), diagonal=True,
     ),
     GateRecord(
-        "tdg", 1, (), _const(np.diag([1, _e(-_PI / 4)])), ("t", _NONE),
+        "tdg", 1, (), _const(_T.conj()), ("t", _NONE),
         (_diag([1, _e(-_PI / 4)]),), diagonal=True,
     ),
     GateRecord("sx", 1, (), _const(_SX), ("sxdg", _NONE), (_mat(_SX),), clifford=True),
@@ -304,6 +313,14 @@ _FIXED: tuple[GateRecord, ...] = (
             _diag([1, 1, 1, -1j, 1, -1, 1, 1j], (0, 1, 2)),
         ),
         self_inverse=True,
+    ),
+    GateRecord(
+        "rcccx", 4, (), _const(_RCCCX), ("rcccxdg", _NONE),
+        (_perm(_RCCCX_SWAP, (0, 1, 2, 3)), _diag(list(_RCCCX_PHASES), (0, 1, 2, 3))),
+    ),
+    GateRecord(
+        "rcccxdg", 4, (), _const(_RCCCX.conj().T), ("rcccx", _NONE),
+        (_diag(list(_RCCCX_PHASES.conj()), (0, 1, 2, 3)), _perm(_RCCCX_SWAP, (0, 1, 2, 3))),
     ),
 )
 
@@ -478,5 +495,7 @@ ALIASES: dict[str, tuple[str, int]] = {
     "c3sx": ("sx", 3),
     "c3sqrtx": ("sx", 3),
     "c4x": ("x", 4),
+    "rc3x": ("rcccx", 0),
+    "global_phase": ("gphase", 0),
 }
 """Common names of controlled and renamed gates: name to (canonical name, number of controls)."""

@@ -199,7 +199,7 @@ class Gate:
     # --- derived gates ------------------------------------------------------------------------
 
     def controlled(self, count: int = 1, control_state: int | None = None) -> Gate:
-        """Add ``count`` controls in front of the qubits; bit ``i`` of the state is control ``i``."""
+        """Add ``count`` controls in front; bit ``i`` of ``control_state`` is control ``i``."""
         state = (1 << count) - 1 if control_state is None else control_state
         if not 0 <= state < 1 << count:
             raise CircuitError(f"Control state {state} does not fit {count} controls.")
@@ -286,7 +286,7 @@ class Gate:
         """
         record = RECORDS.get(self.name)
         if record is None:
-            base = (self._array_template(),)
+            base: tuple[Template, ...] = (self._array_template(),)
         elif not self.params:
             base = record.lowering
         else:
@@ -389,7 +389,8 @@ def _width(array: NDArray[Any], rank: int, what: str) -> int:
         expected = "(2**k, 2**k)" if rank == 2 else "(2**k,)"
         raise ShapeError(f"{what} needs the shape {expected}; got {array.shape}.")
     if not np.isfinite(array).all():
-        raise ShapeError(f"{what} must be finite; entry {np.argwhere(~np.isfinite(array))[0]} is not.")
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ShapeError(f"{what} must be finite; entry {place} is {array[place]}.")
     return size.bit_length() - 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quasim_backend.errors import CircuitError, QubitError, near_matches
 from quasim_backend.ir.circuit import Circuit
@@ -172,7 +173,7 @@ def _check_bits(circuit: Circuit, bits: Iterable[int]) -> None:
             )
 
 
-def _check_amplitudes(amplitudes: np.ndarray, num_qubits: int) -> None:  # type: ignore[type-arg]
+def _check_amplitudes(amplitudes: NDArray[np.complex128], num_qubits: int) -> None:
     if amplitudes.shape != (1 << num_qubits,):
         raise CircuitError(
             f"{num_qubits} qubits have {1 << num_qubits} amplitudes; got {amplitudes.shape}."
