@@ -1,0 +1,178 @@
+"""The reference kernel set: NumPy, slow and obvious. Every other kernel set must agree with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.ir.plan import ExecutionPlan
+from quasim_backend.ir.program import ComplexArray, PrimitiveKind, Program
+from quasim_backend.kernels.base import CancelToken
+
+__all__ = ["ReferenceKernels"]
+
+
+class ReferenceKernels:
+    """A `KernelSet` that runs every plan primitive by primitive, in the plan's order.
+
+    A state is a NumPy array ``(2**n,)``. Sums are taken in double precision.
+    """
+
+    name = "reference"
+
+    @staticmethod
+    def is_available() -> str | None:
+        """Return None: NumPy is always there."""
+        return None
+
+    def zero_state(self, num_qubits: int, dtype: np.dtype[Any]) -> ComplexArray:
+        """Allocate ``|0...0>``, shape ``(2**num_qubits,)``."""
+        state = np.zeros(1 << num_qubits, dtype)
+        state[0] = 1
+        return state
+
+    def from_host(self, amplitudes: ComplexArray, dtype: np.dtype[Any]) -> ComplexArray:
+        """Copy host amplitudes into a new state of the given dtype."""
+        return np.array(amplitudes, dtype=dtype)
+
+    def to_host(self, state: ComplexArray) -> ComplexArray:
+        """Return the state itself."""
+        return state
+
+    def copy(self, state: ComplexArray) -> ComplexArray:
+        """Return an independent copy."""
+        return state.copy()
+
+    def run(
+        self,
+        plan: ExecutionPlan,
+        state: ComplexArray,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Run a whole straight-line plan, overwriting ``state``.
+
+        Args:
+            plan: The schedule; ``plan.num_qubits`` matches the state.
+            state: Overwritten; undefined after `Cancelled`.
+            parameters: float64 ``(len(plan.program.parameters),)``.
+            cancel: Polled before every stage.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        angles = plan.program.angles(parameters)
+        for stage in range(plan.num_stages):
+            if cancel is not None:
+                cancel.check()
+            for op in range(int(plan.stage_start[stage]), int(plan.stage_start[stage + 1])):
+                for member in plan.members(op).tolist():
+                    _apply(plan.program, member, float(angles[member]), state)
+
+    def norm_squared(self, state: ComplexArray) -> float:
+        """Return ``sum |a|**2``, accumulated in float64."""
+        return float(_weights(state).sum())
+
+    def probabilities(self, state: ComplexArray, qubits: Sequence[int]) -> NDArray[np.float64]:
+        """Return ``sum |a|**2`` by the value of ``qubits``: float64 ``(2**k,)``."""
+        outcomes = _extract(_indices(state), qubits).astype(np.int64)
+        result = np.zeros(1 << len(qubits))
+        np.add.at(result, outcomes, _weights(state))
+        return result
+
+    def collapse(
+        self, state: ComplexArray, qubits: Sequence[int], outcome: int, scale: float
+    ) -> None:
+        """Zero every amplitude whose ``qubits`` differ from ``outcome``; multiply the rest."""
+        kept = _extract(_indices(state), qubits) == np.uint64(outcome)
+        state[~kept] = 0
+        state[kept] *= scale
+
+    def sample(self, state: ComplexArray, uniforms: NDArray[np.float64]) -> NDArray[np.uint64]:
+        """Draw basis states by inverse transform: one index for each uniform, in its order."""
+        cdf = np.cumsum(_weights(state))
+        drawn = np.searchsorted(cdf, uniforms * cdf[-1], side="right")
+        last = np.searchsorted(cdf, cdf[-1], side="left")
+        indices: NDArray[np.uint64] = np.minimum(drawn, last).astype(np.uint64)
+        return indices
+
+    def pauli_expectations(
+        self, state: ComplexArray, x_masks: NDArray[np.uint64], z_masks: NDArray[np.uint64]
+    ) -> NDArray[np.float64]:
+        """Return ``<state|P|state>`` for each Hermitian Pauli string: float64 ``(terms,)``."""
+        wide = state.astype(np.complex128)
+        return np.array(
+            [
+                np.vdot(wide, _pauli_product(wide, int(x), int(z))).real
+                for x, z in zip(x_masks, z_masks, strict=True)
+            ],
+            np.float64,
+        )
+
+    def inner(self, left: ComplexArray, right: ComplexArray) -> complex:
+        """Return ``<left|right>``, accumulated in double precision."""
+        return complex(np.vdot(left.astype(np.complex128), right.astype(np.complex128)))
+
+
+def _indices(state: ComplexArray) -> NDArray[np.uint64]:
+    return np.arange(len(state), dtype=np.uint64)
+
+
+def _weights(state: ComplexArray) -> NDArray[np.float64]:
+    return state.real.astype(np.float64) ** 2 + state.imag.astype(np.float64) ** 2
+
+
+def _extract(index: NDArray[np.uint64], qubits: Sequence[int]) -> NDArray[np.uint64]:
+    """Return the value of ``qubits`` in each index, ``qubits[0]`` lowest."""
+    value = np.zeros_like(index)
+    for place, qubit in enumerate(qubits):
+        value |= (index >> np.uint64(qubit) & np.uint64(1)) << np.uint64(place)
+    return value
+
+
+def _deposit(size: int, qubits: Sequence[int]) -> NDArray[np.uint64]:
+    """Return, for each value ``0..size-1``, the index that has it in ``qubits``."""
+    value = np.arange(size, dtype=np.uint64)
+    index = np.zeros_like(value)
+    for place, qubit in enumerate(qubits):
+        index |= (value >> np.uint64(place) & np.uint64(1)) << np.uint64(qubit)
+    return index
+
+
+def _pauli_product(state: ComplexArray, x_mask: int, z_mask: int) -> ComplexArray:
+    """Return ``P @ state`` with ``P|i> = i**|x & z| * (-1)**|i & z| |i ^ x>``."""
+    source = _indices(state) ^ np.uint64(x_mask)
+    sign = 1 - 2 * (np.bitwise_count(source & np.uint64(z_mask)) & 1).astype(np.int8)
+    product: ComplexArray = 1j ** ((x_mask & z_mask).bit_count() % 4) * sign * state[source]
+    return product
+
+
+def _apply(program: Program, number: int, angle: float, state: ComplexArray) -> None:
+    """Apply one primitive, overwriting ``state``."""
+    mask = program.control_mask[number]
+    index = _indices(state)
+    active = index[(index & mask) == program.control_value[number]]
+    targets = program.targets[program.target_start[number] : program.target_start[number + 1]]
+    data = program.data[program.data_start[number] : program.data_start[number + 1]]
+    kind = PrimitiveKind(int(program.kind[number]))
+
+    if kind is PrimitiveKind.PHASE:
+        state[active] *= np.exp(1j * angle)
+    elif kind is PrimitiveKind.ROTATION:
+        product = _pauli_product(state, int(program.x_mask[number]), int(program.z_mask[number]))
+        cosine, sine = np.cos(angle / 2), np.sin(angle / 2)
+        state[active] = cosine * state[active] - 1j * sine * product[active]
+    elif kind is PrimitiveKind.DIAGONAL:
+        state[active] *= data[_extract(active, targets.tolist())]
+    else:
+        # One row for each setting of the other qubits, one column for each value of the targets.
+        columns = _deposit(1 << len(targets), targets.tolist())
+        rows = active[_extract(active, targets.tolist()) == 0][:, None] | columns
+        if kind is PrimitiveKind.MATRIX:
+            state[rows] = state[rows] @ data.reshape(len(columns), len(columns)).T
+        else:
+            table = program.table[program.table_start[number] : program.table_start[number + 1]]
+            state[rows[:, table]] = state[rows]
