@@ -1,0 +1,228 @@
+"""Laws of branching steps: how outcomes are drawn and what they do to the state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.compile.code import ChannelStep, InitializeStep, MeasureStep, ResetStep
+from quasim_backend.compile.planner import trivial_plan
+from quasim_backend.ir.plan import ExecutionPlan
+from quasim_backend.ir.program import ProgramBuilder
+from quasim_backend.kernels.base import KernelSet, State
+
+__all__ = ["Outcome", "OutcomeLaw"]
+
+BranchStep: TypeAlias = MeasureStep | ResetStep | ChannelStep | InitializeStep
+Draw: TypeAlias = list[tuple["Outcome", NDArray[np.int64]]]
+
+_TABLE_QUBITS = 10
+"""Up to here a measurement tabulates all outcomes; beyond, it samples basis states."""
+
+_NO_PARAMETERS = np.empty(0, np.float64)
+_PAULIS = {
+    "I": np.eye(2, dtype=complex),
+    "X": np.array([[0, 1], [1, 0]], complex),
+    "Y": np.array([[0, -1j], [1j, 0]], complex),
+    "Z": np.diag([1.0, -1.0]).astype(complex),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened at a branching step.
+
+    Attributes:
+        value: Measured value of the qubits, or number of the channel's operator.
+        scale: Factor that normalises the state after it.
+        read: Value written to classical memory; differs from ``value`` by readout error.
+    """
+
+    value: int
+    scale: float
+    read: int
+
+
+class OutcomeLaw:
+    """Draws and applies outcomes on one kernel set."""
+
+    def __init__(self, kernels: KernelSet, num_qubits: int) -> None:
+        """Remember the kernels and the width of the state."""
+        self._kernels = kernels
+        self._num_qubits = num_qubits
+        self._flips: dict[tuple[tuple[int, ...], int], ExecutionPlan] = {}
+
+    def draws(self, step: BranchStep) -> int:
+        """Return how many uniforms a shot draws at a step."""
+        return 2 if isinstance(step, MeasureStep) and step.readout is not None else 1
+
+    def draw(self, step: BranchStep, state: State, uniforms: list[NDArray[np.float64]]) -> Draw:
+        """Draw an outcome for each shot.
+
+        Args:
+            step: The branching step.
+            state: State of the node; unchanged.
+            uniforms: One float64 ``(shots,)`` for each draw.
+
+        Returns:
+            Distinct outcomes with the positions of their shots, ascending.
+        """
+        if isinstance(step, ChannelStep):
+            weights = self._channel_weights(step, state)
+            values = _choose(weights, uniforms[0])
+            # A mixture's unitaries keep the norm; a Kraus operator leaves sqrt(weight) of it.
+            if step.channel.probabilities is not None:
+                weights = np.ones_like(weights)
+            return _grouped(values, values, weights)
+        qubits = step.qubits
+        norms: NDArray[np.float64] | None = None
+        if len(qubits) <= _TABLE_QUBITS:
+            norms = self._kernels.probabilities(state, qubits)
+            values = _choose(norms, uniforms[0])
+        else:
+            values = self._sampled(state, qubits, uniforms[0])
+        reads = values
+        if isinstance(step, MeasureStep) and step.readout is not None:
+            ladder = np.cumsum(step.readout.matrix, axis=1)[:, :-1]
+            reads = (uniforms[1][:, None] >= ladder[values]).sum(axis=1)
+        return _grouped(values, reads, norms)
+
+    def draw_one(self, step: BranchStep, state: State, uniforms: list[float]) -> Outcome:
+        """Draw the outcome of one shot; as `draw`, without array overhead."""
+        if isinstance(step, ChannelStep):
+            weights = self._channel_weights(step, state).tolist()
+            value = _choose_one(weights, uniforms[0])
+            mixed = step.channel.probabilities is not None
+            return Outcome(value, 1.0 if mixed else weights[value] ** -0.5, value)
+        if len(step.qubits) > _TABLE_QUBITS:
+            return self.draw(step, state, [np.array([u]) for u in uniforms])[0][0]
+        weights = self._kernels.probabilities(state, step.qubits).tolist()
+        value = read = _choose_one(weights, uniforms[0])
+        if isinstance(step, MeasureStep) and step.readout is not None:
+            read = _choose_one(step.readout.matrix[value].tolist(), uniforms[1])
+        return Outcome(value, weights[value] ** -0.5, read)
+
+    def apply(self, step: BranchStep, state: State, outcome: Outcome) -> State:
+        """Apply an outcome; the state is overwritten and returned."""
+        kernels = self._kernels
+        if isinstance(step, ChannelStep):
+            kernels.run(step.plans[outcome.value], state, _NO_PARAMETERS)
+            if outcome.scale != 1.0:
+                kernels.collapse(state, (), 0, outcome.scale)
+            return state
+        scale = outcome.scale
+        if scale == 0.0:
+            kernels.collapse(state, step.qubits, outcome.value, 1.0)
+            scale = 1 / np.sqrt(kernels.norm_squared(state))
+            kernels.collapse(state, step.qubits, outcome.value, scale)
+        else:
+            kernels.collapse(state, step.qubits, outcome.value, scale)
+        if isinstance(step, MeasureStep):
+            return state
+        if outcome.value:
+            kernels.run(self._flip(step.qubits, outcome.value), state, _NO_PARAMETERS)
+        if isinstance(step, InitializeStep):
+            return self._prepare(step, state)
+        return state
+
+    # --- pieces -------------------------------------------------------------------------------
+
+    def _sampled(
+        self, state: State, qubits: Sequence[int], uniforms: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        indices = self._kernels.sample(state, uniforms)
+        values = np.zeros(len(indices), np.int64)
+        for i, q in enumerate(qubits):
+            values |= (indices >> np.uint64(q) & np.uint64(1)).astype(np.int64) << i
+        return values
+
+    def _channel_weights(self, step: ChannelStep, state: State) -> NDArray[np.float64]:
+        channel = step.channel
+        if channel.probabilities is not None:
+            return np.array(channel.probabilities)
+        rho = self._reduced(state, step.qubits)
+        return np.array(
+            [max(0.0, float(np.trace(k @ rho @ k.conj().T).real)) for k in channel.operators]
+        )
+
+    def _reduced(self, state: State, qubits: Sequence[int]) -> NDArray[np.complex128]:
+        """Return the density matrix of a few qubits from Pauli expectation values."""
+        labels = ["".join(letters) for letters in product("IXYZ", repeat=len(qubits))]
+        x_masks = [sum(1 << q for q, c in zip(qubits, s, strict=True) if c in "XY") for s in labels]
+        z_masks = [sum(1 << q for q, c in zip(qubits, s, strict=True) if c in "ZY") for s in labels]
+        values = self._kernels.pauli_expectations(
+            state, np.array(x_masks, np.uint64), np.array(z_masks, np.uint64)
+        )
+        size = 1 << len(qubits)
+        rho = np.zeros((size, size), np.complex128)
+        for label, value in zip(labels, values, strict=True):
+            matrix = np.eye(1, dtype=complex)
+            for letter in reversed(label):
+                matrix = np.kron(matrix, _PAULIS[letter])
+            rho += value / size * matrix
+        return rho
+
+    def _flip(self, qubits: tuple[int, ...], value: int) -> ExecutionPlan:
+        key = (qubits, value)
+        if key not in self._flips:
+            builder = ProgramBuilder(self._num_qubits)
+            for i, q in enumerate(qubits):
+                if value >> i & 1:
+                    builder.permutation((q,), np.array([1, 0], np.int64))
+            self._flips[key] = trivial_plan(builder.build())
+        return self._flips[key]
+
+    def _prepare(self, step: InitializeStep, state: State) -> State:
+        """Spread the qubits' ``|0>`` amplitudes over the prepared state."""
+        kernels, n = self._kernels, self._num_qubits
+        host = np.array(kernels.to_host(state))
+        axes = [n - 1 - q for q in reversed(step.qubits)]
+        tensor = np.moveaxis(host.reshape((2,) * n), axes, range(len(axes)))
+        rest = tensor.reshape(1 << len(axes), -1)[0].copy()
+        shape = tensor.shape
+        tensor[...] = np.outer(step.amplitudes, rest).reshape(shape)
+        return kernels.from_host(host, host.dtype)
+
+
+def _choose(weights: NDArray[np.float64], uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Draw by inverse transform; an outcome without weight is never drawn."""
+    ladder = np.cumsum(weights)
+    chosen = np.searchsorted(ladder, uniforms * ladder[-1], side="right")
+    last = int(np.flatnonzero(weights)[-1])
+    return np.asarray(np.minimum(chosen, last), np.int64)
+
+
+def _choose_one(weights: list[float], uniform: float) -> int:
+    """Draw one outcome; as `_choose`."""
+    target = uniform * sum(weights)
+    total, last = 0.0, 0
+    for index, weight in enumerate(weights):
+        if weight > 0.0:
+            total += weight
+            last = index
+            if target < total:
+                return index
+    return last
+
+
+def _grouped(
+    values: NDArray[np.int64], reads: NDArray[np.int64], weights: NDArray[np.float64] | None
+) -> Draw:
+    """Group shots by outcome; ``weights`` None leaves the scale (0.0) to be found on applying."""
+    size = int(reads.max()) + 1
+    distinct, inverse = np.unique(values * size + reads, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    ends = np.cumsum(np.bincount(inverse, minlength=len(distinct)))
+    groups: Draw = []
+    start = 0
+    for key, end in zip(distinct.tolist(), ends.tolist(), strict=True):
+        value, read = divmod(key, size)
+        scale = 0.0 if weights is None else 1 / float(np.sqrt(weights[value]))
+        groups.append((Outcome(value, scale, read), order[start:end]))
+        start = end
+    return groups

@@ -1,0 +1,114 @@
+"""Save points: computing a value from a state, and keeping it by subtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.ir.instructions import Save
+from quasim_backend.ir.observables import PauliSum
+from quasim_backend.ir.program import ComplexArray
+from quasim_backend.kernels.base import KernelSet, State
+
+__all__ = ["SaveSink", "expectation", "reduced_density_matrix", "save_value"]
+
+
+def expectation(kernels: KernelSet, state: State, observable: PauliSum) -> complex:
+    """Return ``<state|O|state>`` of a Pauli sum; the state is not normalised first."""
+    x_masks, z_masks = observable.masks()
+    values = kernels.pauli_expectations(state, x_masks, z_masks)
+    return complex(np.dot(observable.weights(), values))
+
+
+def reduced_density_matrix(
+    amplitudes: ComplexArray, num_qubits: int, qubits: tuple[int, ...]
+) -> NDArray[np.complex128]:
+    """Trace out all but ``qubits``.
+
+    Args:
+        amplitudes: ``(2**num_qubits,)``.
+        num_qubits: Width of the state.
+        qubits: Kept qubits; ``qubits[0]`` is the lowest bit of the result's indices.
+
+    Returns:
+        complex128 ``(2**k, 2**k)``.
+    """
+    axes = [num_qubits - 1 - q for q in reversed(qubits)]
+    tensor = np.moveaxis(amplitudes.reshape((2,) * num_qubits), axes, range(len(axes)))
+    matrix = tensor.reshape(1 << len(qubits), -1).astype(np.complex128, copy=False)
+    result: NDArray[np.complex128] = matrix @ matrix.conj().T
+    return result
+
+
+def save_value(kernels: KernelSet, state: State, num_qubits: int, save: Save) -> Any:
+    """Compute what a save point asks for; the state is unchanged and not aliased."""
+    every = tuple(range(num_qubits))
+    match save.kind:
+        case "statevector":
+            return np.array(kernels.to_host(state))
+        case "density_matrix":
+            return reduced_density_matrix(kernels.to_host(state), num_qubits, save.qubits or every)
+        case "probabilities":
+            return kernels.probabilities(state, save.qubits or every)
+        case "amplitudes":
+            return np.array(kernels.to_host(state)[list(save.indices)])
+    observable = save.observable or PauliSum(())
+    mean = expectation(kernels, state, observable)
+    if save.kind == "expectation":
+        return mean.real if not observable.weights().imag.any() else mean
+    return expectation(kernels, state, observable.squared()).real - abs(mean) ** 2
+
+
+class SaveSink:
+    """Gathers values of save points over the nodes of a run."""
+
+    def __init__(self, shots: int) -> None:
+        """Start empty, for a run of ``shots`` shots."""
+        self._shots = shots
+        self._saves: dict[str, Save] = {}
+        self._single: dict[str, dict[int, tuple[int, Any]]] = {}
+        self._sums: dict[str, dict[int, tuple[int, Any]]] = {}
+        self._lists: dict[str, dict[int, list[tuple[int, Any]]]] = {}
+
+    def wants(self, save: Save, shots: NDArray[np.int64], memory: int) -> bool:
+        """Return whether a value at this point would be kept, before it is computed."""
+        if save.subtype != "single":
+            return True
+        kept = self._single.get(save.label, {}).get(memory if save.conditional else -1)
+        return kept is None or kept[0] < int(shots[-1])
+
+    def add(self, save: Save, shots: NDArray[np.int64], memory: int, value: Any) -> None:
+        """Take the value that ``shots`` (numbers, ascending) share at a save point."""
+        self._saves[save.label] = save
+        key = memory if save.conditional else -1
+        if save.subtype == "single":
+            last = int(shots[-1])
+            kept = self._single.setdefault(save.label, {})
+            if key not in kept or kept[key][0] < last:
+                kept[key] = (last, value)
+        elif save.subtype == "average":
+            sums = self._sums.setdefault(save.label, {})
+            count, total = sums.get(key, (0, 0))
+            sums[key] = (count + len(shots), total + len(shots) * value)
+        else:
+            values = self._lists.setdefault(save.label, {}).setdefault(key, [])
+            values.extend((int(s), value) for s in shots)
+
+    def result(self) -> dict[str, Any]:
+        """Return the value of every label; conditional ones as ``{memory: value}``."""
+        found: dict[str, dict[int, Any]] = {}
+        for label, kept in self._single.items():
+            found[label] = {k: v for k, (_, v) in kept.items()}
+        for label, sums in self._sums.items():
+            found[label] = {k: total / count for k, (count, total) in sums.items()}
+        for label, lists in self._lists.items():
+            found[label] = {
+                k: [v for _, v in sorted(values, key=lambda item: item[0])]
+                for k, values in lists.items()
+            }
+        return {
+            label: values if self._saves[label].conditional else values[-1]
+            for label, values in found.items()
+        }

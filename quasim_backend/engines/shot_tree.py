@@ -1,0 +1,387 @@
+"""Execution of compiled circuits over a tree of outcomes.
+
+A node is a set of shots that have seen the same outcomes, so they share one state and one classical
+memory. Where outcomes differ a node splits; the tree is walked depth first. The state before a
+split is kept as a snapshot while the workspace allows, and else recomputed by replaying the
+outcomes that led there. Shots whose course is the same are simulated once, so a run costs at most
+what its shots would cost one by one, plus the snapshots' copies.
+
+Shot ``s`` draws its ``j``-th uniform from Philox(seed, s, j): results do not depend on the order of
+the walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.compile.code import (
+    AssignStep,
+    BranchStep,
+    ChannelStep,
+    CompiledCircuit,
+    ForStep,
+    InitializeStep,
+    JumpStep,
+    MeasureStep,
+    ResetStep,
+    SampleStep,
+    SaveStep,
+    SegmentStep,
+    SetStateStep,
+    SwitchStep,
+)
+from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.outcomes import Outcome, OutcomeLaw
+from quasim_backend.engines.packed import PackedMemory, bits_of, confuse
+from quasim_backend.engines.saves import SaveSink, save_value
+from quasim_backend.engines.uniforms import ShotUniforms
+from quasim_backend.ir.expr import Value
+from quasim_backend.kernels.base import State
+
+__all__ = ["ShotTree"]
+
+Shots = NDArray[np.int64]
+
+
+@dataclass(eq=False)
+class _Snapshot:
+    """A state that unfinished siblings, or descendants that must be recomputed, start from."""
+
+    state: State
+    users: int = 0
+
+
+@dataclass(eq=False)
+class _Trail:
+    """The outcomes that led to a node, newest first."""
+
+    outcome: Outcome
+    before: _Trail | None
+    length: int
+
+
+@dataclass(eq=False)
+class _Node:
+    """Shots that share state and classical memory, at a place in the code."""
+
+    state: State
+    pc: int
+    bits: int
+    variables: list[Value]
+    shots: Shots
+    draws: int
+    trail: _Trail | None
+
+    def fork(self, shots: Shots) -> _Node:
+        """Return the same place without the state."""
+        return _Node(None, self.pc, self.bits, list(self.variables), shots, self.draws, self.trail)
+
+
+@dataclass(eq=False)
+class _Split:
+    """Children of a node that still wait for their turn, and the state they start from."""
+
+    node: _Node
+    waiting: list[tuple[Outcome, Shots]]
+    snapshot: _Snapshot | None = None
+    anchor: tuple[_Node, _Snapshot] | None = None
+    ready: _Node | None = None
+
+
+class ShotTree:
+    """One run of a compiled circuit."""
+
+    def __init__(self, compiled: CompiledCircuit, request: EngineRequest) -> None:
+        """Prepare a run; nothing is allocated yet."""
+        self._compiled = compiled
+        self._request = request
+        self._kernels = request.kernels
+        self._steps = compiled.steps
+        self._shots = max(request.shots, 1)
+        self._memory = PackedMemory(self._shots, compiled.num_clbits)
+        self._sink = SaveSink(self._shots)
+        self._laws = OutcomeLaw(request.kernels, compiled.num_qubits)
+        self._stack: list[_Split] = []
+        self._final: tuple[int, State] | None = None
+        state_bytes = request.dtype.itemsize << compiled.num_qubits
+        self._snapshot_limit = request.workspace_bytes // state_bytes
+        self._snapshots = 0
+        self._parameters: dict[int, NDArray[np.float64]] = {}
+        self._uniforms = ShotUniforms(request.seed, self._shots, request.uniforms)
+        self._actions: dict[type, Callable[[Any, _Node], bool]] = {
+            SegmentStep: self._segment,
+            MeasureStep: self._branch,
+            ResetStep: self._branch,
+            ChannelStep: self._branch,
+            InitializeStep: self._branch,
+            SampleStep: self._sample,
+            SetStateStep: self._set_state,
+            SaveStep: self._save,
+            AssignStep: self._assign,
+            JumpStep: self._jump,
+            BranchStep: self._condition,
+            SwitchStep: self._switch,
+            ForStep: self._for,
+        }
+        self.counts = {"nodes": 1, "segments": 0, "snapshots": 0, "recomputations": 0}
+
+    # --- the walk -----------------------------------------------------------------------------
+
+    def run(self) -> EngineOutput:
+        """Run every shot.
+
+        Raises:
+            Cancelled: If the request's token was set.
+        """
+        root = self._root()
+        root.state = self._initial_state()
+        self._advance(root)
+        while self._stack:
+            split = self._stack[-1]
+            if split.ready is not None:
+                child, split.ready = split.ready, None
+            elif split.waiting:
+                child = self._next_child(split)
+            else:
+                self._drop(split)
+                continue
+            self._advance(child)
+        request = self._request
+        output = EngineOutput(saved=self._sink.result(), metadata=dict(self.counts))
+        if request.shots:
+            output.packed = self._memory.words
+        if request.want_state and self._final is not None:
+            output.state = self._kernels.to_host(self._final[1])
+        return output
+
+    def _root(self) -> _Node:
+        shots = np.arange(self._shots, dtype=np.int64)
+        return _Node(None, 0, 0, list(self._compiled.initial_variables), shots, 0, None)
+
+    def _initial_state(self) -> State:
+        request = self._request
+        if request.initial_state is not None:
+            return self._kernels.from_host(request.initial_state, request.dtype)
+        return self._kernels.zero_state(self._compiled.num_qubits, request.dtype)
+
+    def _advance(self, node: _Node) -> None:
+        """Run a node to its end, or to the split that its descendants continue from."""
+        steps, actions, cancel = self._steps, self._actions, self._request.cancel
+        while node.pc < len(steps):
+            cancel.check()
+            step = steps[node.pc]
+            if not actions[type(step)](step, node):
+                break
+        else:
+            self._memory.write_value(node.shots, node.bits)
+        if node.pc < len(steps):
+            return
+        last = int(node.shots[-1])
+        if self._request.want_state and (self._final is None or self._final[0] < last):
+            self._final = (last, node.state)
+
+    # --- splitting ----------------------------------------------------------------------------
+
+    def _branch(
+        self, step: MeasureStep | ResetStep | ChannelStep | InitializeStep, node: _Node
+    ) -> bool:
+        """Draw outcomes; go on in place if all shots agree, else leave a split behind."""
+        draws = self._laws.draws(step)
+        uniforms = [self._uniforms.draw(node.shots, node.draws + i) for i in range(draws)]
+        node.draws += draws
+        if len(node.shots) == 1:
+            outcome = self._laws.draw_one(step, node.state, [float(u[0]) for u in uniforms])
+            self._take(step, node, outcome)
+            return True
+        draw = self._laws.draw(step, node.state, uniforms)
+        if len(draw) == 1:
+            self._take(step, node, draw[0][0])
+            return True
+        self.counts["nodes"] += len(draw)
+        waiting = [(outcome, node.shots[members]) for outcome, members in draw]
+        split = _Split(node, waiting)
+        if self._snapshots < self._snapshot_limit:
+            split.snapshot = _Snapshot(node.state)
+            self._snapshots += 1
+            self.counts["snapshots"] += 1
+        else:
+            split.anchor = self._nearest_anchor()
+            if split.anchor is not None:
+                split.anchor[1].users += 1
+            # The state at hand serves one child; the others recompute it.
+            outcome, shots = waiting.pop()
+            split.ready = node.fork(shots)
+            split.ready.state = node.state
+            self._take(step, split.ready, outcome)
+        node.state = None
+        self._stack.append(split)
+        return False
+
+    def _take(self, step: Any, node: _Node, outcome: Outcome) -> None:
+        """Apply an outcome to a node's state and memory, and step on."""
+        if node.state is not None:
+            node.state = self._laws.apply(step, node.state, outcome)
+        if isinstance(step, MeasureStep):
+            self._write(node, step.clbits, outcome.read)
+        node.trail = _Trail(outcome, node.trail, 1 + (node.trail.length if node.trail else 0))
+        node.pc += 1
+
+    def _next_child(self, split: _Split) -> _Node:
+        outcome, shots = split.waiting.pop()
+        child = split.node.fork(shots)
+        snapshot = split.snapshot
+        if snapshot is None:
+            child.state = self._recompute(split)
+        elif split.waiting or snapshot.users:
+            child.state = self._kernels.copy(snapshot.state)
+        else:
+            child.state = snapshot.state
+            self._release(split)
+        self._take(self._steps[split.node.pc], child, outcome)
+        return child
+
+    def _release(self, split: _Split) -> None:
+        if split.snapshot is not None:
+            split.snapshot = None
+            self._snapshots -= 1
+
+    def _drop(self, split: _Split) -> None:
+        self._release(split)
+        if split.anchor is not None:
+            split.anchor[1].users -= 1
+        self._stack.pop()
+
+    def _nearest_anchor(self) -> tuple[_Node, _Snapshot] | None:
+        for split in reversed(self._stack):
+            if split.snapshot is not None:
+                return split.node, split.snapshot
+        return None
+
+    def _recompute(self, split: _Split) -> State:
+        """Rebuild the state before a split by replaying its outcomes from the nearest snapshot."""
+        self.counts["recomputations"] += 1
+        if split.anchor is None:
+            node = self._root()
+            node.state = self._initial_state()
+        else:
+            origin, snapshot = split.anchor
+            node = origin.fork(origin.shots)
+            node.state = self._kernels.copy(snapshot.state)
+        forced = _outcomes(split.node.trail, node.trail.length if node.trail else 0)
+        node.shots = split.node.shots[:0]
+        while True:
+            self._request.cancel.check()
+            step = self._steps[node.pc]
+            if isinstance(step, MeasureStep | ResetStep | ChannelStep | InitializeStep):
+                outcome = next(forced, None)
+                if outcome is None:
+                    return node.state
+                self._take(step, node, outcome)
+            elif isinstance(step, SaveStep):
+                node.pc += 1
+            else:
+                self._actions[type(step)](step, node)
+
+    # --- steps --------------------------------------------------------------------------------
+
+    def _segment(self, step: SegmentStep, node: _Node) -> bool:
+        self.counts["segments"] += 1
+        self._kernels.run(step.plan, node.state, self._bound(step, node), self._request.cancel)
+        node.pc += 1
+        return True
+
+    def _bound(self, step: SegmentStep, node: _Node) -> NDArray[np.float64]:
+        """Gather a segment's parameters from the run's vector and the loop variables."""
+        known = self._parameters.get(id(step))
+        if known is not None:
+            return known
+        values = np.array(
+            [
+                self._request.parameters[s] if s >= 0 else float(node.variables[-1 - s])
+                for s in step.sources
+            ],
+            np.float64,
+        )
+        if all(s >= 0 for s in step.sources):
+            self._parameters[id(step)] = values
+        return values
+
+    def _sample(self, step: SampleStep, node: _Node) -> bool:
+        if self._request.shots:
+            indices = self._kernels.sample(node.state, self._uniforms.draw(node.shots, node.draws))
+            values = bits_of(indices, step.qubits)
+            for number, (positions, readout) in enumerate(step.readouts, start=1):
+                uniforms = self._uniforms.draw(node.shots, node.draws + number)
+                confuse(values, positions, readout, uniforms)
+            self._memory.write_value(node.shots, node.bits)
+            self._memory.write_bits(node.shots, step.clbits, values)
+        node.pc += 1
+        return False
+
+    def _set_state(self, step: SetStateStep, node: _Node) -> bool:
+        node.state = self._kernels.from_host(step.amplitudes, self._request.dtype)
+        node.pc += 1
+        return True
+
+    def _save(self, step: SaveStep, node: _Node) -> bool:
+        if self._sink.wants(step.save, node.shots, node.bits):
+            value = save_value(self._kernels, node.state, self._compiled.num_qubits, step.save)
+            self._sink.add(step.save, node.shots, node.bits, value)
+        node.pc += 1
+        return True
+
+    def _assign(self, step: AssignStep, node: _Node) -> bool:
+        value = step.value(node.bits, node.variables)
+        if step.slot >= 0:
+            node.variables[step.slot] = value
+        else:
+            self._write(node, step.clbits, int(value))
+        node.pc += 1
+        return True
+
+    def _jump(self, step: JumpStep, node: _Node) -> bool:
+        node.pc = step.target
+        return True
+
+    def _condition(self, step: BranchStep, node: _Node) -> bool:
+        holds = step.condition(node.bits, node.variables)
+        node.pc = node.pc + 1 if holds else step.otherwise
+        return True
+
+    def _switch(self, step: SwitchStep, node: _Node) -> bool:
+        value = int(step.subject(node.bits, node.variables))
+        node.pc = step.targets.get(value, step.default)
+        return True
+
+    def _for(self, step: ForStep, node: _Node) -> bool:
+        rounds = int(node.variables[step.counter])
+        if rounds < len(step.values):
+            node.variables[step.counter] = rounds + 1
+            if step.value >= 0:
+                node.variables[step.value] = step.values[rounds]
+            node.pc += 1
+        else:
+            node.variables[step.counter] = 0
+            node.pc = step.exit
+        return True
+
+    # --- memory and randomness ----------------------------------------------------------------
+
+    def _write(self, node: _Node, clbits: Sequence[int], value: int) -> None:
+        for i, c in enumerate(clbits):
+            bit = value >> i & 1
+            node.bits = (node.bits & ~(1 << c)) | bit << c
+
+
+def _outcomes(trail: _Trail | None, skip: int) -> Iterator[Outcome]:
+    """Yield the outcomes of a trail, oldest first, without the first ``skip``."""
+    found: list[Outcome] = []
+    while trail is not None and trail.length > skip:
+        found.append(trail.outcome)
+        trail = trail.before
+    return reversed(found)

@@ -1,0 +1,47 @@
+"""The state-vector engine: exact amplitudes, outcomes walked as a tree."""
+
+from __future__ import annotations
+
+from quasim_backend.compile.code import CompiledCircuit, SaveStep
+from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.shot_tree import ShotTree
+
+__all__ = ["StateVectorEngine"]
+
+
+class StateVectorEngine:
+    """Runs any circuit on ``2**n`` amplitudes."""
+
+    name = "statevector"
+
+    def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
+        """Return why the run cannot be done here, or None."""
+        if request.want_unitary:
+            return "the state-vector engine gives states, not unitaries; use method='unitary'"
+        return None
+
+    def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:
+        """Return state, snapshots within the workspace, saved data and samples, in bytes."""
+        state = request.dtype.itemsize << compiled.num_qubits
+        total = state
+        if compiled.branches:
+            # One working copy beside the snapshots, which respect the workspace limit.
+            total += state + min(request.workspace_bytes // state, 64) * state
+        for step in compiled.steps:
+            if isinstance(step, SaveStep):
+                kept = len(step.save.qubits) or compiled.num_qubits
+                if step.save.kind == "density_matrix":
+                    total += 2 * (16 << 2 * kept)
+                elif step.save.kind == "statevector":
+                    total += state * (request.shots if step.save.subtype == "list" else 1)
+                elif step.save.kind == "probabilities":
+                    total += 8 << kept
+        return total + request.shots * 8 * max(1, -(-compiled.num_clbits // 64))
+
+    def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:
+        """Run the circuit.
+
+        Raises:
+            Cancelled: If the request's token was set.
+        """
+        return ShotTree(compiled, request).run()

@@ -1,0 +1,63 @@
+"""Uniform random numbers of shots: the ``j``-th draw of shot ``s``, in whatever order asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.errors import ShapeError
+from quasim_backend.ir.random import philox_uniforms
+
+__all__ = ["ShotUniforms"]
+
+_TABLE_ENTRIES = 8 << 20
+"""Numbers kept for later draws; beyond, they are computed for the shots that ask."""
+
+
+class ShotUniforms:
+    """Philox(seed, s, j), or the caller's own array.
+
+    Draws are computed for all shots at once and several in a block: single-shot nodes would
+    otherwise pay one array call for each number.
+    """
+
+    def __init__(self, seed: int, shots: int, given: NDArray[np.float64] | None) -> None:
+        """Remember where numbers come from.
+
+        Args:
+            seed: Philox key.
+            shots: Number of shots.
+            given: float64 ``(shots, draws)`` to take instead, or None.
+        """
+        self._seed = seed
+        self._shots = shots
+        self._given = given
+        self._block = min(max(65536 // shots, 1), 32)
+        self._limit = max(1, _TABLE_ENTRIES // (self._block * shots))
+        self._tables: dict[int, NDArray[np.float64]] = {}
+
+    def draw(self, shots: NDArray[np.int64], draw: int) -> NDArray[np.float64]:
+        """Return draw number ``draw`` of some shots, float64 ``(len(shots),)``.
+
+        Raises:
+            ShapeError: If the caller's array has fewer draws.
+        """
+        if self._given is not None:
+            if draw >= self._given.shape[1]:
+                raise ShapeError(
+                    f"The run draws more than the {self._given.shape[1]} uniforms a shot that were "
+                    f"given."
+                )
+            return np.asarray(self._given[shots, draw])
+        block, place = divmod(draw, self._block)
+        table = self._tables.get(block)
+        if table is None:
+            if len(self._tables) >= self._limit:
+                return philox_uniforms(self._seed, shots, draw)
+            every = np.arange(self._shots, dtype=np.uint64)
+            first = block * self._block
+            table = np.stack(
+                [philox_uniforms(self._seed, every, first + i) for i in range(self._block)]
+            )
+            self._tables[block] = table
+        return np.asarray(table[place, shots])
