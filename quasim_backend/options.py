@@ -1,0 +1,234 @@
+"""Options: what a user sets for a session (`Config`) and what one run asks for (`RunOptions`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from quasim_backend.errors import OptionError, near_matches
+
+__all__ = ["DEFAULT_SHOTS", "GATE_TIMES", "PRECISIONS", "Config", "RunOptions", "check_seed"]
+
+PRECISIONS = ("fp8", "fp16", "fp32", "fp64")
+DEVICES = ("auto", "cpu", "gpu")
+DEFAULT_SHOTS = 1024
+"""Shots of a run that draws samples when the caller gives no number."""
+GATE_TIMES: Mapping[str, float] = MappingProxyType(
+    {"single_qubit": 50e-9, "two_qubit": 300e-9, "measure": 1e-6}
+)
+"""Default durations in seconds, for noise that depends on time."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Config:
+    """Settings of a session. Fields may be set until a `Runtime` takes its own frozen copy.
+
+    Every value is checked when it is set; an unknown name or an impossible value is an
+    `OptionError` that lists what is possible.
+
+    Attributes:
+        simulation_precision: ``"fp32"`` is complex64, ``"fp64"`` complex128. ``"fp8"`` and
+            ``"fp16"`` are computed as ``"fp32"``, with a warning and a note in the metadata.
+        max_workspace_mb: Limit in MiB for memory besides the state.
+        device_id: Which GPU.
+        enable_tensor_cores: Whether a GPU may use its tensor cores.
+        distributed: Use several processes; not available in this version.
+        num_devices: Number of GPUs; 1 in this version.
+        communication_backend: For ``distributed``.
+        device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
+        method: Name of an engine, or ``"auto"``.
+        kernels: Name of a kernel set; None chooses by device.
+        num_threads: Threads of the CPU kernels; None leaves the process's number as it is.
+        seed: Seed of runs that are given none, every one of them alike; None draws a fresh one
+            for each run.
+        require_gpu: Make it an error that no GPU is usable, instead of a warning.
+        promote_small: Compute complex64 requests below 16 qubits in complex128.
+        max_memory_mb: Limit in MiB for everything a run allocates; None: what is free.
+        noise_model: Noise to simulate.
+        gate_times: Durations in seconds for noise that depends on time; given entries replace
+            the defaults of `GATE_TIMES`.
+        plan: Planner options (`quasim_backend.PlanOptions`); None: the planner's defaults.
+        plugins: A `quasim_backend.plugins.PluginManager`; None: the process's own.
+    """
+
+    simulation_precision: str = "fp32"
+    max_workspace_mb: float = 512
+    device_id: int = 0
+    enable_tensor_cores: bool = True
+    distributed: bool = False
+    num_devices: int = 1
+    communication_backend: str | None = None
+    device: str = "auto"
+    method: str = "auto"
+    kernels: str | None = None
+    num_threads: int | None = None
+    seed: int | None = None
+    require_gpu: bool = False
+    promote_small: bool = True
+    max_memory_mb: float | None = None
+    noise_model: Any = None
+    gate_times: Mapping[str, float] = field(default_factory=dict)
+    plan: Any = None
+    plugins: Any = None
+
+    if not TYPE_CHECKING:  # type checkers see the signature that @dataclass writes
+
+        def __init__(self, **options: Any) -> None:
+            """Set the fields; see the class."""
+            _refuse_unknown(options, self.__dataclass_fields__)
+            for name, spec in self.__dataclass_fields__.items():
+                default = {} if name == "gate_times" else spec.default
+                setattr(self, name, options.get(name, default))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Check and set a field.
+
+        Raises:
+            OptionError: If the name is unknown, the value impossible, or the copy frozen.
+        """
+        fields = type(self).__dataclass_fields__
+        if name not in fields:
+            raise OptionError(f"Unknown option '{name}'. {near_matches(name, fields)}")
+        if self.is_frozen:
+            raise OptionError(
+                f"Option '{name}' cannot be set: a Runtime uses its own frozen copy of the "
+                f"configuration. Set it on your Config and make a new Runtime."
+            )
+        check = _CHECKS.get(name)
+        object.__setattr__(self, name, check(name, value) if check else value)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether this is a copy that belongs to a `Runtime`."""
+        return "_frozen" in self.__dict__
+
+    def copy(self, **changes: Any) -> Config:
+        """Return a copy that can be changed, with ``changes`` applied.
+
+        Raises:
+            OptionError: If a name is unknown or a value impossible.
+        """
+        values = {name: getattr(self, name) for name in type(self).__dataclass_fields__}
+        return Config(**(values | changes))
+
+    def frozen(self) -> Config:
+        """Return a copy whose fields cannot be set."""
+        result = self.copy()
+        result.__dict__["_frozen"] = True
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class RunOptions:
+    """What one run asks for, as engine selection and observers see it.
+
+    Attributes:
+        config: The session's frozen configuration.
+        shots: Number of shots; 0 asks for no samples.
+        seed: Philox key of the run.
+        want_state: Whether the final amplitudes are wanted.
+        want_unitary: Whether the circuit's unitary is wanted.
+    """
+
+    config: Config
+    shots: int = 0
+    seed: int = 0
+    want_state: bool = False
+    want_unitary: bool = False
+
+
+def check_seed(name: str, value: object) -> int | None:
+    """Return a seed as an int in ``[0, 2**64)``, or None.
+
+    Raises:
+        OptionError: If it is anything else.
+    """
+    return None if value is None else _integer(name, value, 0, 2**64 - 1)
+
+
+def _refuse_unknown(options: Mapping[str, object], known: Iterable[str]) -> None:
+    for name in options:
+        if name not in known:
+            raise OptionError(f"Unknown option '{name}'. {near_matches(name, known)}")
+
+
+def _integer(name: str, value: object, low: int, high: int | None = None) -> int:
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        number = int(value)
+        if number >= low and (high is None or number <= high):
+            return number
+    span = f"at least {low}" if high is None else f"in {low}..{high}"
+    raise OptionError(f"Option '{name}' must be an integer {span}; got {value!r}.")
+
+
+def _positive(name: str, value: object) -> float:
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        number = float(value)
+        if math.isfinite(number) and number > 0:
+            return number
+    raise OptionError(f"Option '{name}' must be a positive number; got {value!r}.")
+
+
+def _one_of(*known: str) -> Callable[[str, object], str]:
+    def check(name: str, value: object) -> str:
+        text = value.lower() if isinstance(value, str) else value
+        if text not in known:
+            hint = near_matches(str(text), known)
+            raise OptionError(f"Option '{name}' cannot be {value!r}. {hint}")
+        return str(text)
+
+    return check
+
+
+def _flag(name: str, value: object) -> bool:
+    if value is True or value is False:
+        return value
+    raise OptionError(f"Option '{name}' must be True or False; got {value!r}.")
+
+
+def _name(name: str, value: object) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise OptionError(f"Option '{name}' must be a name; got {value!r}.")
+
+
+def _optional(check: Callable[..., Any], *limits: int) -> Callable[[str, object], Any]:
+    return lambda name, value: None if value is None else check(name, value, *limits)
+
+
+def _gate_times(name: str, value: object) -> Mapping[str, float]:
+    if not isinstance(value, Mapping):
+        raise OptionError(
+            f"Option '{name}' must be a mapping such as {dict(GATE_TIMES)}; got {value!r}."
+        )
+    for key in value:
+        if key not in GATE_TIMES:
+            raise OptionError(f"Unknown entry '{key}' of '{name}'. {near_matches(key, GATE_TIMES)}")
+    given = {key: _positive(f"{name}[{key!r}]", seconds) for key, seconds in value.items()}
+    return {**GATE_TIMES, **given}
+
+
+_CHECKS: dict[str, Callable[[str, object], Any]] = {
+    "simulation_precision": _one_of(*PRECISIONS),
+    "max_workspace_mb": _positive,
+    "device_id": lambda name, value: _integer(name, value, 0),
+    "enable_tensor_cores": _flag,
+    "distributed": _flag,
+    "num_devices": lambda name, value: _integer(name, value, 1),
+    "communication_backend": _optional(_name),
+    "device": _one_of(*DEVICES),
+    "method": _name,
+    "kernels": _optional(_name),
+    "num_threads": _optional(_integer, 1, 1024),
+    "seed": check_seed,
+    "require_gpu": _flag,
+    "promote_small": _flag,
+    "max_memory_mb": _optional(_positive),
+    "gate_times": _gate_times,
+}
+assert set(_CHECKS) <= {f.name for f in dataclasses.fields(Config)}

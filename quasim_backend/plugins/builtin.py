@@ -1,0 +1,70 @@
+"""QuASIM's own engines and kernel sets, registered through the public hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from quasim_backend.engines.base import Engine
+from quasim_backend.kernels.base import KernelSet
+from quasim_backend.plugins.hooks import hookimpl
+from quasim_backend.plugins.specs import EngineSpec, KernelSpec
+
+__all__ = ["quasim_engines", "quasim_kernels"]
+
+
+@hookimpl
+def quasim_engines() -> Iterator[EngineSpec]:
+    """Yield the built-in engines."""
+    yield EngineSpec(
+        "statevector",
+        _statevector,
+        "exact amplitudes; branches on measurement, reset and channels",
+        priority=0,
+    )
+    yield EngineSpec("unitary", _unitary, "the whole matrix of a unitary circuit", priority=-1)
+
+
+@hookimpl
+def quasim_kernels() -> Iterator[KernelSpec]:
+    """Yield the built-in kernel sets."""
+    yield KernelSpec("native", "cpu", _native, _native_availability, priority=10)
+    yield KernelSpec("reference", "cpu", _reference, priority=0)
+    yield KernelSpec("null", "cpu", _null)
+
+
+def _statevector() -> Engine:
+    from quasim_backend.engines.statevector import StateVectorEngine
+
+    return StateVectorEngine()
+
+
+def _unitary() -> Engine:
+    from quasim_backend.engines.unitary import UnitaryEngine
+
+    return UnitaryEngine()
+
+
+def _native() -> KernelSet:
+    from quasim_backend.kernels.native import NativeKernels
+
+    return NativeKernels()
+
+
+def _native_availability() -> str | None:
+    try:
+        from quasim_backend.kernels.native import NativeKernels
+    except ImportError as cause:
+        return f"the compiled module cannot be imported ({cause})"
+    return NativeKernels.is_available()
+
+
+def _reference() -> KernelSet:
+    from quasim_backend.kernels.reference import ReferenceKernels
+
+    return ReferenceKernels()
+
+
+def _null() -> KernelSet:
+    from quasim_backend.kernels.null import NullKernels
+
+    return NullKernels()

@@ -1,0 +1,99 @@
+"""The result of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.errors import OptionError
+
+__all__ = ["Result"]
+
+
+@dataclass(eq=False)
+class Result:
+    """What a run gives back. Arrays are the result's own; do not overwrite them.
+
+    Attributes:
+        shots: Number of shots; 0 if none were asked for.
+        num_clbits: Number of classical bits.
+        packed: uint64 ``(shots, words)``, classical memory of each shot in shot order: bit ``c``
+            is bit ``c % 64`` of word ``c // 64``. None without shots.
+        state: Final amplitudes ``(2**n,)``, little-endian, if they were saved.
+        unitary: The circuit's unitary ``(2**n, 2**n)``, if it was asked for.
+        saved: Values of the circuit's save points by label.
+        metadata: Facts about the run: engine and why it was chosen, kernel set, device, dtype,
+            precision, passes, bytes moved, times in seconds, seed, simulated qubits, notes.
+    """
+
+    shots: int = 0
+    num_clbits: int = 0
+    packed: NDArray[np.uint64] | None = None
+    state: NDArray[np.complexfloating[Any, Any]] | None = None
+    unitary: NDArray[np.complexfloating[Any, Any]] | None = None
+    saved: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def samples(self) -> NDArray[np.uint8]:
+        """Classical bits, uint8 ``(shots, num_clbits)`` in shot order; column ``c`` is bit ``c``.
+
+        Raises:
+            OptionError: If the run drew no shots.
+        """
+        words = self._words()
+        # On a little-endian byte string, bit c of the memory is bit c % 8 of byte c // 8.
+        raw = np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
+        return np.unpackbits(raw, axis=1, count=self.num_clbits, bitorder="little")
+
+    def int_counts(self) -> dict[int, int]:
+        """Return how often each memory value was seen, values ascending.
+
+        Raises:
+            OptionError: If the run drew no shots.
+        """
+        words = self._words()
+        if words.shape[1] == 0:
+            return {0: self.shots} if self.shots else {}
+        if words.shape[1] == 1:
+            values, numbers = np.unique(words[:, 0], return_counts=True)
+            return dict(zip(values.tolist(), numbers.tolist(), strict=True))
+        # Highest word first, so that the rows come out sorted by value.
+        rows, numbers = np.unique(words[:, ::-1], axis=0, return_counts=True)
+        keys = (int.from_bytes(row.astype(">u8").tobytes(), "big") for row in rows)
+        return dict(zip(keys, numbers.tolist(), strict=True))
+
+    def counts(self) -> dict[str, int]:
+        """Return how often each bitstring was seen; classical bit 0 is the rightmost character.
+
+        Raises:
+            OptionError: If the run drew no shots.
+        """
+        width = self.num_clbits
+        return {
+            (format(value, f"0{width}b") if width else ""): number
+            for value, number in self.int_counts().items()
+        }
+
+    def __repr__(self) -> str:
+        """Show size and engine."""
+        parts = [f"shots={self.shots}", f"num_clbits={self.num_clbits}"]
+        if self.state is not None:
+            parts.append(f"state={self.state.shape}")
+        if self.saved:
+            parts.append(f"saved={sorted(self.saved)}")
+        if "engine" in self.metadata:
+            parts.append(f"engine={self.metadata['engine']!r}")
+        return f"Result({', '.join(parts)})"
+
+    def _words(self) -> NDArray[np.uint64]:
+        if self.packed is None:
+            raise OptionError(
+                "This result has no samples: the run was asked for none. Give `shots`, and measure "
+                "qubits into classical bits."
+            )
+        return self.packed
