@@ -1,0 +1,292 @@
+// quasim_backend.kernels._cpu: the CPU kernels.
+#include <nanobind/stl/complex.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+#include <optional>
+#include <stdexcept>
+
+#include "bindings/arrays.hpp"
+#include "bindings/interrupt.hpp"
+#include "cpu/kernel_table.hpp"
+#include "quasim/executor.hpp"
+#include "quasim/isa.hpp"
+#include "quasim/memory.hpp"
+#include "quasim/native_plan.hpp"
+#include "quasim/philox.hpp"
+#include "quasim/reductions.hpp"
+#include "quasim/thread_pool.hpp"
+
+namespace quasim::bindings {
+namespace {
+
+template <typename T>
+using Amplitudes = MutableArray<std::complex<T>>;
+template <typename T>
+using ConstAmplitudes = Array<std::complex<T>>;
+using CancelFlag = std::optional<Array<std::uint8_t>>;
+
+const std::uint8_t* flag_of(const CancelFlag& flag) {
+  if (!flag) return nullptr;
+  if (flag->size() != 1) throw std::invalid_argument("The cancel flag must have one element.");
+  return flag->data();
+}
+
+template <typename State>
+int num_qubits_of(const State& state) {
+  if (!std::has_single_bit(state.size())) {
+    throw std::invalid_argument("The number of amplitudes is not a power of two.");
+  }
+  return std::countr_zero(state.size());
+}
+
+template <typename T>
+StateView<const T> const_view(const ConstAmplitudes<T>& state) {
+  return {reinterpret_cast<const T*>(state.data()), num_qubits_of(state)};
+}
+
+// Runs `body(context)` without the GIL.
+template <typename Body>
+auto without_gil(const CancelFlag& flag, int threads, Body body) {
+  Control control(flag_of(flag), interrupt_hook());
+  const nb::gil_scoped_release release;
+  return body(RunContext{control, threads});
+}
+
+// Constructs in place: a NativePlan does not move.
+void construct_native_plan(NativePlan* self, nb::object plan) {
+  const ProgramFields fields(plan.attr("program"));
+  Plan arrays;
+  const auto load = [&](auto& slot, const char* name) {
+    using Value = typename std::remove_reference_t<decltype(slot)>::value_type;
+    slot = Field<Value>(plan, name).copy();
+  };
+  load(arrays.op_kind, "op_kind");
+  load(arrays.op_member_start, "op_member_start");
+  load(arrays.op_members, "op_members");
+  load(arrays.op_qubit_start, "op_qubit_start");
+  load(arrays.op_qubits, "op_qubits");
+  load(arrays.stage_start, "stage_start");
+  load(arrays.stage_qubit_start, "stage_qubit_start");
+  load(arrays.stage_qubits, "stage_qubits");
+  load(arrays.stage_fma, "stage_fma");
+  new (self) NativePlan(fields.view(), std::move(arrays));
+}
+
+template <typename T>
+void run_plan(const NativePlan& plan, Amplitudes<T> state, Array<double> parameters,
+              CancelFlag cancel, int threads) {
+  if (num_qubits_of(state) != plan.program().num_qubits) {
+    throw std::invalid_argument("The plan and the state have different numbers of qubits.");
+  }
+  if (parameters.size() < plan.num_parameters()) {
+    throw std::invalid_argument("The parameter vector is too short for the plan.");
+  }
+  without_gil(cancel, threads, [&](RunContext context) {
+    run(plan, reinterpret_cast<T*>(state.data()), view(parameters), context.control,
+        context.threads);
+  });
+}
+
+template <typename T>
+NumpyArray<std::complex<T>> empty(std::uint64_t size) {
+  if (size > (std::uint64_t{1} << 62) / sizeof(std::complex<T>)) throw std::bad_alloc();
+  AlignedBytes memory = allocate_aligned(size * sizeof(std::complex<T>));
+  void* const data = memory.get();
+  const nb::capsule owner(memory.release(), [](void* p) noexcept { FreeAligned{}(p); });
+  return NumpyArray<std::complex<T>>(data, {static_cast<std::size_t>(size)}, owner);
+}
+
+// Splits the bytes of a state among the threads, which also spreads its pages over NUMA nodes.
+template <typename Body>
+void over_bytes(std::uint64_t amplitudes, std::size_t amplitude_size, Body body) {
+  constexpr std::uint64_t kBlock = 1 << 15;
+  without_gil({}, 0, [&](RunContext context) {
+    parallel_ranges((amplitudes + kBlock - 1) / kBlock, choose_threads(amplitudes, 0),
+                    context.control, [&](std::uint64_t begin, std::uint64_t end, int) {
+                      const std::uint64_t last = std::min(amplitudes, end * kBlock);
+                      body(begin * kBlock * amplitude_size,
+                           (last - begin * kBlock) * amplitude_size);
+                    });
+  });
+}
+
+template <typename T>
+NumpyArray<std::complex<T>> zero_state(int num_qubits) {
+  if (num_qubits < 0 || num_qubits > 60) throw std::bad_alloc();
+  auto state = empty<T>(std::uint64_t{1} << num_qubits);
+  char* const bytes = reinterpret_cast<char*>(state.data());
+  over_bytes(state.size(), sizeof(std::complex<T>),
+             [&](std::size_t at, std::size_t count) { std::memset(bytes + at, 0, count); });
+  state.data()[0] = T{1};
+  return state;
+}
+
+template <typename T>
+NumpyArray<std::complex<T>> copy_state(ConstAmplitudes<T> source) {
+  auto state = empty<T>(source.size());
+  char* const to = reinterpret_cast<char*>(state.data());
+  const char* const from = reinterpret_cast<const char*>(source.data());
+  over_bytes(source.size(), sizeof(std::complex<T>),
+             [&](std::size_t at, std::size_t count) { std::memcpy(to + at, from + at, count); });
+  return state;
+}
+
+template <typename T>
+double norm_of(ConstAmplitudes<T> state, int threads) {
+  return without_gil(
+      {}, threads, [&](RunContext context) { return norm_squared(const_view<T>(state), context); });
+}
+
+template <typename T>
+NumpyArray<double> probabilities_of(ConstAmplitudes<T> state, Array<std::int32_t> qubits,
+                                    int threads) {
+  const auto source = const_view<T>(state);
+  Mask seen = 0;
+  for (const auto q : view(qubits)) {
+    if (q < 0 || q >= source.num_qubits || (seen & bit(q)) != 0) {
+      throw std::invalid_argument("A qubit repeats or is out of range.");
+    }
+    seen |= bit(q);
+  }
+  std::vector<double> result(std::size_t{1} << qubits.size());
+  without_gil({}, threads, [&](RunContext context) {
+    probabilities(source, view(qubits), std::span<double>(result), context);
+  });
+  return to_numpy(std::move(result));
+}
+
+template <typename T>
+void collapse_state(Amplitudes<T> state, std::uint64_t mask, std::uint64_t value, double scale,
+                    int threads) {
+  const StateView<T> target{reinterpret_cast<T*>(state.data()), num_qubits_of(state)};
+  without_gil({}, threads,
+              [&](RunContext context) { collapse(target, mask, value, scale, context); });
+}
+
+template <typename T>
+NumpyArray<std::uint64_t> sample_state(ConstAmplitudes<T> state, Array<double> uniforms,
+                                       CancelFlag cancel, int threads) {
+  const auto source = const_view<T>(state);
+  std::vector<std::uint64_t> result(uniforms.size());
+  for (const double u : view(uniforms)) {
+    if (!(u >= 0.0 && u < 1.0)) throw std::invalid_argument("A uniform is not in [0, 1).");
+  }
+  without_gil(cancel, threads, [&](RunContext context) {
+    sample(source, view(uniforms), std::span<std::uint64_t>(result), context);
+  });
+  return to_numpy(std::move(result));
+}
+
+template <typename T>
+NumpyArray<double> pauli_expectations_of(ConstAmplitudes<T> state, Array<std::uint64_t> x_masks,
+                                         Array<std::uint64_t> z_masks, CancelFlag cancel,
+                                         int threads) {
+  const auto source = const_view<T>(state);
+  if (x_masks.size() != z_masks.size()) {
+    throw std::invalid_argument("x_masks and z_masks have different lengths.");
+  }
+  for (std::size_t t = 0; t < x_masks.size(); ++t) {
+    if (((x_masks.data()[t] | z_masks.data()[t]) >> source.num_qubits) != 0) {
+      throw std::invalid_argument("A Pauli string acts on a qubit the state does not have.");
+    }
+  }
+  std::vector<double> result(x_masks.size());
+  without_gil(cancel, threads, [&](RunContext context) {
+    pauli_expectations(source, view(x_masks), view(z_masks), std::span<double>(result), context);
+  });
+  return to_numpy(std::move(result));
+}
+
+template <typename T>
+std::complex<double> inner_of(ConstAmplitudes<T> left, ConstAmplitudes<T> right, int threads) {
+  if (left.size() != right.size()) throw std::invalid_argument("The states differ in size.");
+  return without_gil({}, threads, [&](RunContext context) {
+    return inner(const_view<T>(left), const_view<T>(right).amplitudes, context);
+  });
+}
+
+NumpyArray<double> philox_uniforms(std::uint64_t seed, Array<std::uint64_t> shots,
+                                   std::uint64_t draw) {
+  std::vector<double> result(shots.size());
+  {
+    const nb::gil_scoped_release release;
+    for (std::size_t s = 0; s < result.size(); ++s) {
+      result[s] = philox_uniform(seed, shots.data()[s], draw);
+    }
+  }
+  return to_numpy(std::move(result));
+}
+
+NumpyArray<std::uint32_t> philox_words(Array<std::uint32_t> counter, Array<std::uint32_t> key) {
+  if (counter.size() != 4 || key.size() != 2) {
+    throw std::invalid_argument("Philox takes four counter words and two key words.");
+  }
+  const auto* const c = counter.data();
+  const PhiloxCounter words = philox({c[0], c[1], c[2], c[3]}, {key.data()[0], key.data()[1]});
+  return to_numpy(std::vector<std::uint32_t>(words.begin(), words.end()));
+}
+
+// Functions on amplitudes, once for each precision; NumPy's dtype picks the overload.
+template <typename T>
+void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* suffix) {
+  using namespace nb::literals;
+  const auto name = [&](const char* stem) { return std::string(stem) + suffix; };
+  plan.def("run", &run_plan<T>, "state"_a.noconvert(), "parameters"_a, "cancel"_a.none(),
+           "threads"_a, "Run on a state, in place; raises Cancelled when the flag is set.");
+  m.def(name("empty_").c_str(), &empty<T>, "size"_a, "Allocate aligned amplitudes, unset.");
+  m.def(name("zero_state_").c_str(), &zero_state<T>, "num_qubits"_a, "Allocate |0...0>.");
+  m.def("copy", &copy_state<T>, "state"_a.noconvert(), "Copy a state.");
+  m.def("norm_squared", &norm_of<T>, "state"_a.noconvert(), "threads"_a, "Return sum |a|^2.");
+  m.def("probabilities", &probabilities_of<T>, "state"_a.noconvert(), "qubits"_a, "threads"_a,
+        "Return sum |a|^2 by the value of the qubits, lowest bit first.");
+  m.def("collapse", &collapse_state<T>, "state"_a.noconvert(), "mask"_a, "value"_a, "scale"_a,
+        "threads"_a, "Zero amplitudes whose masked bits differ from value; scale the rest.");
+  m.def("sample", &sample_state<T>, "state"_a.noconvert(), "uniforms"_a, "cancel"_a.none(),
+        "threads"_a, "Draw one basis state for each uniform, in its order.");
+  m.def("pauli_expectations", &pauli_expectations_of<T>, "state"_a.noconvert(), "x_masks"_a,
+        "z_masks"_a, "cancel"_a.none(), "threads"_a, "Return <state|P|state> for each string.");
+  m.def("inner", &inner_of<T>, "left"_a.noconvert(), "right"_a.noconvert(), "threads"_a,
+        "Return <left|right>.");
+}
+
+// Cancelled is a Python class: it is looked up when it is first needed.
+void translate_cancelled(const std::exception_ptr& pointer, void*) {
+  try {
+    std::rethrow_exception(pointer);
+  } catch (const Cancelled& error) {
+    const nb::object type = nb::module_::import_("quasim_backend.errors").attr("Cancelled");
+    PyErr_SetString(type.ptr(), error.what());
+  }
+}
+
+}  // namespace
+}  // namespace quasim::bindings
+
+NB_MODULE(_cpu, m) {
+  using namespace quasim;
+  using namespace quasim::bindings;
+  using namespace nb::literals;
+  m.doc() = "The CPU kernels; use quasim_backend.kernels.native.";
+  remember_main_thread();
+  nb::register_exception_translator(translate_cancelled);
+
+  nb::class_<NativePlan> plan(m, "Plan", "An ExecutionPlan made ready for the CPU kernels.");
+  plan.def("__init__", &construct_native_plan, "plan"_a, "Copy the arrays of an ExecutionPlan.");
+  bind_precision<float>(m, plan, "c64");
+  bind_precision<double>(m, plan, "c128");
+
+  m.def("philox_uniforms", &philox_uniforms, "seed"_a, "shots"_a, "draw"_a,
+        "Return the uniform of one draw for each shot.");
+  m.def("philox_words", &philox_words, "counter"_a, "key"_a,
+        "Return the four output words of Philox4x32-10.");
+  m.def(
+      "isa", [] { return std::string(current_isa().name); }, "Return the instruction set in use.");
+  m.def("available_isas", &available_isas, "Return the names this CPU can run, slowest first.");
+  m.def("select_isa", &select_isa, "name"_a, "Use the kernels of one instruction set.");
+  m.def("thread_limit", &thread_limit, "Return the number of threads a call may use.");
+  m.def("set_thread_limit", &set_thread_limit, "threads"_a,
+        "Set the number of threads a call may use.");
+}

@@ -1,0 +1,40 @@
+// How a primitive acts on each of its qubits: enough to decide commutation and locality.
+#pragma once
+
+#include <cstddef>
+
+#include "quasim/program.hpp"
+
+namespace quasim {
+
+// A qubit is in `z` when the action is diagonal there (controls included), in `x` or `y` when it is
+// a combination of identity and that Pauli, and in `general` otherwise. The masks are disjoint.
+struct Footprint {
+  Mask z = 0;
+  Mask x = 0;
+  Mask y = 0;
+  Mask general = 0;
+
+  Mask all() const { return z | x | y | general; }
+  // Qubits whose amplitudes mix. The others may lie outside a tile.
+  Mask mixing() const { return x | y | general; }
+};
+
+// True when the actions agree in basis on every shared qubit, which is sufficient to commute.
+inline bool commute(const Footprint& a, const Footprint& b) {
+  return (a.all() & b.all() & ~((a.z & b.z) | (a.x & b.x) | (a.y & b.y))) == 0;
+}
+
+// Footprint of a sequence that contains both.
+inline Footprint unite(const Footprint& a, const Footprint& b) {
+  const Mask z = a.z | b.z;
+  const Mask x = a.x | b.x;
+  const Mask y = a.y | b.y;
+  const Mask general = a.general | b.general | (z & x) | (z & y) | (x & y);
+  return {z & ~general, x & ~general, y & ~general, general};
+}
+
+// Footprint of primitive `i`; looks at matrices, tables and masks, never at angles.
+Footprint footprint_of(const Program& program, std::size_t i);
+
+}  // namespace quasim

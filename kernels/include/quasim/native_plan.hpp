@@ -1,0 +1,49 @@
+// A plan that owns its arrays, and the compiled forms made from it.
+#pragma once
+
+#include <complex>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "quasim/plan.hpp"
+#include "quasim/program.hpp"
+
+namespace quasim {
+
+template <typename T>
+struct KernelTable;
+template <typename T>
+struct CompiledPlan;
+
+// Immutable after construction, apart from the compiled forms, which are made at first use.
+class NativePlan {
+ public:
+  // Copies `program`. Throws std::invalid_argument when the arrays do not fit together.
+  NativePlan(const Program& program, Plan plan);
+
+  NativePlan(const NativePlan&) = delete;
+  NativePlan& operator=(const NativePlan&) = delete;
+
+  const Program& program() const { return program_; }
+  const Plan& plan() const { return plan_; }
+  std::size_t num_parameters() const { return num_parameters_; }
+
+  template <typename T>
+  std::shared_ptr<const CompiledPlan<T>> compiled(const KernelTable<T>& kernels) const;
+
+ private:
+  struct Storage;
+  std::shared_ptr<const Storage> storage_;
+  Program program_;  // views of storage_
+  Plan plan_;
+  std::size_t num_parameters_ = 0;
+
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const CompiledPlan<float>> single_;
+  mutable std::shared_ptr<const CompiledPlan<double>> double_;
+};
+
+}  // namespace quasim

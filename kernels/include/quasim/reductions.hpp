@@ -1,0 +1,59 @@
+// Sums over a state vector, and collapse. Results do not depend on the number of threads: the
+// state is cut into blocks of fixed size, and block sums are added in order.
+#pragma once
+
+#include <complex>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "quasim/bits.hpp"
+#include "quasim/control.hpp"
+
+namespace quasim {
+
+// Amplitudes of 2^num_qubits, borrowed, interleaved.
+template <typename T>
+struct StateView {
+  T* amplitudes;
+  int num_qubits;
+
+  std::uint64_t size() const { return std::uint64_t{1} << num_qubits; }
+};
+
+// How a reduction runs.
+struct RunContext {
+  Control& control;
+  int threads = 0;  // 0: the limit of the process
+};
+
+// sum |a|^2.
+template <typename T>
+double norm_squared(StateView<const T> state, RunContext context);
+
+// <left|right>.
+template <typename T>
+std::complex<double> inner(StateView<const T> left, const T* right, RunContext context);
+
+// sum |a|^2 by the value of `qubits`, lowest bit first; `result` has 2^k entries, overwritten.
+template <typename T>
+void probabilities(StateView<const T> state, std::span<const std::int32_t> qubits,
+                   std::span<double> result, RunContext context);
+
+// Zeroes amplitudes whose bits in `mask` differ from `value`, scales the rest. In place.
+template <typename T>
+void collapse(StateView<T> state, Mask mask, Mask value, double scale, RunContext context);
+
+// <state|P|state> for each Hermitian Pauli string.
+template <typename T>
+void pauli_expectations(StateView<const T> state, std::span<const std::uint64_t> x_masks,
+                        std::span<const std::uint64_t> z_masks, std::span<double> result,
+                        RunContext context);
+
+// Inverse transform sampling: result[s] is drawn for uniforms[s]. Throws std::invalid_argument
+// when the state is zero or not finite.
+template <typename T>
+void sample(StateView<const T> state, std::span<const double> uniforms,
+            std::span<std::uint64_t> result, RunContext context);
+
+}  // namespace quasim

@@ -1,0 +1,145 @@
+#include "plan/fusion.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace quasim {
+namespace {
+
+constexpr double kNever = std::numeric_limits<double>::infinity();
+// A merge may cost this much more than its parts for now: one more dense gate then pays for it.
+// Merges that have not paid at the end of the pass are taken apart again.
+constexpr double kAdvance = 12.0;
+
+struct Limits {
+  int dense;     // widest dense group of this pass
+  int diagonal;  // widest diagonal group
+  double advance;
+  bool disjoint;  // may merge groups that share no qubit
+};
+
+// A group under construction: parts of the previous pass that would be multiplied together.
+struct Candidate {
+  Footprint footprint;
+  double separate = 0.0;  // cost of the parts run one by one
+  double merged = 0.0;    // cost of the product
+  std::vector<std::int32_t> parts;
+  bool live = true;
+};
+
+double merged_cost(const Footprint& footprint, const Limits& limits) {
+  const int width = std::popcount(footprint.all());
+  if (footprint.mixing() == 0) return width <= limits.diagonal ? 4.0 + kSweepCost : kNever;
+  return width <= limits.dense ? static_cast<double>(4 << width) + kSweepCost : kNever;
+}
+
+// Puts `later` behind `earlier` in one candidate, if the product is allowed and pays.
+bool merge(const Candidate& earlier, Candidate& later, const Limits& limits) {
+  if (!limits.disjoint && (earlier.footprint.all() & later.footprint.all()) == 0) return false;
+  const Footprint both = unite(earlier.footprint, later.footprint);
+  const double cost = merged_cost(both, limits);
+  const double separate = earlier.separate + later.separate;
+  if (cost > separate + limits.advance) return false;
+  later.footprint = both;
+  later.merged = cost;
+  later.separate = separate;
+  later.parts.insert(later.parts.begin(), earlier.parts.begin(), earlier.parts.end());
+  return true;
+}
+
+// One pass: each group walks back over its predecessors. It joins one that it can reach by
+// commuting backwards, and pulls in one that can commute forwards to it.
+std::vector<Group> merge_pass(std::vector<Group> groups, int num_qubits, const Limits& limits) {
+  const int window = std::min(2 * num_qubits + 8, 64);
+  std::vector<Candidate> line;
+  line.reserve(groups.size());
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    Candidate mine{
+        groups[g].footprint, groups[g].cost, groups[g].cost, {static_cast<std::int32_t>(g)}, true};
+    std::size_t place = line.size();
+    Footprint between;  // union of the live candidates between the walk and `place`
+    int seen = 0;
+    for (std::size_t j = line.size(); j-- > 0 && seen < window;) {
+      Candidate& other = line[j];
+      if (!other.live) continue;
+      ++seen;
+      const bool backwards = commute(mine.footprint, between);
+      if ((backwards || commute(other.footprint, between)) && merge(other, mine, limits)) {
+        other.live = false;
+        if (backwards) {
+          place = j;
+          between = {};
+        }
+        continue;
+      }
+      between = unite(between, other.footprint);
+      if ((mine.footprint.all() & ~between.general) == 0 && mine.footprint.all() != 0) break;
+    }
+    if (place == line.size()) {
+      line.push_back(std::move(mine));
+    } else {
+      line[place] = std::move(mine);
+    }
+  }
+
+  std::vector<Group> result;
+  result.reserve(line.size());
+  for (const Candidate& candidate : line) {
+    if (!candidate.live) continue;
+    if (candidate.parts.size() > 1 && candidate.merged <= candidate.separate) {
+      Group product{candidate.footprint, candidate.merged, {}};
+      for (const auto part : candidate.parts) {
+        const auto& members = groups[static_cast<std::size_t>(part)].members;
+        product.members.insert(product.members.end(), members.begin(), members.end());
+      }
+      result.push_back(std::move(product));
+    } else {
+      for (const auto part : candidate.parts) {
+        result.push_back(std::move(groups[static_cast<std::size_t>(part)]));
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+double primitive_fma(const Program& program, std::size_t i) {
+  const int controls = std::popcount(program.control_mask[i]);
+  const double share = 1.0 / static_cast<double>(Mask{1} << std::min(controls, 60));
+  switch (program.kind_of(i)) {
+    case PrimitiveKind::kMatrix:
+      return share * 4.0 * static_cast<double>(Mask{1} << program.targets_of(i).size());
+    case PrimitiveKind::kPermutation:
+      return share;
+    case PrimitiveKind::kDiagonal:
+    case PrimitiveKind::kRotation:
+    case PrimitiveKind::kPhase:
+      return share * 4.0;
+  }
+  return 0.0;
+}
+
+std::vector<Group> fuse(const Program& program, const std::vector<std::int32_t>& kept,
+                        const PlanOptions& options) {
+  std::vector<Group> groups;
+  groups.reserve(kept.size());
+  for (const auto i : kept) {
+    const auto index = static_cast<std::size_t>(i);
+    groups.push_back(
+        {footprint_of(program, index), primitive_fma(program, index) + kSweepCost, {i}});
+  }
+  // Narrow before wide: runs on one qubit and diagonal runs always pay, so they are the parts out
+  // of which wider products are tried.
+  const int n = program.num_qubits;
+  const int diagonal = std::min(options.max_diagonal, std::max(3, n - 2));
+  groups = merge_pass(std::move(groups), n, {1, diagonal, 0.0, false});
+  for (int width = 2; width <= options.max_fused; ++width) {
+    groups = merge_pass(std::move(groups), n, {width, diagonal, kAdvance, false});
+  }
+  if (options.max_fused >= 2) groups = merge_pass(std::move(groups), n, {2, diagonal, 0.0, true});
+  return groups;
+}
+
+}  // namespace quasim

@@ -1,0 +1,29 @@
+// Merges neighbouring primitives into dense and diagonal operations.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "quasim/footprint.hpp"
+#include "quasim/plan.hpp"
+
+namespace quasim {
+
+// One operation to be: primitives that run together.
+struct Group {
+  Footprint footprint;
+  double cost = 0.0;                  // predicted FMA per amplitude, with the cost of a sweep
+  std::vector<std::int32_t> members;  // primitives in the order they act
+};
+
+// Predicted real fused multiply-adds per amplitude of primitive `i` run on its own.
+double primitive_fma(const Program& program, std::size_t i);
+
+// Cost in FMA equivalents of loading and storing every amplitude of a tile once.
+inline constexpr double kSweepCost = 4.0;
+
+// Groups the `kept` primitives. The result, run in order, equals the program.
+std::vector<Group> fuse(const Program& program, const std::vector<std::int32_t>& kept,
+                        const PlanOptions& options);
+
+}  // namespace quasim

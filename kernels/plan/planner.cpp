@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <numeric>
+
+#include "plan/fusion.hpp"
+#include "plan/simplify.hpp"
+#include "plan/stages.hpp"
+#include "quasim/plan.hpp"
+
+namespace quasim {
+namespace {
+
+void append_bits(Mask mask, std::vector<std::int32_t>& out) {
+  for_each_bit(mask, [&](int q) { out.push_back(q); });
+}
+
+OpKind kind_of(const Program& program, const Group& group, const PlanOptions& options) {
+  if (group.members.size() > 1) {
+    return group.footprint.mixing() == 0 ? OpKind::kDiagonal : OpKind::kDense;
+  }
+  const auto i = static_cast<std::size_t>(group.members.front());
+  if (!options.fuse || program.control_mask[i] != 0) return OpKind::kSingle;
+  const auto width = static_cast<int>(program.targets_of(i).size());
+  if (program.kind_of(i) == PrimitiveKind::kMatrix && width <= options.max_fused) {
+    return OpKind::kDense;
+  }
+  if (program.kind_of(i) == PrimitiveKind::kDiagonal && width <= options.max_diagonal) {
+    return OpKind::kDiagonal;
+  }
+  return OpKind::kSingle;
+}
+
+void append_operation(const Program& program, const Group& group, const PlanOptions& options,
+                      Plan& plan) {
+  plan.op_kind.push_back(static_cast<std::uint8_t>(kind_of(program, group, options)));
+  plan.op_members.insert(plan.op_members.end(), group.members.begin(), group.members.end());
+  plan.op_member_start.push_back(static_cast<std::int32_t>(plan.op_members.size()));
+  append_bits(group.footprint.all(), plan.op_qubits);
+  plan.op_qubit_start.push_back(static_cast<std::int32_t>(plan.op_qubits.size()));
+}
+
+void append_stage(Mask local, double fma, Plan& plan) {
+  plan.stage_start.push_back(static_cast<std::int32_t>(plan.op_kind.size()));
+  append_bits(local, plan.stage_qubits);
+  plan.stage_qubit_start.push_back(static_cast<std::int32_t>(plan.stage_qubits.size()));
+  plan.stage_fma.push_back(fma);
+}
+
+}  // namespace
+
+Plan make_plan(const Program& program, const PlanOptions& options) {
+  Plan plan;
+  if (!options.fuse) {
+    for (std::size_t i = 0; i < program.size(); ++i) {
+      const Group group{footprint_of(program, i), 0.0, {static_cast<std::int32_t>(i)}};
+      append_operation(program, group, options, plan);
+      append_stage(low_mask(program.num_qubits), primitive_fma(program, i), plan);
+    }
+    return plan;
+  }
+  const auto groups = fuse(program, simplify(program), options);
+  std::vector<Footprint> footprints;
+  footprints.reserve(groups.size());
+  for (const Group& group : groups) footprints.push_back(group.footprint);
+  const auto stages =
+      cut_into_stages(footprints, program.num_qubits, options.tile_qubits, options.low_qubits);
+  for (const Stage& stage : stages) {
+    double fma = 0.0;
+    for (const auto g : stage.operations) {
+      const Group& group = groups[static_cast<std::size_t>(g)];
+      append_operation(program, group, options, plan);
+      fma += group.cost - kSweepCost;
+    }
+    append_stage(stage.local, fma, plan);
+  }
+  return plan;
+}
+
+}  // namespace quasim

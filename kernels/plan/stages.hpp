@@ -1,0 +1,21 @@
+// Cuts a sequence of operations into stages that each run tile by tile.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "quasim/footprint.hpp"
+
+namespace quasim {
+
+struct Stage {
+  std::vector<std::int32_t> operations;  // in the order they act
+  Mask local = 0;                        // qubits of a tile
+};
+
+// Partitions operations, given by footprint. In a stage every mixing qubit is local.
+std::vector<Stage> cut_into_stages(std::span<const Footprint> operations, int num_qubits,
+                                   int tile_qubits, int low_qubits);
+
+}  // namespace quasim

@@ -1,0 +1,102 @@
+"""The CPU kernels; use quasim_backend.kernels.native."""
+
+from typing import Annotated, overload
+
+import numpy
+from numpy.typing import NDArray
+
+
+class Plan:
+    """An ExecutionPlan made ready for the CPU kernels."""
+
+    def __init__(self, plan: object) -> None:
+        """Copy the arrays of an ExecutionPlan."""
+
+    @overload
+    def run(self, state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None: ...
+
+    @overload
+    def run(self, state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None:
+        """Run on a state, in place; raises Cancelled when the flag is set."""
+
+def empty_c64(size: int) -> Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')]:
+    """Allocate aligned amplitudes, unset."""
+
+def zero_state_c64(num_qubits: int) -> Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')]:
+    """Allocate |0...0>."""
+
+@overload
+def copy(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')]: ...
+
+@overload
+def copy(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
+    """Copy a state."""
+
+@overload
+def norm_squared(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> float: ...
+
+@overload
+def norm_squared(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> float:
+    """Return sum |a|^2."""
+
+@overload
+def probabilities(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], qubits: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]: ...
+
+@overload
+def probabilities(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], qubits: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]:
+    """Return sum |a|^2 by the value of the qubits, lowest bit first."""
+
+@overload
+def collapse(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], mask: int, value: int, scale: float, threads: int) -> None: ...
+
+@overload
+def collapse(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], mask: int, value: int, scale: float, threads: int) -> None:
+    """Zero amplitudes whose masked bits differ from value; scale the rest."""
+
+@overload
+def sample(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], uniforms: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C')]: ...
+
+@overload
+def sample(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], uniforms: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C')]:
+    """Draw one basis state for each uniform, in its order."""
+
+@overload
+def pauli_expectations(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], x_masks: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], z_masks: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]: ...
+
+@overload
+def pauli_expectations(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], x_masks: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], z_masks: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]:
+    """Return <state|P|state> for each string."""
+
+@overload
+def inner(left: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], right: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> complex: ...
+
+@overload
+def inner(left: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], right: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> complex:
+    """Return <left|right>."""
+
+def empty_c128(size: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
+    """Allocate aligned amplitudes, unset."""
+
+def zero_state_c128(num_qubits: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
+    """Allocate |0...0>."""
+
+def philox_uniforms(seed: int, shots: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], draw: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]:
+    """Return the uniform of one draw for each shot."""
+
+def philox_words(counter: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)], key: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,), order='C')]:
+    """Return the four output words of Philox4x32-10."""
+
+def isa() -> str:
+    """Return the instruction set in use."""
+
+def available_isas() -> list[str]:
+    """Return the names this CPU can run, slowest first."""
+
+def select_isa(name: str) -> None:
+    """Use the kernels of one instruction set."""
+
+def thread_limit() -> int:
+    """Return the number of threads a call may use."""
+
+def set_thread_limit(threads: int) -> None:
+    """Set the number of threads a call may use."""

@@ -1,0 +1,314 @@
+"""The native kernel set: C++ kernels for the CPU, chosen by instruction set at import."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.errors import OptionError, UnsupportedError
+from quasim_backend.ir.plan import ExecutionPlan
+from quasim_backend.ir.program import ComplexArray
+from quasim_backend.kernels.base import CancelToken
+
+__all__ = [
+    "NativeInfo",
+    "NativeKernels",
+    "available_isas",
+    "get_num_threads",
+    "info",
+    "is_available",
+    "select_isa",
+    "set_num_threads",
+]
+
+
+class NativeInfo(TypedDict):
+    """What the native kernels run on."""
+
+    isa: str
+    available_isas: list[str]
+    threads: int
+
+
+def _load() -> tuple[Any, str | None]:
+    try:
+        return importlib.import_module("quasim_backend.kernels._cpu"), None
+    except ImportError as error:
+        return None, f"The native kernels are not built: {error}"
+
+
+_cpu, _reason = _load()
+
+
+def is_available() -> str | None:
+    """Return ``None`` if the native kernels can be used, else the reason why not."""
+    return _reason
+
+
+def _module() -> Any:
+    if _cpu is None:
+        raise UnsupportedError(f"{_reason} Use the reference kernels instead.")
+    return _cpu
+
+
+def select_isa(name: str) -> None:
+    """Use the kernels of one instruction set; not to be called while a run is in progress.
+
+    Args:
+        name: One of `available_isas`.
+
+    Raises:
+        OptionError: If this CPU cannot run it; the message names what it can.
+        UnsupportedError: If the native kernels are not built.
+    """
+    try:
+        _module().select_isa(name)
+    except ValueError as error:
+        raise OptionError(str(error)) from None
+
+
+def available_isas() -> list[str]:
+    """Return the instruction sets this CPU can run, slowest first.
+
+    Raises:
+        UnsupportedError: If the native kernels are not built.
+    """
+    names: list[str] = _module().available_isas()
+    return names
+
+
+def get_num_threads() -> int:
+    """Return the number of threads a call may use.
+
+    It starts as ``QUASIM_NUM_THREADS``, else ``OMP_NUM_THREADS``, else the CPUs this process may
+    use by affinity and container quota.
+
+    Raises:
+        OptionError: If ``QUASIM_NUM_THREADS`` is not a number of threads.
+        UnsupportedError: If the native kernels are not built.
+    """
+    try:
+        return int(_module().thread_limit())
+    except ValueError as error:
+        raise OptionError(str(error)) from None
+
+
+def set_num_threads(threads: int) -> None:
+    """Set the number of threads a call may use, for the whole process.
+
+    Raises:
+        OptionError: If ``threads`` is not from 1 to 1024.
+        UnsupportedError: If the native kernels are not built.
+    """
+    try:
+        _module().set_thread_limit(threads)
+    except ValueError as error:
+        raise OptionError(str(error)) from None
+
+
+def info() -> NativeInfo:
+    """Return the instruction set and the number of threads in use.
+
+    Raises:
+        UnsupportedError: If the native kernels are not built.
+        OptionError: If ``QUASIM_NUM_THREADS`` is not a number of threads.
+    """
+    return {
+        "isa": _module().isa(),
+        "available_isas": available_isas(),
+        "threads": get_num_threads(),
+    }
+
+
+_environment_error: OptionError | None = None
+if _cpu is not None and os.environ.get("QUASIM_ISA"):
+    try:
+        select_isa(os.environ["QUASIM_ISA"])
+    except OptionError as _error:
+        # Raised when kernels are asked for: importing the package must not fail.
+        _environment_error = OptionError(f"QUASIM_ISA: {_error}")
+
+
+class NativeKernels:
+    """`KernelSet` on NumPy arrays, in C++, in place, on several threads.
+
+    States are 64-byte aligned; below ``2**14`` amplitudes one thread runs. Long calls release the
+    GIL, and Ctrl-C in the main thread stops them with ``KeyboardInterrupt``.
+    """
+
+    name = "native"
+
+    def __init__(self, threads: int | None = None) -> None:
+        """Make a kernel set.
+
+        Args:
+            threads: At most this many threads a call; ``None`` for the process's limit.
+
+        Raises:
+            UnsupportedError: If the native kernels are not built.
+            OptionError: If ``threads``, ``QUASIM_ISA`` or ``QUASIM_NUM_THREADS`` is impossible.
+        """
+        self._cpu = _module()
+        if _environment_error is not None:
+            raise _environment_error
+        get_num_threads()
+        if threads is not None and not 1 <= threads <= 1024:
+            raise OptionError(f"threads is {threads}; give an integer from 1 to 1024.")
+        self._threads = threads or 0
+
+    def zero_state(self, num_qubits: int, dtype: np.dtype[Any]) -> ComplexArray:
+        """Allocate ``|0...0>``, shape ``(2**num_qubits,)``.
+
+        Raises:
+            MemoryError: If the allocation fails.
+        """
+        make = self._cpu.zero_state_c64 if _is_single(dtype) else self._cpu.zero_state_c128
+        state: ComplexArray = make(num_qubits)
+        return state
+
+    def from_host(self, amplitudes: ComplexArray, dtype: np.dtype[Any]) -> ComplexArray:
+        """Copy host amplitudes into a new aligned state of the given dtype.
+
+        Raises:
+            MemoryError: If the allocation fails.
+        """
+        make = self._cpu.empty_c64 if _is_single(dtype) else self._cpu.empty_c128
+        state: ComplexArray = make(amplitudes.size)
+        np.copyto(state, amplitudes, casting="same_kind")
+        return state
+
+    def to_host(self, state: ComplexArray) -> ComplexArray:
+        """Return the state itself: it is a NumPy array."""
+        return state
+
+    def copy(self, state: ComplexArray) -> ComplexArray:
+        """Return an independent copy.
+
+        Raises:
+            MemoryError: If the allocation fails.
+        """
+        duplicate: ComplexArray = self._cpu.copy(state)
+        return duplicate
+
+    def run(
+        self,
+        plan: ExecutionPlan,
+        state: ComplexArray,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Run a whole straight-line plan, overwriting ``state``.
+
+        Args:
+            plan: The schedule; its native form is made at first use and kept in ``plan.cache``.
+            state: Contiguous complex64 or complex128, ``(2**n,)``; overwritten. Undefined after
+                `Cancelled` or ``KeyboardInterrupt``.
+            parameters: float64 ``(len(plan.program.parameters),)``.
+            cancel: Polled between stages and every few milliseconds inside one.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        native = plan.cache.get("native")
+        if native is None:
+            native = plan.cache.setdefault("native", self._cpu.Plan(plan))
+        native.run(state, parameters, _flag(cancel), self._threads)
+
+    def norm_squared(self, state: ComplexArray) -> float:
+        """Return ``sum |a|**2``, accumulated in float64."""
+        return float(self._cpu.norm_squared(state, self._threads))
+
+    def probabilities(self, state: ComplexArray, qubits: Sequence[int]) -> NDArray[np.float64]:
+        """Return ``sum |a|**2`` by the value of ``qubits``: float64 ``(2**k,)``.
+
+        ``qubits[0]`` is the lowest bit of the result's index. Not normalised.
+        """
+        result: NDArray[np.float64] = self._cpu.probabilities(
+            state, np.asarray(qubits, np.int32), self._threads
+        )
+        return result
+
+    def collapse(
+        self, state: ComplexArray, qubits: Sequence[int], outcome: int, scale: float
+    ) -> None:
+        """Zero every amplitude whose ``qubits`` differ from ``outcome``; multiply the rest.
+
+        Args:
+            state: Overwritten.
+            qubits: Measured qubits; ``qubits[0]`` is the lowest bit of ``outcome``.
+            outcome: Value to keep.
+            scale: Factor for the kept amplitudes, usually ``1 / sqrt(probability)``.
+        """
+        mask = sum(1 << int(q) for q in qubits)
+        value = sum((outcome >> k & 1) << int(q) for k, q in enumerate(qubits))
+        self._cpu.collapse(state, mask, value, scale, self._threads)
+
+    def sample(
+        self,
+        state: ComplexArray,
+        uniforms: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> NDArray[np.uint64]:
+        """Draw basis states by inverse transform: one index for each uniform, in its order.
+
+        Index ``i`` is drawn for ``u`` when ``cdf(i - 1) <= u * total < cdf(i)``; an index with
+        probability zero is never drawn. One pass over the state, a second over the blocks that are
+        hit, and no table of ``2**n`` entries. The same for any number of threads.
+
+        Args:
+            state: Amplitudes; need not be normalised.
+            uniforms: float64 ``(shots,)`` in ``[0, 1)``.
+            cancel: Polled while drawing.
+
+        Returns:
+            uint64 ``(shots,)``.
+
+        Raises:
+            ValueError: If the state's norm is zero or not finite, or a uniform is out of range.
+            Cancelled: If ``cancel`` was set.
+        """
+        result: NDArray[np.uint64] = self._cpu.sample(
+            state, np.ascontiguousarray(uniforms, np.float64), _flag(cancel), self._threads
+        )
+        return result
+
+    def pauli_expectations(
+        self,
+        state: ComplexArray,
+        x_masks: NDArray[np.uint64],
+        z_masks: NDArray[np.uint64],
+        cancel: CancelToken | None = None,
+    ) -> NDArray[np.float64]:
+        """Return ``<state|P|state>`` for each Hermitian Pauli string: float64 ``(terms,)``.
+
+        Masks as in `quasim_backend.ir.program`: a qubit in both carries Y. Not normalised. One
+        pass over the state for each distinct X mask.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        result: NDArray[np.float64] = self._cpu.pauli_expectations(
+            state,
+            np.ascontiguousarray(x_masks, np.uint64),
+            np.ascontiguousarray(z_masks, np.uint64),
+            _flag(cancel),
+            self._threads,
+        )
+        return result
+
+    def inner(self, left: ComplexArray, right: ComplexArray) -> complex:
+        """Return ``<left|right>``, accumulated in double precision."""
+        return complex(self._cpu.inner(left, right, self._threads))
+
+
+def _is_single(dtype: np.dtype[Any]) -> bool:
+    return np.dtype(dtype) == np.complex64
+
+
+def _flag(cancel: CancelToken | None) -> NDArray[np.uint8] | None:
+    return None if cancel is None else cancel.flag
