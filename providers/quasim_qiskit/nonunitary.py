@@ -1,0 +1,84 @@
+"""Initialisation, channels and delays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qiskit.circuit import ParameterExpression
+from qiskit.quantum_info import Kraus, SuperOp
+
+from quasim_backend.ir import Channel, Circuit
+from quasim_backend.ir.instructions import ChannelOp, Instruction
+from quasim_qiskit.errors import QuasimQiskitError
+
+__all__ = ["channel", "delay_seconds", "initialize"]
+
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
+_LABEL_GATES: dict[str, tuple[str, ...]] = {
+    "0": (),
+    "1": ("x",),
+    "+": ("h",),
+    "-": ("x", "h"),
+    "r": ("h", "s"),
+    "l": ("h", "sdg"),
+}
+
+
+def initialize(operation: Any, qubits: tuple[int, ...]) -> list[Instruction]:
+    """Translate an ``initialize``: amplitudes, a label such as ``"01+-"``, or a basis state."""
+    params = operation.params
+    width = len(qubits)
+    circuit = Circuit(max(qubits, default=-1) + 1)
+    if params and isinstance(params[0], str):
+        circuit.reset(*qubits)
+        for qubit, letter in zip(qubits, reversed("".join(params)), strict=True):
+            for gate in _LABEL_GATES[letter]:
+                circuit.gate(gate, (qubit,))
+    elif len(params) == 1 and width:
+        circuit.reset(*qubits)
+        value = int(np.real(params[0]))
+        for place, qubit in enumerate(qubits):
+            if value >> place & 1:
+                circuit.x(qubit)
+    else:
+        circuit.initialize(np.asarray(params, dtype=complex), qubits)
+    return circuit.instructions
+
+
+def channel(operation: Any, qubits: tuple[int, ...]) -> Instruction:
+    """Translate a channel: Kraus operators, a superoperator, or an error of Qiskit Aer."""
+    name = operation.name
+    if name == "kraus":
+        operators = [np.asarray(p, dtype=complex) for p in operation.params]
+    elif name == "superop":
+        operators = _kraus(SuperOp(np.asarray(operation.params[0])))
+    else:
+        error = getattr(operation, "_quantum_error", None)
+        if error is None:
+            raise QuasimQiskitError(
+                f"'{name}' carries no error. It is lost when a circuit goes through QPY; use "
+                f"Kraus(error).to_instruction() for circuits that are stored."
+            )
+        operators = _kraus(SuperOp(error))
+    return ChannelOp(Channel.kraus(operators, name), qubits)
+
+
+def _kraus(operator: SuperOp) -> list[np.ndarray[Any, np.dtype[np.complex128]]]:
+    left, right = Kraus(operator)._data
+    if right is not None:
+        raise QuasimQiskitError("The channel is not completely positive.")
+    return [np.asarray(k, dtype=complex) for k in left]
+
+
+def delay_seconds(operation: Any) -> float:
+    """Return how long a delay takes; 0 where its unit has no length (``dt``, an expression)."""
+    duration = operation.params[0]
+    scale = _SECONDS.get(operation.unit)
+    if scale is None:
+        return 0.0
+    if isinstance(duration, ParameterExpression):
+        if duration.parameters:
+            return 0.0
+        duration = duration.numeric()
+    return float(duration) * scale
