@@ -143,7 +143,8 @@ def _multi_controlled(choose: Choices, width: int) -> Gate:
 
 
 def _power(choose: Choices, width: int) -> Gate:
-    gate = draw_gate(choose, width, _POWERABLE)
+    # A fractional power is computed from the dense matrix.
+    gate = draw_gate(choose, min(width, 5), _POWERABLE)
     exponent = float(choose.integer(-3, 3)) if choose.integer(0, 1) else choose.real(-2.5, 2.5)
     gate = gate.to_power(exponent)
     spare = width - gate.num_qubits
