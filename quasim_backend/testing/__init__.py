@@ -6,6 +6,9 @@ live in `quasim_backend.testing.strategies`, which needs ``hypothesis``; the res
 
 from __future__ import annotations
 
+from quasim_backend.testing.conformance import ConformanceReport as ConformanceReport
+from quasim_backend.testing.conformance import check_engine as check_engine
+from quasim_backend.testing.conformance import check_kernel_set as check_kernel_set
 from quasim_backend.testing.density_oracle import exact_branches as exact_branches
 from quasim_backend.testing.density_oracle import exact_distribution as exact_distribution
 from quasim_backend.testing.dynamic_generators import DYNAMIC_KINDS as DYNAMIC_KINDS
@@ -17,6 +20,9 @@ from quasim_backend.testing.generators import haar_unitary as haar_unitary
 from quasim_backend.testing.generators import random_circuit as random_circuit
 from quasim_backend.testing.generators import random_state as random_state
 from quasim_backend.testing.generators import random_values as random_values
+from quasim_backend.testing.goals import GOALS as GOALS
+from quasim_backend.testing.goals import Goals as Goals
+from quasim_backend.testing.goals import goals_of as goals_of
 from quasim_backend.testing.oracles import apply_matrix as apply_matrix
 from quasim_backend.testing.oracles import dense_state as dense_state
 from quasim_backend.testing.oracles import dense_unitary as dense_unitary
