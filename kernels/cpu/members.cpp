@@ -124,15 +124,15 @@ Member localize(const Program& program, std::size_t i, const std::array<int, 64>
   member.control_value = move(program.control_value[i]);
   member.x_mask = move(program.x_mask[i]);
   member.z_mask = move(program.z_mask[i]);
-  set_targets(member, program.targets_of(i), position);
+  if (member.kind != PrimitiveKind::kRotation && member.kind != PrimitiveKind::kPhase) {
+    set_targets(member, program.targets_of(i), position);
+  }
   return member;
 }
 
 void set_targets(Member& member, std::span<const std::int32_t> targets,
                  const std::array<int, 64>& position) {
   member.target_mask = 0;
-  member.spread.clear();
-  if (targets.empty()) return;
   member.spread.assign(std::size_t{1} << targets.size(), 0);
   for (std::size_t k = 0; k < targets.size(); ++k) {
     const Mask moved = bit(position[static_cast<std::size_t>(targets[k])]);

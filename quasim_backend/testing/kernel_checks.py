@@ -192,6 +192,23 @@ def check_primitives(kernels: KernelSet, dtype: DType) -> None:
                 assert_close(got, wanted, goals_of(dtype).amplitude, what)
 
 
+def check_primitives_without_targets(kernels: KernelSet, dtype: DType) -> None:
+    """A matrix or diagonal on no targets is a phase where its controls hold, fused or not."""
+    factor = np.exp(0.7j)
+    builder = ProgramBuilder(2)
+    builder.matrix((0,), np.array([[0, 1], [1, 0]], complex))
+    builder.matrix((), np.array([[factor]]), 1, 0)
+    builder.diagonal((), np.array([factor]), 3, 1)
+    builder.permutation((), np.array([0]), 2, 2)
+    builder.matrix((), np.array([[factor]]))
+    amplitudes = random_state(np.random.default_rng(11), 2)
+    phases = factor * np.array([factor, factor, factor, 1])
+    for name, schedule in _plans(builder.build()).items():
+        got = _run(kernels, schedule, amplitudes, _NO_PARAMETERS, dtype)
+        wanted = phases * amplitudes[[1, 0, 3, 2]]
+        assert_close(got, wanted, goals_of(dtype).amplitude, f"no targets, plan '{name}'")
+
+
 # --- circuits ---------------------------------------------------------------------------------
 
 
