@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from quasim_backend.engines.base import Engine
 from quasim_backend.kernels.base import KernelSet
+from quasim_backend.options import Config
 from quasim_backend.plugins.hooks import hookimpl
 from quasim_backend.plugins.specs import EngineSpec, KernelSpec
 
@@ -44,27 +45,25 @@ def _unitary() -> Engine:
     return UnitaryEngine()
 
 
-def _native() -> KernelSet:
+def _native(config: Config) -> KernelSet:
     from quasim_backend.kernels.native import NativeKernels
 
-    return NativeKernels()
+    return NativeKernels(config.num_threads)
 
 
 def _native_availability() -> str | None:
-    try:
-        from quasim_backend.kernels.native import NativeKernels
-    except ImportError as cause:
-        return f"the compiled module cannot be imported ({cause})"
-    return NativeKernels.is_available()
+    from quasim_backend.kernels import native
+
+    return native.is_available()
 
 
-def _reference() -> KernelSet:
+def _reference(config: Config) -> KernelSet:
     from quasim_backend.kernels.reference import ReferenceKernels
 
     return ReferenceKernels()
 
 
-def _null() -> KernelSet:
+def _null(config: Config) -> KernelSet:
     from quasim_backend.kernels.null import NullKernels
 
     return NullKernels()

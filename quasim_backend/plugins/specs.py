@@ -11,7 +11,7 @@ from quasim_backend.engines.base import Engine
 from quasim_backend.errors import PluginError
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.kernels.base import KernelSet
-from quasim_backend.options import RunOptions
+from quasim_backend.options import Config, RunOptions
 
 __all__ = ["EngineSpec", "KernelSpec", "PassSpec", "PluginFailure", "PluginInfo", "RunRecord"]
 
@@ -41,7 +41,8 @@ class KernelSpec:
     Attributes:
         name: What users write in ``kernels=``.
         device: ``"cpu"`` or ``"gpu"``.
-        make: Returns the kernel set; called once for each `Runtime`, when it is first needed.
+        make: Returns the kernel set for a session's configuration (threads, device number);
+            called once for each `Runtime`, when it is first needed.
         is_available: Returns None if the set can be used here, else the reason why not.
         dtypes: Names of the dtypes it computes in.
         priority: Without a name, the available set of the highest priority is taken. None: only
@@ -50,7 +51,7 @@ class KernelSpec:
 
     name: str
     device: str
-    make: Callable[[], KernelSet]
+    make: Callable[[Config], KernelSet]
     is_available: Callable[[], str | None] = lambda: None
     dtypes: tuple[str, ...] = ("complex64", "complex128")
     priority: int | None = None

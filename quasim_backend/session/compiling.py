@@ -1,0 +1,107 @@
+"""Compilation for a session: passes, then the compiler, with a cache."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+
+from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.compile.compiler import CompileOptions, compile_circuit
+from quasim_backend.compile.planner import PlanOptions
+from quasim_backend.compile.planner import is_available as why_no_planner
+from quasim_backend.errors import PluginError, QuasimError
+from quasim_backend.ir.circuit import Circuit
+from quasim_backend.ir.validate import validate
+from quasim_backend.options import Config
+from quasim_backend.plugins.manager import PluginManager
+
+__all__ = ["CircuitCompiler"]
+
+_CACHED = 32
+"""Circuits a session remembers."""
+
+
+class CircuitCompiler:
+    """Compiles the circuits of one session and remembers the latest.
+
+    A circuit is recognised by its instructions, which are values: changing a circuit in any way
+    makes it another one.
+    """
+
+    def __init__(self, config: Config, plugins: PluginManager) -> None:
+        """Take the session's settings."""
+        plan = config.plan
+        if plan is None:
+            plan = PlanOptions() if why_no_planner() is None else PlanOptions(fuse=False)
+        self._options = CompileOptions(plan=plan)
+        self._plugins = plugins
+        self._cache: OrderedDict[object, CompiledCircuit] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(
+        self, circuit: Circuit, *, keep_idle: bool = False, starts_at_zero: bool = True
+    ) -> CompiledCircuit:
+        """Check, rewrite and compile a circuit, or return what an equal call returned.
+
+        Args:
+            circuit: Not changed.
+            keep_idle: Simulate idle qubits too.
+            starts_at_zero: Whether runs start in ``|0...0>``.
+
+        Raises:
+            CircuitError: If the circuit is not legal.
+            UnsupportedError: If it is too wide.
+            PluginError: If a pass fails by accident; the message names it.
+        """
+        key = (
+            circuit.name,
+            circuit.num_qubits,
+            circuit.num_clbits,
+            keep_idle,
+            starts_at_zero,
+            tuple(circuit.instructions),
+        )
+        with self._lock:
+            found = self._cache.get(key)
+            if found is not None:
+                self._cache.move_to_end(key)
+                return found
+        validate(circuit)
+        # A pass may put parameters in another order or drop some; callers count on the circuit's.
+        parameters = circuit.parameters
+        passes = self._plugins.passes.specs
+        for name in passes:
+            circuit = self._rewritten(circuit, name)
+        options = replace(
+            self._options,
+            keep_idle=keep_idle,
+            starts_at_zero=starts_at_zero,
+            parameters=parameters,
+        )
+        compiled = compile_circuit(circuit, options)
+        compiled.notes["passes"] = list(passes)
+        with self._lock:
+            self._cache[key] = compiled
+            if len(self._cache) > _CACHED:
+                self._cache.popitem(last=False)
+        return compiled
+
+    def _rewritten(self, circuit: Circuit, name: str) -> Circuit:
+        table = self._plugins.passes
+        where = f"Pass '{name}' of plug-in '{table.owners[name]}'"
+        try:
+            result = table[name].run(circuit)
+        except QuasimError:
+            raise
+        except Exception as cause:
+            raise PluginError(f"{where} failed: {type(cause).__name__}: {cause}") from cause
+        if not isinstance(result, Circuit):
+            raise PluginError(f"{where} must return a Circuit; it returned {result!r}.")
+        if (result.num_qubits, result.num_clbits) != (circuit.num_qubits, circuit.num_clbits):
+            raise PluginError(f"{where} changed the number of qubits or classical bits.")
+        try:
+            validate(result)
+        except QuasimError as cause:
+            raise PluginError(f"{where} returned a circuit that is not legal: {cause}") from cause
+        return result

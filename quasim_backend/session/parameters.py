@@ -1,0 +1,61 @@
+"""Values of a circuit's parameters, checked and put in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quasim_backend.errors import ParameterError, near_matches
+from quasim_backend.ir.parameters import Parameter
+
+__all__ = ["ParameterValues", "parameter_vector"]
+
+ParameterValues = Mapping[Parameter, float] | Mapping[str, float] | ArrayLike
+
+
+def parameter_vector(
+    parameters: Sequence[Parameter], values: ParameterValues | None
+) -> NDArray[np.float64]:
+    """Return the values of ``parameters`` in their order: float64 ``(len(parameters),)``.
+
+    Args:
+        parameters: The circuit's parameters.
+        values: By `Parameter` or name, or a vector in the order of ``parameters``.
+
+    Raises:
+        ParameterError: If one is missing, unknown or not a finite real number.
+    """
+    if values is None:
+        values = {}
+    if isinstance(values, Mapping):
+        given = {(k.name if isinstance(k, Parameter) else k): v for k, v in values.items()}
+        names = [p.name for p in parameters]
+        for name in given:
+            if name not in names:
+                raise ParameterError(
+                    f"The circuit has no parameter '{name}'. {near_matches(str(name), names)}"
+                )
+        missing = [name for name in names if name not in given]
+        if missing:
+            raise ParameterError(
+                f"No value for the parameter{'s' if len(missing) > 1 else ''} "
+                f"{', '.join(map(repr, missing[:10]))}{', ...' if len(missing) > 10 else ''}. Give "
+                f"parameters={{name: value}}, or bind them with Circuit.bind."
+            )
+        values = [given[name] for name in names]
+    try:
+        vector = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as cause:
+        raise ParameterError(f"Parameters must be real numbers: {cause}.") from cause
+    if vector.shape != (len(parameters),):
+        raise ParameterError(
+            f"The circuit has {len(parameters)} parameters "
+            f"({', '.join(p.name for p in parameters[:10])}); got an array of the shape "
+            f"{vector.shape}."
+        )
+    if not np.isfinite(vector).all():
+        bad = parameters[int(np.argmin(np.isfinite(vector)))]
+        raise ParameterError(f"The value of parameter '{bad.name}' is not finite.")
+    return vector

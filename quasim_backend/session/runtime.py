@@ -1,0 +1,699 @@
+"""The session: circuits in, results out."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quasim_backend.compile.code import (
+    ChannelStep,
+    CompiledCircuit,
+    MeasureStep,
+    ResetStep,
+    SampleStep,
+    SaveStep,
+    SegmentStep,
+)
+from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
+from quasim_backend.errors import (
+    CircuitError,
+    OptionError,
+    ShapeError,
+    UnsupportedError,
+    near_matches,
+)
+from quasim_backend.ir.circuit import Circuit
+from quasim_backend.ir.instructions import Measure, Save
+from quasim_backend.ir.observables import PauliString, PauliSum
+from quasim_backend.ir.validate import check_save
+from quasim_backend.kernels.base import CancelToken
+from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
+from quasim_backend.plugins.manager import PluginManager, default_manager
+from quasim_backend.plugins.specs import RunRecord
+from quasim_backend.result import Result
+from quasim_backend.session.compiling import CircuitCompiler
+from quasim_backend.session.inputs import to_circuit
+from quasim_backend.session.jobs import Job, JobPool
+from quasim_backend.session.parameters import ParameterValues, parameter_vector
+from quasim_backend.session.select import (
+    ChosenEngine,
+    ChosenKernels,
+    choose_engine,
+    choose_kernels,
+)
+
+__all__ = ["Runtime", "runtime"]
+
+ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
+Observable: TypeAlias = str | PauliString | PauliSum | Mapping[str, complex]
+
+_PROMOTED_BELOW = 16
+"""Complex64 requests on fewer qubits are computed in complex128: it costs nothing there."""
+_PLAIN_SAVES = ("statevector", "density_matrix", "probabilities")
+_RUN_ARGUMENTS = ("shots", "seed", "save", "parameters", "initial_state", "uniforms")
+_NORM_TOLERANCE = 1e-6
+
+
+def runtime(config: Config | None = None, **options: Any) -> Runtime:
+    """Open a session.
+
+    >>> import quasim_backend as quasim
+    >>> with quasim.runtime(simulation_precision="fp64") as rt:
+    ...     abs(rt.simulate(quasim.Circuit(1).x(0))) ** 2
+    array([0., 1.])
+
+    Args:
+        config: Settings; the session takes a frozen copy. Default: ``Config()``.
+        options: Fields of `Config` that replace those of ``config``.
+
+    Raises:
+        OptionError: If an option is unknown or has an impossible value.
+        UnsupportedError: If the settings ask for something this version cannot do.
+    """
+    return Runtime((config or Config()).copy(**options) if options else config)
+
+
+class Runtime:
+    """A session: one configuration, its kernel set and engines, and background jobs.
+
+    Every method that takes a circuit accepts a `Circuit`, what `compile` returned, OpenQASM 2 text
+    or the path of a file with it, a circuit of an SDK whose adapter is installed, a list of
+    ``(matrix, qubits)``, or one unitary ``(2**n, 2**n)``. Amplitudes are little-endian: qubit ``q``
+    is bit ``q`` of the index. Sessions may be used by several threads at the same time.
+
+    Every run raises, before anything large is allocated:
+
+    * `CircuitError` (and its children), `ShapeError` if the circuit is not legal,
+    * `ParameterError` if a parameter has no value, is unknown or not finite,
+    * `UnsupportedError` if no engine, or not the one that is named, can do the run,
+    * `MemoryLimitError` if it needs more memory than is free,
+    * `DeviceError` if a device that was named cannot be used,
+
+    and `Cancelled` if it was stopped.
+
+    Attributes:
+        config: The session's frozen configuration.
+        plugins: Where engines, kernel sets, passes and translators come from.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        """Open a session; see `runtime`."""
+        config = Config() if config is None else config
+        if not isinstance(config, Config):
+            raise OptionError(f"A Runtime takes a quasim_backend.Config; got {config!r}.")
+        _refuse_unavailable(config)
+        self.config = config.frozen()
+        self.plugins: PluginManager = config.plugins or default_manager()
+        self._compiler = CircuitCompiler(self.config, self.plugins)
+        self._chosen_kernels: ChosenKernels | None = None
+        self._engines: dict[str, Engine] = {}
+        self._jobs = JobPool()
+        self._closed = False
+        if config.simulation_precision in ("fp8", "fp16"):
+            warnings.warn(
+                f"simulation_precision='{config.simulation_precision}' is computed as 'fp32' in "
+                f"this version; results say so in metadata['precision'].",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+    # --- session ------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Cancel the background jobs, wait until they have stopped, and take no more work."""
+        self._closed = True
+        self._jobs.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def compile(self, circuit: object, *, keep_idle: bool = False) -> CompiledCircuit:
+        """Compile a circuit for repeated runs.
+
+        A session remembers its latest circuits, so this is needed only to look at the code or to
+        run many circuits in turn.
+
+        Args:
+            circuit: Any accepted form.
+            keep_idle: Also simulate qubits that nothing acts on; needed for `unitary` and for
+                runs with an initial state.
+        """
+        return self._compiled(circuit, keep_idle=keep_idle)
+
+    def explain(self, circuit: object) -> str:
+        """Describe how a circuit would run: kernel set, engine, passes, stages, bytes moved."""
+        compiled = self._compiled(circuit)
+        dtype = self._dtypes(compiled)[1]
+        chosen = self._kernels()
+        lines = [
+            f"kernels: {chosen.kernels.name} on {chosen.device}, {dtype}",
+            f"engine: {self.config.method}; passes: "
+            f"{', '.join(compiled.notes.get('passes', ())) or 'none'}",  # type: ignore[arg-type]
+            *chosen.notes,
+            compiled.explain(dtype.itemsize),
+        ]
+        return "\n".join(lines)
+
+    # --- results ------------------------------------------------------------------------------
+
+    def simulate(
+        self,
+        circuit: object,
+        *,
+        parameters: ParameterValues | None = None,
+        initial_state: ArrayLike | None = None,
+    ) -> ComplexArray:
+        """Return the final amplitudes of a circuit without measurements and channels.
+
+        Args:
+            circuit: Any accepted form.
+            parameters: Values by `Parameter` or name, or a vector in the order of
+                ``circuit.parameters``.
+            initial_state: Amplitudes ``(2**n,)`` to start from; default ``|0...0>``.
+
+        Returns:
+            Amplitudes ``(2**n,)``, complex64 or complex128 as configured.
+
+        Raises:
+            UnsupportedError: If the circuit measures, resets an entangled qubit or has channels.
+        """
+        compiled = self._compiled(circuit, keep_idle=True, starts_at_zero=initial_state is None)
+        _refuse_random(compiled, "has no single final state", "Use run(circuit, shots=...) instead")
+        result = self._execute(
+            compiled, parameters, initial_state=initial_state, want_state=True, shots=0
+        )
+        assert result.state is not None
+        return result.state
+
+    def unitary(
+        self, circuit: object, *, parameters: ParameterValues | None = None
+    ) -> ComplexArray:
+        """Return the unitary ``(2**n, 2**n)`` of a circuit that holds gates only.
+
+        Args:
+            circuit: Any accepted form.
+            parameters: As for `simulate`.
+
+        Raises:
+            UnsupportedError: If the circuit holds anything but gates.
+        """
+        compiled = self._compiled(circuit, keep_idle=True)
+        if compiled.num_qubits != compiled.original_qubits:
+            raise CircuitError(
+                "The compiled circuit leaves idle qubits out; compile it with keep_idle=True."
+            )
+        result = self._execute(compiled, parameters, want_unitary=True, shots=0)
+        assert result.unitary is not None
+        return result.unitary
+
+    def run(
+        self,
+        circuit: object,
+        shots: int | None = None,
+        seed: int | None = None,
+        *,
+        save: str | Save | Sequence[str | Save] = (),
+        parameters: ParameterValues | None = None,
+        initial_state: ArrayLike | None = None,
+        uniforms: ArrayLike | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Result:
+        """Run a circuit and return samples, saved values and metadata.
+
+        Args:
+            circuit: Any accepted form.
+            shots: Number of shots. Default: 1024 if the circuit measures or otherwise depends on
+                chance, else none.
+            seed: In ``[0, 2**64)``. Default: the configuration's, else a fresh one, which
+                ``metadata["seed"]`` holds. The same seed gives the same samples.
+            save: What to keep at the end of the circuit: ``"statevector"``, ``"density_matrix"``,
+                ``"probabilities"``, a `Save`, or a sequence of these.
+            parameters: As for `simulate`.
+            initial_state: As for `simulate`.
+            uniforms: float64 ``(shots, draws)`` in ``[0, 1)``: where shot ``s`` takes its random
+                numbers from, instead of the seed.
+            cancel: A token; setting it from another thread stops the run.
+        """
+        compiled = self._compiled(circuit, starts_at_zero=initial_state is None, saves=_saves(save))
+        return self._execute(
+            compiled,
+            parameters,
+            shots=shots,
+            seed=seed,
+            initial_state=initial_state,
+            uniforms=uniforms,
+            cancel=cancel,
+        )
+
+    def sample(
+        self,
+        circuit: object,
+        shots: int,
+        seed: int | None = None,
+        *,
+        parameters: ParameterValues | None = None,
+    ) -> NDArray[np.uint8]:
+        """Return measured bits; a circuit that measures nothing is measured on all its qubits.
+
+        Args:
+            circuit: Any accepted form.
+            shots: Number of shots.
+            seed: As for `run`.
+            parameters: As for `simulate`.
+
+        Returns:
+            uint8 ``(shots, num_clbits)`` in shot order; column ``c`` is classical bit ``c``.
+        """
+        circuit = to_circuit(circuit, self.plugins)
+        if isinstance(circuit, Circuit) and not any(isinstance(i, Measure) for i in circuit.walk()):
+            circuit = _copy(circuit, (_measure_all(circuit.num_qubits),))
+            circuit.num_clbits = max(circuit.num_clbits, circuit.num_qubits)
+        compiled = self._compiled(circuit)
+        if not compiled.measured:
+            raise CircuitError(
+                "The compiled circuit measures nothing; add measurements before compiling it."
+            )
+        return self._execute(
+            compiled,
+            parameters,
+            shots=shots,
+            seed=seed,
+            extra_bytes=2 * compiled.num_clbits * _shots(shots),
+        ).samples
+
+    def measure(
+        self,
+        circuit: object,
+        paulis: Observable | Sequence[Observable],
+        *,
+        parameters: ParameterValues | None = None,
+    ) -> list[float]:
+        """Return exact expectation values of Hermitian observables in the final state.
+
+        Args:
+            circuit: Any accepted form, without measurements and channels.
+            paulis: Labels with one letter for each qubit, the leftmost for the highest;
+                `PauliString`, `PauliSum`, or ``{label: weight}``. One observable or several.
+            parameters: As for `simulate`.
+
+        Raises:
+            CircuitError: If a label is wrong or a weight is not real.
+            QubitError: If an observable acts on a qubit the circuit does not have.
+        """
+        circuit = to_circuit(circuit, self.plugins)
+        width = circuit.num_qubits if isinstance(circuit, Circuit) else circuit.original_qubits
+        given = [paulis] if isinstance(paulis, str | PauliString | PauliSum | Mapping) else paulis
+        observables = [_observable(p, width) for p in given]
+        for observable in observables:
+            if observable.weights().imag.any():
+                raise CircuitError(
+                    f"measure takes Hermitian observables, with real weights; got {observable}. "
+                    f"expectations() takes complex weights."
+                )
+        return self.expectations(circuit, observables, parameters=parameters).real.tolist()  # type: ignore[no-any-return]
+
+    def expectations(
+        self,
+        circuit: object,
+        observables: Sequence[Observable],
+        *,
+        parameters: ParameterValues | None = None,
+        initial_state: ArrayLike | None = None,
+    ) -> NDArray[np.complex128]:
+        """Return ``<psi|O|psi>`` of the final state for each observable.
+
+        Args:
+            circuit: Any accepted form, without measurements and channels.
+            observables: As for `measure`; weights may be complex.
+            parameters: As for `simulate`.
+            initial_state: As for `simulate`.
+
+        Returns:
+            complex128 ``(len(observables),)``.
+
+        Raises:
+            UnsupportedError: If the circuit measures, resets an entangled qubit or has channels.
+            QubitError: If an observable acts on a qubit the circuit does not have.
+        """
+        compiled = self._compiled(circuit, starts_at_zero=initial_state is None)
+        _refuse_random(
+            compiled,
+            "has no single final state, so no exact expectation values",
+            "Leave its measurements out, or run it with saves of kind 'expectation' and subtype "
+            "'average'",
+        )
+        sums = [_observable(o, compiled.original_qubits) for o in observables]
+        labels = [f"observable {number}" for number in range(len(sums))]
+        saves = tuple(
+            SaveStep(Save("expectation", label, observable=_on_simulated(compiled, observable)))
+            for label, observable in zip(labels, sums, strict=True)
+        )
+        # The state is not touched between saves, so they can be added to compiled code.
+        extended = replace(compiled, steps=(*compiled.steps, *saves))
+        result = self._execute(extended, parameters, initial_state=initial_state, shots=0)
+        return np.array([result.saved[label] for label in labels], np.complex128)
+
+    def submit_async(
+        self,
+        circuit: object,
+        callback: Callable[[Result], object] | None = None,
+        **run_arguments: Any,
+    ) -> Job[Result]:
+        """Start a run in the background.
+
+        The circuit is read at once and may be changed afterwards.
+
+        Args:
+            circuit: Any accepted form.
+            callback: Called with the `Result` in the job's thread. If it raises, the error is
+                logged and stored on the future.
+            run_arguments: Keyword arguments of `run`, except ``cancel``.
+
+        Returns:
+            A `concurrent.futures.Future` of the `Result`. Its ``cancel()`` also stops a run that
+            has started, which then fails with `Cancelled`; so does Ctrl-C while the main thread
+            waits in ``result()``.
+
+        Raises:
+            OptionError: If an argument is not one of `run`.
+            UnsupportedError: If the session is closed.
+        """
+        for name in run_arguments:
+            if name not in _RUN_ARGUMENTS:
+                raise OptionError(
+                    f"Unknown argument '{name}' of submit_async. "
+                    f"{near_matches(name, _RUN_ARGUMENTS)}"
+                )
+        source = to_circuit(circuit, self.plugins)
+        if isinstance(source, Circuit):
+            source = _copy(source, ())
+        return self._jobs.submit(
+            lambda token: self.run(source, cancel=token, **run_arguments), callback
+        )
+
+    # --- how ----------------------------------------------------------------------------------
+
+    def _compiled(
+        self,
+        circuit: object,
+        *,
+        keep_idle: bool = False,
+        starts_at_zero: bool = True,
+        saves: tuple[Save, ...] = (),
+    ) -> CompiledCircuit:
+        if self._closed:
+            raise UnsupportedError("This session is closed; open a new one.")
+        source = to_circuit(circuit, self.plugins)
+        if isinstance(source, Circuit):
+            if saves:
+                source = _copy(source, saves)
+            return self._compiler(source, keep_idle=keep_idle, starts_at_zero=starts_at_zero)
+        if saves:
+            raise CircuitError(
+                "A compiled circuit cannot be given saves; put them in before compiling it."
+            )
+        if not starts_at_zero and source.num_qubits != source.original_qubits:
+            raise CircuitError(
+                "The compiled circuit leaves idle qubits out, which an initial state may set; "
+                "compile it with keep_idle=True."
+            )
+        return source
+
+    def _kernels(self) -> ChosenKernels:
+        if self._chosen_kernels is None:
+            self._chosen_kernels = choose_kernels(self.config, self.plugins)
+        return self._chosen_kernels
+
+    def _engine(self, name: str) -> Engine:
+        engine = self._engines.get(name)
+        if engine is None:
+            engine = self._engines.setdefault(name, self.plugins.engines[name].make())
+        return engine
+
+    def _dtypes(self, compiled: CompiledCircuit) -> tuple[np.dtype[Any], np.dtype[Any]]:
+        """Return the dtype of results and the one to compute in."""
+        double = np.dtype(np.complex128)
+        if self.config.simulation_precision == "fp64":
+            return double, double
+        single = np.dtype(np.complex64)
+        small = self.config.promote_small and compiled.num_qubits < _PROMOTED_BELOW
+        return single, double if small else single
+
+    def _execute(
+        self,
+        compiled: CompiledCircuit,
+        parameters: ParameterValues | None,
+        *,
+        shots: int | None,
+        seed: int | None = None,
+        initial_state: ArrayLike | None = None,
+        uniforms: ArrayLike | None = None,
+        want_state: bool = False,
+        want_unitary: bool = False,
+        cancel: CancelToken | None = None,
+        extra_bytes: int = 0,
+    ) -> Result:
+        started = time.perf_counter()
+        values = parameter_vector(compiled.parameters, parameters)
+        if shots is None:
+            random = compiled.measured or compiled.branches
+            shots = DEFAULT_SHOTS if random else 0
+        shots = _shots(shots)
+        key = check_seed("seed", seed)
+        if key is None:
+            key = self.config.seed
+        if key is None:
+            key = int.from_bytes(os.urandom(8), "little")
+        returned, dtype = self._dtypes(compiled)
+        chosen = self._kernels()
+        request = EngineRequest(
+            kernels=chosen.kernels,
+            dtype=dtype,
+            parameters=values,
+            shots=shots,
+            seed=key,
+            uniforms=_uniforms(uniforms, shots),
+            want_state=want_state,
+            want_unitary=want_unitary,
+            initial_state=_initial_state(initial_state, compiled.num_qubits),
+            workspace_bytes=int(self.config.max_workspace_mb * 2**20),
+            cancel=cancel or CancelToken(),
+        )
+        options = RunOptions(self.config, shots, key, want_state, want_unitary)
+        engine = choose_engine(compiled, request, options, self.plugins, self._engine, extra_bytes)
+        metadata = self._metadata(compiled, request, chosen, engine, returned)
+        began = time.perf_counter()
+        try:
+            request.cancel.check()
+            output = engine.engine.run(compiled, request)
+        except BaseException as error:
+            self.plugins.run_finished(RunRecord(compiled, options, metadata, error))
+            raise
+        ended = time.perf_counter()
+        metadata |= output.metadata
+        metadata["time_run"] = ended - began
+        result = _result(compiled, shots, output, metadata, returned)
+        metadata["time_total"] = time.perf_counter() - started
+        self.plugins.run_finished(RunRecord(compiled, options, metadata))
+        return result
+
+    def _metadata(
+        self,
+        compiled: CompiledCircuit,
+        request: EngineRequest,
+        chosen: ChosenKernels,
+        engine: ChosenEngine,
+        returned: np.dtype[Any],
+    ) -> dict[str, Any]:
+        notes = list(chosen.notes)
+        precision = self.config.simulation_precision
+        if precision in ("fp8", "fp16"):
+            notes.append(f"simulation_precision='{precision}' was computed as 'fp32'.")
+            precision = "fp32"
+        if request.dtype != returned:
+            notes.append(f"Computed in {request.dtype}, which costs nothing at this size.")
+        plans = [s.plan for s in compiled.steps if isinstance(s, SegmentStep)]
+        return {
+            **compiled.notes,
+            "engine": engine.engine.name,
+            "reason": engine.reason,
+            "kernels": chosen.kernels.name,
+            "device": chosen.device,
+            "dtype": str(request.dtype),
+            "precision": precision,
+            "bytes": sum(p.bytes_moved(request.dtype.itemsize) for p in plans),
+            "stages": sum(p.num_stages for p in plans),
+            "seed": request.seed,
+            "num_qubits": compiled.num_qubits,
+            "notes": notes,
+        }
+
+
+def _result(
+    compiled: CompiledCircuit,
+    shots: int,
+    output: EngineOutput,
+    metadata: dict[str, Any],
+    dtype: np.dtype[Any],
+) -> Result:
+    state, unitary = output.state, output.unitary
+    if state is not None:
+        state = _with_idle_qubits(compiled, state).astype(dtype, copy=False)
+    elif isinstance(saved := output.saved.get("statevector"), np.ndarray):
+        state = saved.astype(dtype, copy=False)
+    if unitary is not None:
+        unitary = unitary.astype(dtype, copy=False)
+    return Result(shots, compiled.num_clbits, output.packed, state, unitary, output.saved, metadata)
+
+
+def _with_idle_qubits(compiled: CompiledCircuit, state: ComplexArray) -> ComplexArray:
+    """Put the idle qubits that a compiled circuit leaves out back in, as ``|0>``."""
+    if compiled.num_qubits == compiled.original_qubits:
+        return state
+    index = np.zeros(1, np.int64)
+    for qubit in compiled.qubits:
+        index = np.concatenate([index, index | 1 << qubit])
+    full = np.zeros(1 << compiled.original_qubits, state.dtype)
+    full[index] = state
+    return full
+
+
+def _on_simulated(compiled: CompiledCircuit, observable: PauliSum) -> PauliSum:
+    """Move an observable to the simulated qubits, given that idle ones are in ``|0>``."""
+    if compiled.num_qubits == compiled.original_qubits:
+        return observable
+    place = {q: i for i, q in enumerate(compiled.qubits)}
+    kept = sum(1 << q for q in compiled.qubits)
+    return PauliSum(
+        tuple(
+            (weight, PauliString(string.x, string.z & kept).on(place))
+            for weight, string in observable.terms
+            if not string.x & ~kept  # <0|X|0> = <0|Y|0> = 0, and <0|Z|0> = 1
+        )
+    )
+
+
+def _observable(value: Observable, num_qubits: int) -> PauliSum:
+    labels = [value] if isinstance(value, str) else value if isinstance(value, Mapping) else ()
+    for label in labels:
+        if len(label) != num_qubits:
+            raise CircuitError(
+                f"The Pauli label {label!r} has {len(label)} letters; the circuit has "
+                f"{num_qubits} qubits. Write one letter for each, 'I' where nothing is measured; "
+                f"the leftmost is for the highest qubit."
+            )
+    observable = PauliSum.of(value)
+    observable.check(num_qubits)
+    return observable
+
+
+def _saves(save: str | Save | Sequence[str | Save]) -> tuple[Save, ...]:
+    items = [save] if isinstance(save, str | Save) else list(save)
+    return tuple(item if isinstance(item, Save) else _plain_save(item) for item in items)
+
+
+@cache
+def _plain_save(kind: str) -> Save:
+    # One record a kind, so that the compiler recognises the circuit when it comes again.
+    if kind not in _PLAIN_SAVES:
+        raise OptionError(
+            f"save={kind!r} is not possible by name. {near_matches(str(kind), _PLAIN_SAVES)} For "
+            f"other kinds give a quasim_backend.Save."
+        )
+    return Save(kind, kind)
+
+
+@cache
+def _measure_all(num_qubits: int) -> Measure:
+    return Measure(tuple(range(num_qubits)), tuple(range(num_qubits)))
+
+
+def _copy(circuit: Circuit, more: Sequence[Save | Measure]) -> Circuit:
+    for item in more:
+        if isinstance(item, Save):
+            check_save(item, circuit.num_qubits)
+    result = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
+    result.instructions = [*circuit.instructions, *more]
+    return result
+
+
+def _shots(value: object) -> int:
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0:
+        return int(value)
+    raise OptionError(f"shots must be a whole number from 0; got {value!r}.")
+
+
+def _uniforms(value: ArrayLike | None, shots: int) -> NDArray[np.float64] | None:
+    if value is None:
+        return None
+    array = np.ascontiguousarray(value, dtype=np.float64)
+    if array.ndim != 2 or len(array) != shots:
+        raise ShapeError(
+            f"uniforms need the shape (shots, draws) with shots={shots}; got {array.shape}."
+        )
+    if not ((array >= 0) & (array < 1)).all():
+        raise ShapeError("uniforms must lie in [0, 1).")
+    return array
+
+
+def _initial_state(value: ArrayLike | None, num_qubits: int) -> ComplexArray | None:
+    if value is None:
+        return None
+    array = np.asarray(value)
+    if array.dtype not in (np.complex64, np.complex128):
+        array = array.astype(np.complex128)
+    if array.shape != (1 << num_qubits,):
+        raise ShapeError(
+            f"{num_qubits} qubits have {1 << num_qubits} amplitudes; the initial state has the "
+            f"shape {array.shape}."
+        )
+    norm = float(np.linalg.norm(array))
+    if not abs(norm - 1) < _NORM_TOLERANCE:
+        raise ShapeError(f"The initial state must have norm 1; it has {norm:.9g}.")
+    return np.ascontiguousarray(array)
+
+
+def _refuse_random(compiled: CompiledCircuit, problem: str, advice: str) -> None:
+    if not (compiled.measured or compiled.branches):
+        return
+    causes = {
+        MeasureStep: "measures",
+        SampleStep: "measures",
+        ChannelStep: "has channels",
+        ResetStep: "resets qubits",
+    }
+    found = dict.fromkeys(causes[type(s)] for s in compiled.steps if type(s) in causes)
+    raise UnsupportedError(
+        f"The circuit {' and '.join(found) or 'depends on chance'}, so it {problem}. {advice}."
+    )
+
+
+def _refuse_unavailable(config: Config) -> None:
+    if config.distributed or config.num_devices > 1:
+        raise UnsupportedError(
+            "Distributed simulation (distributed=True, num_devices > 1) is not available in this "
+            "version; one process uses the cores of one machine."
+        )
+    if config.noise_model is not None:
+        raise UnsupportedError(
+            "Noise models are not simulated in this version. Possible today: channels placed in "
+            "the circuit (Circuit.channel with Channel.kraus or Channel.mixture) and readout "
+            "errors (Circuit.measure with a ReadoutError), run with shots."
+        )

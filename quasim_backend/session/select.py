@@ -1,0 +1,219 @@
+"""Which kernel set and which engine a run uses, and why."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.engines.base import Engine, EngineRequest
+from quasim_backend.errors import DeviceError, MemoryLimitError, OptionError, UnsupportedError
+from quasim_backend.kernels.base import KernelSet
+from quasim_backend.options import Config, RunOptions
+from quasim_backend.plugins.manager import PluginManager
+from quasim_backend.plugins.specs import KernelSpec
+from quasim_backend.session.memory import format_bytes, free_memory
+
+__all__ = ["ChosenEngine", "ChosenKernels", "choose_engine", "choose_kernels"]
+
+_SMALL = 4 << 20
+"""Runs that need less are not checked: asking the system takes longer than they do."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenKernels:
+    """A kernel set, its device, and what the user should know about the choice."""
+
+    kernels: KernelSet
+    device: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenEngine:
+    """An engine and why it was chosen."""
+
+    engine: Engine
+    reason: str
+
+
+def choose_kernels(config: Config, plugins: PluginManager) -> ChosenKernels:
+    """Choose and make the kernel set of a session.
+
+    By name; else the usable set of the highest priority on the device asked for.
+
+    Raises:
+        DeviceError: If the set that is named, or a required GPU, cannot be used; the message says
+            why.
+        OptionError: If the name is unknown or contradicts the device.
+    """
+    if config.require_gpu and config.device == "cpu":
+        raise OptionError("require_gpu=True contradicts device='cpu'; set device='gpu'.")
+    if config.kernels is not None:
+        return _named(config, plugins.kernels[config.kernels])
+    notes: list[str] = []
+    if config.device == "gpu" or config.require_gpu:
+        usable, reasons = _usable(plugins, "gpu")
+        if usable is not None:
+            return ChosenKernels(usable.make(config), "gpu")
+        why = "; ".join(reasons) or "no installed plug-in has GPU kernels"
+        if config.require_gpu or os.environ.get("QUASIM_REQUIRE_GPU", "") not in ("", "0"):
+            raise DeviceError(
+                f"No GPU is usable: {why}. Without require_gpu and QUASIM_REQUIRE_GPU the run is "
+                f"done on the CPU, with a warning."
+            )
+        notes.append(f"device='gpu' was asked for, but no GPU is usable: {why}. Runs on the CPU.")
+        warnings.warn(notes[-1], RuntimeWarning, stacklevel=2)
+    usable, reasons = _usable(plugins, "cpu")
+    if usable is None:
+        raise DeviceError(f"No kernel set is usable: {'; '.join(reasons) or 'none is registered'}.")
+    if reasons:
+        notes.append(f"{'; '.join(reasons)}. The slower kernel set '{usable.name}' is used.")
+        _warn_once(notes[-1])
+    return ChosenKernels(usable.make(config), "cpu", tuple(notes))
+
+
+def choose_engine(
+    compiled: CompiledCircuit,
+    request: EngineRequest,
+    options: RunOptions,
+    plugins: PluginManager,
+    make: Callable[[str], Engine],
+    extra_bytes: int = 0,
+) -> ChosenEngine:
+    """Choose the engine of a run and check that the run fits into memory.
+
+    By name; else what a plug-in wants; else the first, by priority, that accepts the run and fits
+    into memory.
+
+    Args:
+        compiled: What is run.
+        request: What is asked of the engine.
+        options: The same for plug-ins.
+        plugins: Where engines come from.
+        make: Returns the engine of a name.
+        extra_bytes: What the session allocates besides the engine.
+
+    Raises:
+        OptionError: If the name is unknown.
+        UnsupportedError: If no engine, or not the one that is named, can do the run.
+        MemoryLimitError: If the run needs more memory than is free.
+    """
+    config = options.config
+    if config.method != "auto":
+        candidates, how = [config.method], "asked for by name"
+    elif (wanted := plugins.select_engine(compiled, options)) is not None:
+        candidates, how = [wanted[0]], f"chosen by the plug-in '{wanted[1]}'"
+    else:
+        candidates = [spec.name for spec in plugins.engines.ranked()]
+        how = "the first by priority that accepts the run"
+    refusals: list[str] = []
+    too_large: list[ChosenEngine] = []
+    for name in candidates:
+        engine = make(name)
+        refusal = engine.refuses(compiled, request)
+        if refusal is not None:
+            refusals.append(f"{name}: {refusal}")
+            continue
+        reason = f"{how} ({'; '.join(refusals)})" if refusals else how
+        chosen = ChosenEngine(engine, reason)
+        if _fits(engine.memory_bytes(compiled, request) + extra_bytes, config):
+            return chosen
+        too_large.append(chosen)
+        refusals.append(f"{name}: too little memory")
+    if too_large:
+        raise MemoryLimitError(_too_large(too_large[0].engine, compiled, request, config, plugins))
+    if config.method != "auto":
+        raise UnsupportedError(f"method='{config.method}' cannot do this run: {refusals[0]}.")
+    conflicts = plugins.engines.conflicts.values()
+    raise UnsupportedError(
+        " ".join([f"No engine can do this run. {'; '.join(refusals)}.", *conflicts])
+    )
+
+
+def _named(config: Config, spec: KernelSpec) -> ChosenKernels:
+    if config.device != "auto" and config.device != spec.device:
+        raise OptionError(
+            f"kernels='{spec.name}' run on the {spec.device}, which contradicts "
+            f"device='{config.device}'. Leave one of the two out."
+        )
+    if config.require_gpu and spec.device != "gpu":
+        raise OptionError(f"require_gpu=True contradicts kernels='{spec.name}'.")
+    reason = spec.is_available()
+    if reason is not None:
+        raise DeviceError(f"Kernel set '{spec.name}' cannot be used: {reason.rstrip('.')}.")
+    return ChosenKernels(spec.make(config), spec.device)
+
+
+def _usable(plugins: PluginManager, device: str) -> tuple[KernelSpec | None, list[str]]:
+    """Return the best usable set on a device, and why better ones are not."""
+    reasons: list[str] = []
+    for spec in plugins.kernels.ranked():
+        if spec.device == device:
+            reason = spec.is_available()
+            if reason is None:
+                return spec, reasons
+            reasons.append(f"kernel set '{spec.name}': {reason.rstrip('.')}")
+    return None, reasons
+
+
+def _available(config: Config) -> int | None:
+    limits = [limit for limit in (free_memory(),) if limit is not None]
+    if config.max_memory_mb is not None:
+        limits.append(int(config.max_memory_mb * 2**20))
+    return min(limits, default=None)
+
+
+def _fits(needed: int, config: Config) -> bool:
+    if needed <= _SMALL and config.max_memory_mb is None:
+        return True
+    available = _available(config)
+    return available is None or needed <= available
+
+
+def _too_large(
+    engine: Engine,
+    compiled: CompiledCircuit,
+    request: EngineRequest,
+    config: Config,
+    plugins: PluginManager,
+) -> str:
+    """Say what is needed, what is free and what would fit."""
+    needed = engine.memory_bytes(compiled, request)
+    available = _available(config) or 0
+    limit = "are free"
+    if config.max_memory_mb is not None and available >= int(config.max_memory_mb * 2**20):
+        limit = "are allowed by max_memory_mb"
+    options: list[str] = []
+    if request.dtype == np.complex128 and config.simulation_precision == "fp64":
+        single = replace(request, dtype=np.dtype(np.complex64))
+        smaller = engine.memory_bytes(compiled, single)
+        if smaller <= available:
+            options.append(f"simulation_precision='fp32' ({format_bytes(smaller)})")
+    lean = engine.memory_bytes(compiled, replace(request, workspace_bytes=0))
+    if lean <= available:
+        options.append(f"a smaller max_workspace_mb ({format_bytes(lean)} without workspace)")
+    fitting = compiled.num_qubits - 1
+    while fitting > 0:
+        if engine.memory_bytes(replace(compiled, num_qubits=fitting), request) <= available:
+            options.append(f"a circuit of at most {fitting} qubits")
+            break
+        fitting -= 1
+    others = [name for name in plugins.engines.specs if name != engine.name]
+    hint = f" Try {' or '.join(options)}." if options else ""
+    if others and not options:
+        hint = f" Other engines: {', '.join(others)}."
+    return (
+        f"Engine '{engine.name}' needs {format_bytes(needed)} for {compiled.num_qubits} qubits in "
+        f"{request.dtype}; {format_bytes(available)} {limit}.{hint}"
+    )
+
+
+@cache
+def _warn_once(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=3)
