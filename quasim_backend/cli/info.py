@@ -1,0 +1,138 @@
+"""``quasim info``: versions, kernel sets, engines and plug-ins, with the reasons for what fails."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import warnings
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from quasim_backend import __version__
+from quasim_backend.compile import planner
+from quasim_backend.errors import QuasimError
+from quasim_backend.kernels import native
+from quasim_backend.options import Config
+from quasim_backend.plugins import PluginManager, default_manager
+from quasim_backend.session.memory import format_bytes, free_memory
+from quasim_backend.session.select import choose_kernels
+
+__all__ = ["add_arguments", "gather", "run"]
+
+_SDKS = {
+    "qiskit": "qiskit",
+    "cirq": "cirq-core",
+    "pennylane": "pennylane",
+    "pytket": "pytket",
+    "cupy": "cupy-cuda12x",
+}
+_VARIABLES = (
+    "QUASIM_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "QUASIM_ISA",
+    "QUASIM_REQUIRE_GPU",
+    "QUASIM_STRICT_PLUGINS",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what this installation can do."""
+    facts = gather(default_manager())
+    if arguments.json:
+        json.dump(facts, sys.stdout, indent=2)
+        print()
+    else:
+        for section, entries in facts.items():
+            print(f"{section}:")
+            for name, value in entries.items():
+                print(f"  {name}: {value}")
+            if not entries:
+                print("  none")
+    return 0
+
+
+def gather(plugins: PluginManager) -> dict[str, dict[str, Any]]:
+    """Return the facts by section; what fails is listed with its cause, not warned about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        failures = plugins.failures
+        default = _default_kernels(plugins)
+    return {
+        "versions": {
+            "quasim-backend": __version__,
+            "python": f"{platform.python_version()} ({sys.platform}, {platform.machine()})",
+            "numpy": np.__version__,
+            **{name: version for name in _SDKS if (version := _version(_SDKS[name]))},
+        },
+        "machine": _machine(),
+        "kernel sets": {
+            name: _kernel_line(spec.device, spec.is_available(), default == name)
+            for name, spec in plugins.kernels.specs.items()
+        },
+        "planner": {"native": planner.is_available() or "usable"},
+        "engines": {
+            name: spec.description + ("" if spec.priority is not None else " (only by name)")
+            for name, spec in plugins.engines.specs.items()
+        },
+        "passes": {n: f"from plug-in '{plugins.passes.owners[n]}'" for n in plugins.passes.specs},
+        "plug-ins": {
+            info.name: f"{info.distribution or 'built in'}; {', '.join(info.hooks) or 'no hooks'}"
+            for info in plugins.plugins
+        },
+        "plug-ins that failed": {
+            name: "; ".join(
+                f"{f.distribution}; {f.cause}" if f.distribution else f.cause
+                for f in failures
+                if f.name == name
+            )
+            for name in dict.fromkeys(f.name for f in failures)
+        },
+        "environment": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+    }
+
+
+def _machine() -> dict[str, Any]:
+    facts: dict[str, Any] = {"cpus": os.cpu_count()}
+    if native.is_available() is None:
+        try:
+            details = native.info()
+        except QuasimError as error:
+            facts["native kernels"] = str(error)
+        else:
+            facts["instruction set"] = (
+                f"{details['isa']} (usable: {', '.join(details['available_isas'])})"
+            )
+            facts["threads"] = details["threads"]
+    free = free_memory()
+    facts["free memory"] = "unknown" if free is None else format_bytes(free)
+    return facts
+
+
+def _kernel_line(device: str, reason: str | None, is_default: bool) -> str:
+    if reason is not None:
+        return f"{device}, not usable: {reason}"
+    return f"{device}, usable" + (", default" if is_default else "")
+
+
+def _default_kernels(plugins: PluginManager) -> str | None:
+    try:
+        return choose_kernels(Config(), plugins).kernels.name
+    except QuasimError:
+        return None
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
