@@ -1,0 +1,259 @@
+"""A translated circuit made ready to run: computed by QuASIM, drawn from Cirq's random state.
+
+Cirq draws one uniform number for each measurement and reset of a repetition, in order. The same
+numbers are drawn here for all repetitions at once and handed to the engine, so a seed gives the
+samples that Cirq gives. Two things can shift the stream of a repetition, though not the
+distribution: several separate measurements at the very end, which are sampled together from one
+number, and choices that are made only under classical control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import cirq
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend import Runtime
+from quasim_backend.compile.code import CompiledCircuit, MeasureStep, ResetStep, SampleStep
+from quasim_backend.ir import Circuit, Parameter, PauliSum
+from quasim_cirq.sampling import SampledGroup, assemble_terminal, read_records, sampled_groups
+from quasim_cirq.translate import Translation, translate
+
+__all__ = ["Program", "Values"]
+
+Values: TypeAlias = Mapping[Parameter, float]
+
+
+class Program:
+    """A circuit that QuASIM runs. Derived circuits are made when first needed, and kept."""
+
+    def __init__(
+        self, runtime: Runtime, circuit: cirq.AbstractCircuit, qubits: Sequence[cirq.Qid]
+    ) -> None:
+        """Translate a circuit.
+
+        Args:
+            runtime: Runs it.
+            circuit: Cirq's circuit; only its moments, which are immutable, are kept.
+            qubits: Its qubits, and possibly more, in the order of the state.
+
+        Raises:
+            NeedsValues: If it can only be translated once its symbols have values.
+            UnsupportedOperationError: If something has no translation.
+        """
+        self.translation = translate(circuit, qubits)
+        self.moments = tuple(circuit.moments)
+        self._runtime = runtime
+        self._groups: dict[bool, list[tuple[SampledGroup, CompiledCircuit]]] = {}
+        self._sampled: tuple[Translation, CompiledCircuit, NDArray[np.intp]] | None = None
+        self._saving: Circuit | None = None
+
+    @property
+    def qubits(self) -> tuple[cirq.Qid, ...]:
+        """The qubits in Cirq's order."""
+        return self.translation.qubits
+
+    @property
+    def index(self) -> dict[cirq.Qid, int]:
+        """Our qubit of each of Cirq's."""
+        return self.translation.index
+
+    @property
+    def is_unitary(self) -> bool:
+        """Whether there are gates only."""
+        return self.translation.is_unitary
+
+    @cached_property
+    def _state_code(self) -> CompiledCircuit:
+        return self._runtime.compile(self.translation.circuit, keep_idle=True)
+
+    def values(self, resolver: cirq.ParamResolver) -> Values | None:
+        """Return the values of the parameters; None if a symbol has no real value."""
+        symbols = self.translation.symbols
+        order = tuple(symbols.expressions)
+        vector = symbols.values(order, resolver)
+        return None if vector is None else dict(zip(order, vector.tolist(), strict=True))
+
+    # --- samples ------------------------------------------------------------------------------
+
+    def records(
+        self, values: Values, repetitions: int, prng: Any, *, split: bool
+    ) -> dict[str, NDArray[Any]]:
+        """Draw samples.
+
+        Args:
+            values: Of the parameters.
+            repetitions: At least 1.
+            prng: The random state.
+            split: Whether untangled qubits are sampled apart.
+
+        Returns:
+            For each key an array ``(repetitions, instances, qubits)``: int8 if all measurements
+            are at the end, uint8 otherwise, as in Cirq.
+        """
+        if not self.translation.is_terminal:
+            return self._dynamic_records(values, repetitions, prng)
+        if split not in self._groups:
+            self._groups[split] = [
+                (group, self._runtime.compile(group.circuit))
+                for group in sampled_groups(self.translation, split=split)
+            ]
+        groups = self._groups[split]
+        samples = [
+            self._runtime.run(
+                compiled,
+                shots=repetitions,
+                parameters=_vector(compiled, values),
+                uniforms=prng.random_sample((repetitions, 1)),
+            ).samples
+            for _, compiled in groups
+        ]
+        return assemble_terminal(
+            self.translation.measurements, [group for group, _ in groups], samples, prng
+        )
+
+    def _dynamic_records(
+        self, values: Values, repetitions: int, prng: Any
+    ) -> dict[str, NDArray[Any]]:
+        if self._sampled is None:
+            translation = self._last_measured_first()
+            compiled = self._runtime.compile(translation.circuit)
+            self._sampled = translation, compiled, _columns(translation, compiled)
+        translation, compiled, columns = self._sampled
+        uniforms = prng.random_sample((repetitions, len(translation.draws)))
+        result = self._runtime.run(
+            compiled,
+            shots=repetitions,
+            parameters=_vector(compiled, values),
+            uniforms=uniforms[:, columns],
+        )
+        return read_records(translation.measurements, result.samples)
+
+    def _last_measured_first(self) -> Translation:
+        """Return a translation whose highest qubits are those of the last measurement, in order.
+
+        The engine samples final measurements by basis state. With these qubits on top that uses a
+        uniform number exactly as sampling the measured qubits alone does.
+        """
+        known = self.translation
+        last = known.measurements[-1].qubits
+        width = len(self.qubits)
+        if last == tuple(range(width - 1, width - 1 - len(last), -1)):
+            return known
+        top = [self.qubits[width - 1 - place] for place in dict.fromkeys(last)]
+        rest = [q for q in self.qubits if q not in set(top)]
+        return translate(cirq.Circuit(self.moments), [*top, *rest])
+
+    # --- states -------------------------------------------------------------------------------
+
+    def final_state(
+        self, values: Values, initial_state: NDArray[Any] | None, prng: Any
+    ) -> tuple[NDArray[Any], dict[str, NDArray[np.uint8]]]:
+        """Simulate one trial.
+
+        Args:
+            values: Of the parameters.
+            initial_state: complex ``(2**n,)`` with norm 1, not changed; None for all zeros.
+            prng: The random state.
+
+        Returns:
+            The final amplitudes and, for each key, its latest outcome.
+        """
+        if self.is_unitary:
+            code = self._state_code
+            state = self._runtime.simulate(
+                code, parameters=_vector(code, values), initial_state=initial_state
+            )
+            return state, {}
+        source, columns = self._saving_code(from_zero=initial_state is None)
+        uniforms = prng.random_sample((1, len(self.translation.draws)))
+        result = self._runtime.run(
+            source,
+            shots=1,
+            parameters=values,
+            initial_state=initial_state,
+            uniforms=uniforms[:, columns],
+        )
+        assert result.state is not None
+        records = read_records(self.translation.measurements, result.samples)
+        return result.state, {key: bits[0, -1] for key, bits in records.items()}
+
+    def _saving_code(self, *, from_zero: bool) -> tuple[Any, NDArray[np.intp]]:
+        """Return a circuit that keeps the collapsed state, and the random numbers it uses."""
+        circuit = self.translation.circuit
+        if self._saving is None:
+            self._saving = Circuit(circuit.num_qubits, circuit.num_clbits, "cirq")
+            self._saving.instructions = list(circuit.instructions)
+            self._saving.save("statevector")
+        if not from_zero:
+            # Nothing is known to be zero, so the engine makes every choice.
+            return self._saving, _all_columns(self.translation)
+        compiled = self._runtime.compile(self._saving)
+        return compiled, _columns(self.translation, compiled)
+
+    def expectations(
+        self, values: Values, observables: Sequence[PauliSum], initial_state: NDArray[Any] | None
+    ) -> list[complex]:
+        """Return expectation values in the final state of a unitary circuit."""
+        code = self._state_code
+        found = self._runtime.expectations(
+            code, observables, parameters=_vector(code, values), initial_state=initial_state
+        )
+        return [complex(v) for v in found]
+
+
+def _vector(compiled: CompiledCircuit, values: Values) -> NDArray[np.float64]:
+    return np.array([values[p] for p in compiled.parameters], np.float64)
+
+
+def _all_columns(translation: Translation) -> NDArray[np.intp]:
+    """Return the choices an engine makes that skips none: one number for any confusion."""
+    found = [
+        number
+        for number, draw in enumerate(translation.draws)
+        if draw[0] != "confuse" or translation.draws[number - 1][0] != "confuse"
+    ]
+    return np.array(found, np.intp)
+
+
+def _columns(translation: Translation, compiled: CompiledCircuit) -> NDArray[np.intp]:
+    """Return which of Cirq's choices the compiled code makes, in its order.
+
+    The compiler leaves out resets of qubits that are still zero and measurements of idle qubits,
+    and joins final measurements.
+    """
+    if not translation.is_static:
+        return _all_columns(translation)
+    place = {draw: number for number, draw in reversed(list(enumerate(translation.draws)))}
+    first_bit = {
+        bit: m.record.first
+        for m in translation.measurements
+        for bit in range(m.record.first, m.record.first + m.record.width)
+    }
+    resets: dict[int, list[int]] = {}
+    for number, (kind, what) in enumerate(translation.draws):
+        if kind == "reset":
+            resets.setdefault(what, []).append(number)
+    done = [compiled.qubits[s.qubits[0]] for s in compiled.steps if isinstance(s, ResetStep)]
+    # The resets left out are a qubit's first ones.
+    waiting = {q: iter(numbers[-done.count(q) :]) for q, numbers in resets.items() if q in done}
+    columns: list[int] = []
+    for step in compiled.steps:
+        if isinstance(step, ResetStep):
+            columns.append(next(waiting[compiled.qubits[step.qubits[0]]]))
+        elif isinstance(step, MeasureStep):
+            first = first_bit[step.clbits[0]]
+            columns.append(place["measure", first])
+            if step.readout is not None:
+                columns.append(place["confuse", first])
+        elif isinstance(step, SampleStep):
+            columns.append(place["measure", first_bit[step.clbits[0]]])
+            columns += [
+                place["confuse", first_bit[step.clbits[positions[0]]]]
+                for positions, _ in step.readouts
+            ]
+    return np.array(columns, np.intp)

@@ -1,0 +1,276 @@
+"""`cirq.Simulator` on QuASIM: the same class to Cirq, another engine under it.
+
+Whatever QuASIM can run it runs. Everything else (noise, qudits, gates that act on Cirq's state
+objects, stepping through moments) is inherited and runs as in Cirq, so that nothing Cirq accepts is
+refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import cirq
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend import Config, Runtime, runtime
+from quasim_cirq.cache import CircuitCache
+from quasim_cirq.initial import initial_amplitudes
+from quasim_cirq.observables import lower_observables
+from quasim_cirq.parameters import NeedsValues, UnsupportedOperationError
+from quasim_cirq.programs import Program, Values
+from quasim_cirq.results import SimulationState, TrialResult
+
+__all__ = ["Simulator"]
+
+_REPLAY_QUBITS = 12
+"""Up to here a result shows untangled qubits apart, as Cirq does, by repeating the trial in it."""
+
+
+class Simulator(cirq.Simulator):
+    """Takes the place of `cirq.Simulator`.
+
+    >>> import cirq, quasim_cirq
+    >>> q = cirq.LineQubit(0)
+    >>> simulator = quasim_cirq.Simulator(seed=1)
+    >>> simulator.run(cirq.Circuit(cirq.X(q), cirq.measure(q, key="m")), repetitions=3)
+    m=111
+    """
+
+    def __init__(
+        self,
+        *,
+        dtype: type[np.complexfloating[Any, Any]] = np.complex64,
+        noise: Any = None,
+        seed: Any = None,
+        split_untangled_states: bool = True,
+        device: str = "auto",
+        method: str = "auto",
+        num_threads: int | None = None,
+        promote_small: bool = True,
+    ) -> None:
+        """Make a simulator.
+
+        Args:
+            dtype: complex64 or complex128. Gates are always computed in double precision.
+            noise: Cirq's noise model; simulated by Cirq.
+            seed: Random seed or state, used as Cirq uses it.
+            split_untangled_states: As in Cirq, sample untangled qubits apart.
+            device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
+            method: Name of an engine; ``"auto"`` chooses an exact one.
+            num_threads: Threads of the CPU kernels; None leaves the process's number as it is.
+            promote_small: Compute complex64 below 16 qubits in complex128.
+
+        Raises:
+            ValueError: If the dtype is not complex or an option has an impossible value.
+        """
+        super().__init__(
+            dtype=dtype,
+            noise=noise,
+            seed=seed,
+            split_untangled_states=split_untangled_states,
+        )
+        self._config = Config(
+            simulation_precision="fp64" if np.dtype(dtype) == np.complex128 else "fp32",
+            device=device,
+            method=method,
+            num_threads=num_threads,
+            promote_small=promote_small,
+        )
+        self._runtime: Runtime | None = None
+        self._programs = CircuitCache()
+
+    # --- what Cirq calls ----------------------------------------------------------------------
+
+    def run_sweep_iter(
+        self, program: cirq.AbstractCircuit, params: cirq.Sweepable, repetitions: int = 1
+    ) -> Iterator[cirq.Result]:
+        """Sample a circuit at every point of a sweep; see `cirq.SimulatesSamples`."""
+        prepared = self._program(program)
+        known = isinstance(prepared, Program) and prepared.translation.measurements
+        if not known or repetitions < 1:
+            yield from super().run_sweep_iter(program, params, repetitions)
+            return
+        for resolver in cirq.to_resolvers(params):
+            records = self._run(program, resolver, repetitions)
+            yield cirq.ResultDict(params=resolver, records=records)
+
+    def _run(
+        self, circuit: cirq.AbstractCircuit, param_resolver: cirq.ParamResolver, repetitions: int
+    ) -> dict[str, NDArray[Any]]:
+        found = self._program_at(circuit, cirq.ParamResolver(param_resolver))
+        if found is None or not found[0].translation.measurements:
+            return super()._run(circuit, param_resolver, repetitions)
+        program, values = found
+        return program.records(
+            values, repetitions, self._prng, split=self._split_untangled_states
+        )
+
+    def simulate_sweep_iter(
+        self,
+        program: cirq.AbstractCircuit,
+        params: cirq.Sweepable,
+        qubit_order: Any = cirq.QubitOrder.DEFAULT,
+        initial_state: Any = None,
+    ) -> Iterator[cirq.StateVectorTrialResult]:
+        """Simulate a circuit at every point of a sweep; see `cirq.SimulatesFinalState`."""
+        prepared = self._program(program, qubit_order)
+        if prepared is None or isinstance(initial_state, cirq.SimulationStateBase):
+            yield from super().simulate_sweep_iter(program, params, qubit_order, initial_state)
+            return
+        for resolver in cirq.to_resolvers(params):
+            trial = self._trial(program, resolver, qubit_order, initial_state)
+            if trial is not None:
+                yield trial
+            else:
+                yield from super().simulate_sweep_iter(
+                    program, resolver, qubit_order, initial_state
+                )
+
+    def simulate_expectation_values_sweep_iter(
+        self,
+        program: cirq.AbstractCircuit,
+        observables: Any,
+        params: cirq.Sweepable,
+        qubit_order: Any = cirq.QubitOrder.DEFAULT,
+        initial_state: Any = None,
+        permit_terminal_measurements: bool = False,
+    ) -> Iterator[list[Any]]:
+        """Compute expectation values; see `cirq.SimulatesExpectationValues`."""
+        prepared = self._program(program, qubit_order)
+        if isinstance(prepared, Program) and prepared.is_unitary:
+            listed = observables if isinstance(observables, list) else [observables]
+            start = initial_amplitudes(initial_state, prepared.qubits, self._dtype)
+            sums = lower_observables(listed, prepared.index)
+            points = [prepared.values(r) for r in cirq.to_resolvers(params)]
+            if start is not None and sums is not None and None not in points:
+                for values in points:
+                    yield prepared.expectations(values, sums, start.amplitudes)
+                return
+        yield from super().simulate_expectation_values_sweep_iter(
+            program,
+            observables,
+            params,
+            qubit_order,
+            initial_state,
+            permit_terminal_measurements,
+        )
+
+    # --- how ----------------------------------------------------------------------------------
+
+    def _trial(
+        self,
+        circuit: cirq.AbstractCircuit,
+        resolver: cirq.ParamResolver,
+        qubit_order: Any,
+        initial_state: Any,
+    ) -> TrialResult | None:
+        """Simulate one point; None if it has to be left to Cirq."""
+        found = self._program_at(circuit, resolver, qubit_order)
+        if found is None:
+            return None
+        program, values = found
+        start = initial_amplitudes(initial_state, program.qubits, self._dtype)
+        if start is None:
+            return None
+        replay = None
+        if len(program.qubits) <= _REPLAY_QUBITS and self._split_untangled_states:
+            kept = None if start.amplitudes is None else start.amplitudes.copy()
+            replay = partial(
+                _replayed,
+                cirq.Simulator(dtype=self._dtype, seed=_frozen_random(self._prng)),
+                program,
+                resolver,
+                initial_state if kept is None else kept,
+            )
+        state, outcomes = program.final_state(values, start.amplitudes, self._prng)
+        return TrialResult(resolver, outcomes, state, program.qubits, replay)
+
+    def _program(
+        self, circuit: cirq.AbstractCircuit, qubit_order: Any = cirq.QubitOrder.DEFAULT
+    ) -> Program | _NeedsValues | None:
+        """Return a circuit made ready to run, from the cache if it was run before.
+
+        Returns:
+            None for a circuit that Cirq has to simulate, `_NEEDS_VALUES` for one that can be
+            translated when its symbols have values.
+        """
+        if self.noise is not cirq.NO_NOISE or self._dtype not in (np.complex64, np.complex128):
+            return None
+        if qubit_order is cirq.QubitOrder.DEFAULT:
+            return self._programs.get(circuit, None, lambda: self._made(circuit, qubit_order))
+        order = cirq.QubitOrder.as_qubit_order(qubit_order)
+        qubits = order.order_for(circuit.all_qubits())
+        return self._programs.get(circuit, qubits, lambda: self._made(circuit, qubits))
+
+    def _made(
+        self, circuit: cirq.AbstractCircuit, qubit_order: Any
+    ) -> Program | _NeedsValues | None:
+        order = cirq.QubitOrder.as_qubit_order(qubit_order)
+        qubits = order.order_for(circuit.all_qubits())
+        if not qubits:
+            return None
+        if self._runtime is None:
+            self._runtime = runtime(self._config)
+        try:
+            return Program(self._runtime, circuit, qubits)
+        except NeedsValues:
+            return _NEEDS_VALUES
+        except UnsupportedOperationError:
+            return None
+
+    def _program_at(
+        self,
+        circuit: cirq.AbstractCircuit,
+        resolver: cirq.ParamResolver,
+        qubit_order: Any = cirq.QubitOrder.DEFAULT,
+    ) -> tuple[Program, Values] | None:
+        """Return a program and the values of its parameters; None if Cirq has to simulate."""
+        program = self._program(circuit, qubit_order)
+        if program is _NEEDS_VALUES:
+            resolved = cirq.resolve_parameters(circuit, resolver)
+            if cirq.is_parameterized(resolved):
+                return None
+            if qubit_order is cirq.QubitOrder.DEFAULT:
+                program = self._made(resolved, qubit_order)
+            else:
+                order = cirq.QubitOrder.as_qubit_order(qubit_order)
+                program = self._made(resolved, order.order_for(circuit.all_qubits()))
+        if not isinstance(program, Program):
+            return None
+        values = program.values(resolver)
+        return None if values is None else (program, values)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to this process."""
+        return {**self.__dict__, "_runtime": None, "_programs": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Start with an empty cache."""
+        self.__dict__.update(state, _programs=CircuitCache())
+
+
+class _NeedsValues:
+    """Marks a circuit that is translated anew at each point of a sweep."""
+
+
+_NEEDS_VALUES = _NeedsValues()
+
+
+def _frozen_random(prng: Any) -> np.random.RandomState:
+    """Return a random state that repeats what ``prng`` is about to give."""
+    frozen = np.random.RandomState(0)
+    frozen.set_state(prng.get_state())
+    return frozen
+
+
+def _replayed(
+    simulator: cirq.Simulator, program: Program, resolver: cirq.ParamResolver, initial_state: Any
+) -> SimulationState:
+    """Repeat a trial in Cirq."""
+    result = simulator.simulate(
+        cirq.Circuit(program.moments), resolver, program.qubits, initial_state
+    )
+    return result._final_simulator_state

@@ -1,0 +1,343 @@
+"""Cirq circuits to ours, and the only place where bit order is converted.
+
+Cirq's first qubit is the most significant bit of an index. Position ``i`` of ``n`` qubits in Cirq's
+order becomes our qubit ``n - 1 - i``, so that amplitudes keep their places; arrays and Pauli labels
+of a gate are read with their targets last first; and a measurement's bits are laid down last qubit
+lowest, so that a key's bits read as Cirq's integer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any, TypeAlias
+
+import cirq
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.errors import QuasimError
+from quasim_backend.ir import Circuit, Gate, ReadoutError
+from quasim_backend.ir.expr import Binary, Expr
+from quasim_backend.ir.instructions import GateOp, If, Instruction, Measure, Reset
+from quasim_cirq.conditions import Record, lower_condition
+from quasim_cirq.gates import Placed, add_controls, lower_gate
+from quasim_cirq.parameters import NeedsValues, Symbols, UnsupportedOperationError
+
+__all__ = ["Join", "Measurement", "Translation", "translate"]
+
+_MAX_READOUT_QUBITS = 10
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Measurement:
+    """One measurement operation.
+
+    Attributes:
+        key: Cirq's key.
+        qubits: Our qubits, in Cirq's order.
+        record: Where its bits are.
+        confusion: Cirq's confusion map as ``(positions, matrix)`` pairs.
+    """
+
+    key: str
+    qubits: tuple[int, ...]
+    record: Record
+    confusion: tuple[tuple[tuple[int, ...], NDArray[np.float64]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """An operation on several qubits, which makes Cirq track them in one state.
+
+    Attributes:
+        qubits: Our qubits, in the operation's order.
+        is_swap: Whether it is a plain swap, which exchanges two qubits' places instead.
+        at: Number of its first instruction.
+    """
+
+    qubits: tuple[int, ...]
+    is_swap: bool
+    at: int
+
+
+Draw: TypeAlias = "tuple[str, int]"
+"""A random choice Cirq makes: ``("measure" or "confuse", first bit)`` or ``("reset", qubit)``."""
+
+
+@dataclass(eq=False)
+class Translation:
+    """A translated circuit.
+
+    Attributes:
+        circuit: Our circuit, measurements included.
+        qubits: Cirq's qubits in order, first one most significant.
+        symbols: The symbolic parameters.
+        measurements: In the order they happen.
+        draws: Cirq's random choices in the order they happen.
+        joins: Operations on several qubits, in order.
+        index: Our qubit of each of Cirq's.
+        is_unitary: Whether there are gates only.
+        is_terminal: Whether every measurement may be sampled from the final state.
+        is_static: Whether the same random choices are made whatever was measured.
+    """
+
+    circuit: Circuit
+    qubits: tuple[cirq.Qid, ...]
+    symbols: Symbols = field(default_factory=Symbols)
+    measurements: list[Measurement] = field(default_factory=list)
+    draws: list[Draw] = field(default_factory=list)
+    joins: list[Join] = field(default_factory=list)
+    index: dict[cirq.Qid, int] = field(default_factory=dict)
+    is_unitary: bool = True
+    is_terminal: bool = True
+    is_static: bool = True
+
+
+def translate(circuit: cirq.AbstractCircuit, qubits: Sequence[cirq.Qid]) -> Translation:
+    """Translate a circuit.
+
+    Args:
+        circuit: Any circuit on qubits.
+        qubits: All its qubits, and possibly more, in the order wanted.
+
+    Raises:
+        NeedsValues: If a gate can only be translated once its symbols have values.
+        UnsupportedOperationError: If something has no translation; the message names it.
+    """
+    walker = _Walker(tuple(qubits))
+    for moment in circuit:
+        walker.operations(moment.operations, walker.result.circuit.instructions, top=True)
+    return walker.finished()
+
+
+class _Walker:
+    """Walks operations, appending instructions."""
+
+    def __init__(self, qubits: tuple[cirq.Qid, ...]) -> None:
+        if any(q.dimension != 2 for q in qubits):
+            raise UnsupportedOperationError("qudits")
+        self.result = Translation(Circuit(len(qubits), 0, "cirq"), qubits)
+        self._index = {q: len(qubits) - 1 - i for i, q in enumerate(qubits)}
+        self.result.index = self._index
+        # A gate is kept with its parts, so that its id stays its own.
+        self._memo: dict[int, tuple[cirq.Gate, tuple[Placed, ...] | None]] = {}
+        self._records: dict[str, list[Record]] = {}
+        self._measured: set[int] = set()
+
+    def finished(self) -> Translation:
+        result = self.result
+        result.is_terminal &= bool(result.measurements)
+        return result
+
+    def operations(
+        self, operations: Iterable[cirq.Operation], block: list[Instruction], *, top: bool = False
+    ) -> None:
+        """Translate operations into a block."""
+        index, memo, joins = self._index, self._memo, self.result.joins
+        for operation in operations:
+            gate = operation.gate
+            if gate is None:
+                self._special(operation, block)
+                continue
+            entry = memo.get(id(gate))
+            if entry is None:
+                entry = memo[id(gate)] = (gate, self._parts(gate))
+            parts = entry[1]
+            if parts is None:
+                self._not_unitary(operation, gate, block, top=top)
+                continue
+            places = self._places(operation, index)
+            if len(places) > 1 and type(gate) is not cirq.IdentityGate:
+                joins.append(Join(tuple(places), _is_swap(gate), len(block)))
+            for part, positions in parts:
+                block.append(GateOp(part, tuple([places[p] for p in positions])))
+
+    def _places(self, operation: cirq.Operation, index: dict[cirq.Qid, int]) -> list[int]:
+        try:
+            places = [index[q] for q in operation.qubits]
+        except KeyError as cause:
+            raise UnsupportedOperationError(f"{operation} acts on ancilla qubits") from cause
+        if self._measured and not self._measured.isdisjoint(places):
+            self.result.is_terminal = False
+        return places
+
+    def _parts(self, gate: cirq.Gate) -> tuple[Placed, ...] | None:
+        """Translate a gate once, its positions ready for use."""
+        if type(gate) in (cirq.MeasurementGate, cirq.ResetChannel):
+            return None
+        try:
+            parts = lower_gate(gate, self.result.symbols)
+        except QuasimError as cause:
+            raise UnsupportedOperationError(str(cause)) from cause
+        return None if parts is None else tuple((g, _oriented(g, p)) for g, p in parts)
+
+    # --- what is not a gate -------------------------------------------------------------------
+
+    def _not_unitary(
+        self, operation: cirq.Operation, gate: cirq.Gate, block: list[Instruction], *, top: bool
+    ) -> None:
+        if isinstance(gate, cirq.MeasurementGate):
+            self._measure(operation, gate, block, top=top)
+        elif isinstance(gate, cirq.ResetChannel):
+            self.result.is_unitary = self.result.is_terminal = False
+            self.result.is_static &= block is self.result.circuit.instructions
+            for place in self._places(operation, self._index):
+                block.append(Reset((place,)))
+                self.result.draws.append(("reset", place))
+        else:
+            self._decompose(operation, gate, block)
+
+    def _decompose(
+        self, operation: cirq.Operation, definition: Any, block: list[Instruction]
+    ) -> None:
+        if any(hasattr(definition, name) for name in _CHANNELS):
+            raise UnsupportedOperationError(f"the channel {operation}")
+        parts = cirq.decompose_once(operation, None)
+        if parts is None:
+            raise UnsupportedOperationError(f"{operation!r}")
+        self.operations(parts, block)
+
+    def _measure(
+        self,
+        operation: cirq.Operation,
+        gate: cirq.MeasurementGate,
+        block: list[Instruction],
+        *,
+        top: bool,
+    ) -> None:
+        result = self.result
+        circuit = result.circuit
+        if block is not circuit.instructions:
+            raise UnsupportedOperationError("a measurement under classical control")
+        places = tuple(self._index[q] for q in operation.qubits)
+        width = len(places)
+        flips = sum(1 << width - 1 - i for i, flip in enumerate(gate.full_invert_mask()) if flip)
+        record = Record(circuit.num_clbits, width, flips)
+        key = cirq.measurement_key_name(gate)
+        known = self._records.setdefault(key, [])
+        if known and known[-1].width != width:
+            raise UnsupportedOperationError(f"key {key} measures different numbers of qubits")
+        known.append(record)
+        confusion = tuple((tuple(k), np.asarray(m)) for k, m in gate.confusion_map.items())
+        result.measurements.append(Measurement(key, places, record, confusion))
+        result.draws.append(("measure", record.first))
+        result.draws += [("confuse", record.first)] * len(confusion)
+        circuit.num_clbits += width
+        block.append(
+            Measure(
+                places[::-1],
+                tuple(range(record.first, record.first + width)),
+                _readout(confusion, width) if confusion else None,
+            )
+        )
+        result.is_unitary = False
+        result.is_terminal &= top
+        self._measured.update(places)
+
+    def _special(self, operation: cirq.Operation, block: list[Instruction]) -> None:
+        """Translate an operation that is not a gate on qubits."""
+        kind = type(operation)
+        if kind is cirq.TaggedOperation:
+            self.operations((operation.untagged,), block)
+        elif kind is cirq.ClassicallyControlledOperation:
+            self._classically_controlled(operation, block)
+        elif kind is cirq.CircuitOperation:
+            self.operations(_unrolled(operation), block)
+        elif kind is cirq.ControlledOperation:
+            self._controlled(operation, block)
+        else:
+            self._unknown(operation, block)
+
+    def _classically_controlled(
+        self, operation: cirq.Operation, block: list[Instruction]
+    ) -> None:
+        self.result.is_unitary = self.result.is_terminal = False
+        conditions: list[Expr] = [
+            lower_condition(c, self._records)
+            for c in sorted(operation.classical_controls, key=str)
+        ]
+        body: list[Instruction] = []
+        self.operations((operation.without_classical_controls(),), body)
+        if body:
+            condition = reduce(lambda left, right: Binary("and", left, right), conditions)
+            block.append(If(condition, tuple(body)))
+
+    def _controlled(
+        self, operation: cirq.ControlledOperation, block: list[Instruction]
+    ) -> None:
+        body: list[Instruction] = []
+        self.operations((operation.sub_operation,), body)
+        controls = self._places(operation, self._index)[: len(operation.controls)]
+        for instruction in body:
+            if not isinstance(instruction, GateOp):
+                raise UnsupportedOperationError(f"{operation!r}")
+            gate, targets = instruction.gate, instruction.qubits
+            places = (*controls, *targets)
+            inner = ((gate, tuple(range(len(targets)))),)
+            for part, positions in add_controls(operation.control_values, inner):
+                block.append(GateOp(part, tuple(places[p] for p in positions)))
+        joined = tuple(self._index[q] for q in operation.qubits)
+        self.result.joins.append(Join(joined, is_swap=False, at=len(block)))
+
+    def _unknown(self, operation: cirq.Operation, block: list[Instruction]) -> None:
+        if hasattr(operation, "_act_on_"):
+            raise UnsupportedOperationError(f"{type(operation).__name__} defines how it acts")
+        if cirq.is_parameterized(operation):
+            raise NeedsValues
+        parts = cirq.decompose_once(operation, None)
+        matrix = cirq.unitary(operation, None) if len(operation.qubits) <= 6 else None
+        if matrix is not None:
+            self.operations((cirq.MatrixGate(matrix).on(*operation.qubits),), block)
+        elif parts is not None:
+            self._decompose(operation, operation, block)
+        else:
+            raise UnsupportedOperationError(f"{operation!r}")
+
+
+_CHANNELS = ("_kraus_", "_mixture_", "_apply_channel_", "_act_on_")
+
+
+def _oriented(gate: Gate, positions: tuple[int, ...]) -> tuple[int, ...]:
+    """Turn positions round where the gate's array or label has Cirq's order."""
+    if gate.data is None and gate.masks is None:
+        return positions
+    controls, targets = positions[: gate.num_controls], positions[gate.num_controls :]
+    return (*controls, *targets[::-1])
+
+
+def _is_swap(gate: cirq.Gate) -> bool:
+    return (
+        isinstance(gate, cirq.SwapPowGate)
+        and gate.global_shift == 0
+        and not cirq.is_parameterized(gate)
+        and gate.exponent % 2 == 1
+    )
+
+
+def _unrolled(operation: Any) -> Iterable[cirq.Operation]:
+    """Return the operations of a subcircuit, all repetitions in order."""
+    if operation.repeat_until is not None:
+        raise UnsupportedOperationError("a subcircuit that repeats until a condition holds")
+    if cirq.is_parameterized(operation.repetitions):
+        raise NeedsValues
+    inner: cirq.Circuit = operation.mapped_circuit(deep=False)
+    return inner.all_operations()
+
+
+def _readout(
+    confusion: Sequence[tuple[tuple[int, ...], NDArray[np.float64]]], width: int
+) -> ReadoutError:
+    """Return the confusion of all measured qubits as one matrix, in Cirq's order of bits."""
+    touched = [p for positions, _ in confusion for p in positions]
+    if len(set(touched)) != len(touched) or width > _MAX_READOUT_QUBITS:
+        raise UnsupportedOperationError("a confusion map that is large or overlaps itself")
+    matrix: NDArray[np.float64] = np.eye(1 << width).reshape((2,) * (2 * width))
+    for positions, confuser in confusion:
+        size = len(positions)
+        tensor = confuser.reshape((2,) * (2 * size))
+        axes = [width + p for p in positions]
+        matrix = np.tensordot(matrix, tensor, axes=(axes, range(size)))
+        matrix = np.moveaxis(matrix, range(2 * width - size, 2 * width), axes)
+    return ReadoutError.of(matrix.reshape(1 << width, 1 << width))
