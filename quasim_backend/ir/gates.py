@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -75,7 +76,8 @@ class Gate:
             label: Name for noise rules.
 
         Raises:
-            CircuitError: If the name is unknown; near matches are listed.
+            CircuitError: If the name is unknown (near matches are listed), or the controls are
+                impossible.
             ParameterError: If the number of parameters is wrong or one is not finite.
         """
         if not len(params) and not controls and control_state is None and label is None:
@@ -87,9 +89,9 @@ class Gate:
                 f"({', '.join(record.parameters) or 'none'}); got {len(params)}."
             )
         count = own + controls
-        state = (1 << count) - 1 if control_state is None else control_state
-        if not 0 <= state < 1 << count:
-            raise CircuitError(f"Control state {state} does not fit {count} controls.")
+        if controls < 0:
+            raise CircuitError(f"A gate cannot have {controls} controls.")
+        state = _control_state(count, control_state)
         return Gate(
             record.name,
             tuple(p if type(p) is float and p - p == 0.0 else angle(p) for p in params),
@@ -142,8 +144,11 @@ class Gate:
         Raises:
             ShapeError: If it is not a permutation of ``range(2**k)``.
         """
-        array = np.array(table, dtype=np.int64)
-        _width(array, 1, "A permutation")
+        given = np.asarray(table)
+        _width(given, 1, "A permutation")
+        array = given.astype(np.int64)
+        if not np.array_equal(array, given):
+            raise ShapeError(f"A permutation's table must hold whole numbers; got {given.dtype}.")
         if not np.array_equal(np.sort(array), np.arange(len(array))):
             raise ShapeError(f"The table must hold each of 0..{len(array) - 1} exactly once.")
         array.setflags(write=False)
@@ -199,10 +204,12 @@ class Gate:
     # --- derived gates ------------------------------------------------------------------------
 
     def controlled(self, count: int = 1, control_state: int | None = None) -> Gate:
-        """Add ``count`` controls in front; bit ``i`` of ``control_state`` is control ``i``."""
-        state = (1 << count) - 1 if control_state is None else control_state
-        if not 0 <= state < 1 << count:
-            raise CircuitError(f"Control state {state} does not fit {count} controls.")
+        """Add ``count`` controls in front; bit ``i`` of ``control_state`` is control ``i``.
+
+        Raises:
+            CircuitError: If the count is negative or the state does not fit it.
+        """
+        state = _control_state(count, control_state)
         return replace(
             self,
             num_controls=self.num_controls + count,
@@ -226,8 +233,14 @@ class Gate:
         return replace(self, name=name, params=tuple(bind(f, values) for f in formals))
 
     def to_power(self, exponent: float) -> Gate:
-        """Return the gate raised to a power (before its controls act)."""
+        """Return the gate raised to a power (before its controls act).
+
+        Raises:
+            ParameterError: If the exponent is not finite.
+        """
         exponent = float(exponent) * self.power
+        if not math.isfinite(exponent):
+            raise ParameterError(f"The power of a gate must be finite; got {exponent}.")
         if exponent == 1.0:
             return replace(self, power=1.0)
         if exponent == -1.0:
@@ -330,6 +343,9 @@ class Gate:
             )
         matrix = replace(self, num_controls=0, control_state=0).matrix()
         targets = tuple(range(self.num_targets))
+        if self.is_diagonal:
+            entries = np.diag(matrix).copy()
+            return (Template(PrimitiveKind.DIAGONAL, targets=targets, data=entries),)
         return (Template(PrimitiveKind.MATRIX, targets=targets, data=matrix),)
 
 
@@ -352,6 +368,20 @@ def unitary_power(matrix: Matrix, exponent: float) -> Matrix:
     phases[np.isclose(phases, -np.pi, rtol=0, atol=1e-12)] = np.pi
     result: Matrix = (vectors * np.exp(1j * exponent * phases)) @ vectors.conj().T
     return result
+
+
+def _control_state(count: int, state: int | None) -> int:
+    """Return the value of ``count`` controls, all ones by default; refuse one that does not fit."""
+    if count < 0:
+        raise CircuitError(f"A gate cannot have {count} controls.")
+    if state is None:
+        return (1 << count) - 1
+    if not 0 <= state < 1 << count:
+        raise CircuitError(
+            f"Control state {state} does not fit {count} controls; possible is "
+            f"0..{(1 << count) - 1}."
+        )
+    return state
 
 
 def _scale(value: float | Affine, factor: float) -> float | Affine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Complex, Real
 from typing import TypeAlias
 
 from quasim_backend.errors import ParameterError
@@ -17,11 +18,8 @@ class _Arithmetic:
 
     __slots__ = ()
 
-    def _affine(self) -> Affine:
-        raise NotImplementedError  # pragma: no cover - both children define it
-
     def __add__(self, other: Angle) -> Affine:
-        mine, theirs = self._affine(), _as_affine(other)
+        mine, theirs = _as_affine(self), _as_affine(other)
         merged = dict(mine.terms)
         for parameter, weight in theirs.terms:
             merged[parameter] = merged.get(parameter, 0.0) + weight
@@ -30,12 +28,21 @@ class _Arithmetic:
     __radd__ = __add__
 
     def __mul__(self, factor: float) -> Affine:
-        mine, factor = self._affine(), float(factor)
+        if isinstance(factor, _Arithmetic):
+            raise ParameterError(
+                f"An angle is a sum of multiples of parameters; '({self}) * ({factor})' is no such "
+                f"sum. Use a new Parameter and bind it to the product's value."
+            )
+        mine, factor = _as_affine(self), float(factor)
+        if not math.isfinite(factor):
+            raise ParameterError(f"The factor of a parameter must be finite; got {factor}.")
         return Affine(mine.offset * factor, tuple((p, w * factor) for p, w in mine.terms if factor))
 
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Affine:
+        if isinstance(divisor, _Arithmetic) or not divisor:
+            raise ParameterError(f"A parameter can be divided by numbers but 0; got '{divisor}'.")
         return self * (1.0 / divisor)
 
     def __neg__(self) -> Affine:
@@ -54,9 +61,6 @@ class Parameter(_Arithmetic):
 
     name: str
 
-    def _affine(self) -> Affine:
-        return Affine(0.0, ((self, 1.0),))
-
     def __str__(self) -> str:
         return self.name
 
@@ -68,9 +72,6 @@ class Affine(_Arithmetic):
     offset: float
     terms: tuple[tuple[Parameter, float], ...] = ()
 
-    def _affine(self) -> Affine:
-        return self
-
     def __str__(self) -> str:
         body = " + ".join(f"{w:g}*{p}" for p, w in self.terms)
         return f"{self.offset:g} + {body}" if self.offset or not body else body
@@ -79,12 +80,9 @@ class Affine(_Arithmetic):
 Angle: TypeAlias = float | Affine | Parameter
 
 
-def _as_affine(value: Angle) -> Affine:
-    if isinstance(value, Affine):
-        return value
-    if isinstance(value, Parameter):
-        return Affine(0.0, ((value, 1.0),))
-    return Affine(float(value))
+def _as_affine(value: object) -> Affine:
+    result = angle(value)
+    return result if isinstance(result, Affine) else Affine(result)
 
 
 def angle(value: object) -> float | Affine:
@@ -94,15 +92,17 @@ def angle(value: object) -> float | Affine:
         ParameterError: If it is neither a finite real number nor symbolic.
     """
     if isinstance(value, float):
-        result = value
+        result = float(value)  # NumPy's float64 is a float, too; its own arithmetic is slower
     elif isinstance(value, Affine):
         return value if value.terms else angle(value.offset)
     elif isinstance(value, Parameter):
-        return value._affine()
+        return Affine(0.0, ((value, 1.0),))
     else:
         try:
+            if isinstance(value, str | bytes | Complex) and not isinstance(value, Real):
+                raise TypeError  # float() would read a text and drop an imaginary part
             result = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError) as cause:
+        except (TypeError, ValueError, OverflowError) as cause:
             raise ParameterError(
                 f"A gate parameter must be a real number, a Parameter or an affine expression of "
                 f"Parameters; got {value!r} ({type(value).__name__})."
