@@ -77,6 +77,7 @@ class QuasimSimulator(BackendV2):
             backend_version=__version__,
         )
         self._properties = properties
+        self._derived = False  # whether the name is that of a device this one stands in for
         self._base_target = target
         self._target: Target | None = None
         self._configured: dict[str, Any] = {}
@@ -140,10 +141,10 @@ class QuasimSimulator(BackendV2):
         check_choice(key, value)
         self._options[key] = value
         log_ignored({key: value})
-        if key in ("method", "device") and "from" not in self.name:
+        if key in ("method", "device") and not self._derived:
             method, device = self._options["method"], self._options["device"]
-            self.name = "aer_simulator" + (f"_{method}" if method != "automatic" else "")
-            self.name += "_gpu" if device == "GPU" else ""
+            name = "aer_simulator" + (f"_{method}" if method != "automatic" else "")
+            self.name = f"{name}_gpu" if device == "GPU" else name
 
     def clear_options(self) -> None:
         """Bring all options back to their defaults."""
@@ -156,7 +157,7 @@ class QuasimSimulator(BackendV2):
         return METHODS
 
     def available_devices(self) -> tuple[str, ...]:
-        """Return the names the option ``device`` can have; without a GPU ``GPU`` runs on the CPU."""
+        """Return the names the option ``device`` can have; without a GPU it is the CPU."""
         return DEVICES
 
     def configuration(self) -> BackendConfiguration:
@@ -250,6 +251,7 @@ class QuasimSimulator(BackendV2):
                 stacklevel=2,
             )
         simulator = cls(target=backend.target, **options)
+        simulator._derived = True
         simulator.name = f"aer_simulator_from({backend.name})"
         simulator.description = backend.description or "created by from_backend"
         return simulator
@@ -259,9 +261,7 @@ AerSimulator = QuasimSimulator
 """The name under which Qiskit users know the class."""
 
 
-def _bindings(
-    given: Sequence[Binding] | Binding | None, circuits: int
-) -> Sequence[Binding] | None:
+def _bindings(given: Sequence[Binding] | Binding | None, circuits: int) -> Sequence[Binding] | None:
     if given is None:
         return None
     listed = [given] if isinstance(given, Mapping) else list(given)
@@ -286,5 +286,3 @@ def _is_noisy(target: Target) -> bool:
         return True
     qubits = target.qubit_properties or []
     return any(q is not None and (q.t1 or q.t2) for q in qubits)
-
-

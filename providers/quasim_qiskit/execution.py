@@ -23,14 +23,14 @@ from quasim_qiskit.options import Settings
 from quasim_qiskit.result import experiment, failed_experiment, header, qiskit_result
 from quasim_qiskit.translate import Translation, translate
 
-__all__ = ["Binding", "execute", "open_runtime"]
+__all__ = ["SEED_STRIDE", "Binding", "execute", "open_runtime"]
 
 _LOGGER = logging.getLogger("quasim_qiskit")
 
 Binding = Mapping[Any, Sequence[float]]
 """Values of one circuit's parameters: each parameter or its name to one value a run."""
 
-_SEED_STRIDE = 1_000_003
+SEED_STRIDE = 1_000_003
 """Distance between the seeds of consecutive experiments."""
 
 _RUNTIMES: dict[tuple[Any, ...], quasim.Runtime] = {}
@@ -75,14 +75,15 @@ def execute(
     entries: list[dict[str, Any]] = []
     for position, circuit in enumerate(circuits):
         cancel.check()
-        translation = translate(circuit)
+        translation = translate(circuit, settings.method)
         head = header(circuit)
         vectors = _vectors(circuit, translation, bindings[position] if bindings else None)
+        runner = _CircuitRunner(runtime, translation, settings, cancel)
         for vector in vectors:
-            seed = (first_seed + _SEED_STRIDE * len(entries)) % 2**64
+            seed = (first_seed + SEED_STRIDE * len(entries)) % 2**64
             begun = time.perf_counter()
             try:
-                result = _run(runtime, translation, vector, seed, settings, cancel)
+                result = runner.run(vector, seed)
                 entries.append(
                     experiment(
                         head,
@@ -112,38 +113,59 @@ def execute(
     return qiskit_result(backend_name, job_id, entries, seconds, metadata)
 
 
-def _run(
-    runtime: quasim.Runtime,
-    translation: Translation,
-    vector: NDArray[np.float64],
-    seed: int,
-    settings: Settings,
-    cancel: CancelToken,
-) -> quasim.Result:
-    circuit = translation.circuit
-    parameters = vector if len(vector) else None
-    if not translation.unitaries:
-        if settings.method == "unitary":
+class _CircuitRunner:
+    """Runs one translated circuit for several parameter vectors; compiles it once."""
+
+    def __init__(
+        self,
+        runtime: quasim.Runtime,
+        translation: Translation,
+        settings: Settings,
+        cancel: CancelToken,
+    ) -> None:
+        self._runtime = runtime
+        self._translation = translation
+        self._settings = settings
+        self._cancel = cancel
+        self._compiled: quasim.CompiledCircuit | None = None
+
+    def run(self, vector: NDArray[np.float64], seed: int) -> quasim.Result:
+        """Run the circuit with one parameter vector."""
+        if self._translation.unitaries:
+            return self._unitaries(vector)
+        if self._settings.method == "unitary":
             raise QuasimQiskitError(
                 "Method 'unitary' computes what save_unitary asks for; the circuit has no "
                 "save_unitary. Use method 'automatic' or 'statevector' for anything else."
             )
-        return runtime.run(
-            circuit, shots=settings.shots, seed=seed, parameters=parameters, cancel=cancel
+        if self._compiled is None:
+            self._compiled = self._runtime.compile(self._translation.circuit)
+        result = self._runtime.run(
+            self._compiled,
+            shots=self._settings.shots,
+            seed=seed,
+            parameters=vector,
+            cancel=self._cancel,
         )
-    if translation.measured or len(translation.saves) > len(translation.unitaries):
-        raise QuasimQiskitError(
-            "save_unitary needs a circuit of gates: no measurements, resets or other saves."
-        )
-    saved = {}
-    for label, length in translation.unitaries:
-        part = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
-        part.instructions = circuit.instructions[:length]
-        order = circuit.parameters
-        values = dict(zip(order, vector, strict=True))
-        chosen = {p: values[p] for p in part.parameters}
-        saved[label] = runtime.unitary(part, parameters=chosen)
-    return quasim.Result(saved=saved, metadata={"engine": "unitary", "device": "cpu"})
+        result.metadata["qubits"] = self._compiled.qubits
+        return result
+
+    def _unitaries(self, vector: NDArray[np.float64]) -> quasim.Result:
+        translation = self._translation
+        if translation.measured or len(translation.saves) > len(translation.unitaries):
+            raise QuasimQiskitError(
+                "save_unitary needs a circuit of gates: no measurements, resets or other saves."
+            )
+        circuit = translation.circuit
+        values = dict(zip(circuit.parameters, vector, strict=True))
+        result = quasim.Result(num_clbits=circuit.num_clbits, metadata={"engine": "unitary"})
+        for label, length in translation.unitaries:
+            self._cancel.check()
+            part = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
+            part.instructions = circuit.instructions[:length]
+            chosen = {p: float(values[p]) for p in part.parameters}
+            result.saved[label] = self._runtime.unitary(part, parameters=chosen)
+        return result
 
 
 def _vectors(
@@ -186,5 +208,3 @@ def _total_memory_mb() -> int:
     from quasim_backend.session.memory import free_memory
 
     return (free_memory() or 0) >> 20
-
-

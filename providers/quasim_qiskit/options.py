@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from quasim_backend import Config
 from quasim_backend.errors import near_matches
@@ -208,7 +209,7 @@ def settings(options: Mapping[str, Any]) -> Settings:
     seed = options["seed_simulator"]
     threads = _integer("max_parallel_threads", options["max_parallel_threads"], 0)
     limit = options["max_memory_mb"]
-    if limit is not None and not isinstance(limit, numbers.Real):
+    if limit is not None and not isinstance(limit, int | float | np.number):
         raise TypeError(f"Option max_memory_mb must be a number; got {limit!r}.")
     method = options["method"] or "automatic"
     values: dict[str, Any] = {
@@ -231,8 +232,8 @@ def settings(options: Mapping[str, Any]) -> Settings:
 def _integer(name: str, value: Any, default: int) -> int:
     if value is None:
         return default
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return int(value)
-    if isinstance(value, numbers.Real) and float(value).is_integer():
+    if isinstance(value, float | np.floating) and float(value).is_integer():
         return int(value)
     raise TypeError(f"Option {name} must be an integer; got {value!r} ({type(value).__name__}).")

@@ -64,15 +64,7 @@ class ParameterTable:
         """
         if isinstance(value, ParameterExpression):
             return self._expression(value, scope)
-        try:
-            number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError) as cause:
-            raise QuasimQiskitError(
-                f"A gate parameter must be a real number; got {value!r} ({type(value).__name__})."
-            ) from cause
-        if not math.isfinite(number):
-            raise QuasimQiskitError(f"A gate parameter must be finite; got {number}.")
-        return number
+        return _finite(value)
 
     def _expression(self, value: ParameterExpression, scope: Scope) -> float | Affine:
         if scope:
@@ -81,11 +73,11 @@ class ParameterTable:
                 value = value.bind(picked)
         free = value.parameters
         if not free:
-            return self.angle(_number(value), scope)
+            return _finite(_number(value))
         if isinstance(value, Parameter) and value not in scope:
             found = self._cache.get(value)
             if found is None:
-                found = self._cache[value] = Affine(0.0, ((self._plain(value),  1.0),))
+                found = self._cache[value] = Affine(0.0, ((self._plain(value), 1.0),))
             return found
         weights = _affine_weights(value, free)
         if weights is not None:
@@ -150,8 +142,20 @@ class ParameterTable:
             used = [(p, columns[p]) for p in expression.parameters]
             for row, numbers in enumerate(values):
                 bound = expression.bind({p: float(numbers[c]) for p, c in used})
-                result[row, place] = self.angle(_number(bound), {})
+                result[row, place] = _finite(_number(bound))
         return result
+
+
+def _finite(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as cause:
+        raise QuasimQiskitError(
+            f"A gate parameter must be a real number; got {value!r} ({type(value).__name__})."
+        ) from cause
+    if not math.isfinite(number):
+        raise QuasimQiskitError(f"A gate parameter must be finite; got {number}.")
+    return number
 
 
 def _number(expression: ParameterExpression) -> Any:

@@ -79,24 +79,26 @@ def _memory(result: Result) -> list[str]:
 def _metadata(
     translation: Translation, result: Result, seconds: float, bindings: int
 ) -> dict[str, Any]:
-    ours = result.metadata
+    """Return Aer's entries as far as they have a meaning here, and all of ours."""
+    ours = dict(result.metadata)
     circuit = translation.circuit
-    active = list(ours.get("qubits", range(circuit.num_qubits)))
+    active = list(ours.pop("qubits", range(circuit.num_qubits)))
+    width = ours.get("num_qubits", circuit.num_qubits)
+    itemsize = 8 if ours.get("dtype") == "complex64" else 16
     return {
         "method": ours.get("engine", "statevector"),
         "device": str(ours.get("device", "cpu")).upper(),
         "noise": "ideal",
-        "num_qubits": ours.get("num_qubits", circuit.num_qubits),
+        "num_qubits": width,
         "num_clbits": circuit.num_clbits,
         "active_input_qubits": active,
         "input_qubit_map": [[q, i] for i, q in enumerate(active)],
         "remapped_qubits": len(active) != circuit.num_qubits,
-        "required_memory_mb": -(-int(ours.get("memory_bytes", 0)) // 2**20),
+        "required_memory_mb": max(1, (itemsize << width) >> 20),
         "parallel_shots": 1,
-        "parallel_state_update": ours.get("threads", 1),
-        "measure_sampling": not ours.get("branches", False),
+        "measure_sampling": ours.get("nodes", 1) == 1,
         "batched_shots_optimization": False,
-        "fusion": {"enabled": True, "applied": True, "threshold": 0, "max_fused_qubits": 5},
+        "fusion": {"enabled": True},
         "time_taken": seconds,
         "result_types": {item.label: item.name for item in translation.saves},
         "result_subtypes": {item.label: item.subtype for item in translation.saves},
@@ -106,9 +108,7 @@ def _metadata(
     }
 
 
-def failed_experiment(
-    head: dict[str, Any], seed: int, shots: int, message: str
-) -> dict[str, Any]:
+def failed_experiment(head: dict[str, Any], seed: int, shots: int, message: str) -> dict[str, Any]:
     """Return the entry of an experiment that could not be run."""
     return {
         "shots": shots,

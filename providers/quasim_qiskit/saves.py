@@ -30,7 +30,6 @@ from quasim_qiskit.errors import QuasimQiskitError
 __all__ = ["SAVE_NAMES", "SET_NAMES", "SavedItem", "install_methods", "read_save"]
 
 _KINDS: dict[str, tuple[str, str]] = {
-    "save_state": ("statevector", "statevector"),
     "save_statevector": ("statevector", "statevector"),
     "save_statevector_dict": ("statevector", "statevector"),
     "save_density_matrix": ("density_matrix", "density_matrix"),
@@ -44,7 +43,7 @@ _KINDS: dict[str, tuple[str, str]] = {
 """Served by the state-vector engine: Qiskit's name to the IR's kind and the default label."""
 
 _REFUSED = ("save_superop", "save_stabilizer", "save_clifford", "save_matrix_product_state")
-SAVE_NAMES = (*_KINDS, "save_unitary", *_REFUSED)
+SAVE_NAMES = ("save_state", *_KINDS, "save_unitary", *_REFUSED)
 """Names of all save instructions, refused ones included."""
 
 SET_NAMES = (
@@ -123,7 +122,7 @@ class SavedItem:
 
 
 def read_save(
-    operation: Any, qubits: tuple[int, ...], num_qubits: int
+    operation: Any, qubits: tuple[int, ...], num_qubits: int, method: str
 ) -> tuple[tuple[Save, ...], SavedItem]:
     """Translate a save instruction.
 
@@ -131,6 +130,7 @@ def read_save(
         operation: The instruction, Aer's or ours; one read from QPY has lost its subtype.
         qubits: Qubits of the circuit it acts on.
         num_qubits: Number of qubits of the circuit.
+        method: Simulation method, which decides what ``save_state`` saves.
 
     Returns:
         The IR's saves and how to read their values; no saves for ``save_unitary``.
@@ -139,9 +139,16 @@ def read_save(
         QuasimQiskitError: If no engine serves it; says what is possible.
     """
     name = operation.name
+    label = getattr(operation, "label", None)
+    if label == "_method_":  # Aer's way to say "the name of the state's type"
+        label = None
+    if name == "save_state":
+        name = "save_unitary" if method == "unitary" else "save_statevector"
     if name == "save_unitary":
-        label = getattr(operation, "label", None) or "unitary"
-        subtype = getattr(operation, "_subtype", "single")
+        label = label or "unitary"
+        subtype = getattr(operation, "_subtype", None) or "single"
+        if subtype != "single":
+            raise QuasimQiskitError("'save_unitary' cannot be saved for each shot: it has none.")
         return (), SavedItem(label, name, subtype, num_qubits, (label,))
     if name not in _KINDS:
         served = ", ".join(sorted(n for n in SAVE_NAMES if n not in _REFUSED))
@@ -150,10 +157,8 @@ def read_save(
             f"Supported: {served}."
         )
     kind, default = _KINDS[name]
-    label = getattr(operation, "label", None) or default
-    if label == "_method_":  # Aer's way to say "the name of the state's type"
-        label = default
-    averaged = name not in ("save_state", "save_amplitudes") and "statevector" not in name
+    label = label or default
+    averaged = name != "save_amplitudes" and "statevector" not in name
     subtype = getattr(operation, "_subtype", None) or ("average" if averaged else "single")
     whole = kind in ("statevector", "amplitudes")
     if whole and len(qubits) != num_qubits:
@@ -325,9 +330,7 @@ def _amplitudes(name: str, default: str, averaged: bool) -> Callable[..., Quantu
                 f"Basis state {max(indices)} does not exist on {self.num_qubits} qubits."
             )
         subtype = _subtype(averaged, unnormalized, pershot, conditional)
-        self.append(
-            StateInstruction(name, self.num_qubits, label, subtype, indices), self.qubits
-        )
+        self.append(StateInstruction(name, self.num_qubits, label, subtype, indices), self.qubits)
         return self
 
     if averaged:

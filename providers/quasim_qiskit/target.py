@@ -31,7 +31,13 @@ from quasim_backend.errors import near_matches
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.saves import SAVE_NAMES, SET_NAMES
 
-__all__ = ["CUSTOM_INSTRUCTIONS", "GATE_NAMES", "build_target", "edges", "with_simulator_instructions"]
+__all__ = [
+    "CUSTOM_INSTRUCTIONS",
+    "GATE_NAMES",
+    "build_target",
+    "edges",
+    "with_simulator_instructions",
+]
 
 _STANDARD: dict[str, Instruction] = get_standard_gate_name_mapping()
 _GENERIC: dict[str, type[Instruction]] = {
@@ -87,9 +93,7 @@ def build_target(
     constrained = coupling is not None
     if coupling is not None:
         num_qubits = max(num_qubits or 0, 1 + max((max(pair) for pair in coupling), default=-1))
-    target = Target(
-        description="QuASIM simulator", num_qubits=num_qubits if constrained else None
-    )
+    target = Target(description="QuASIM simulator", num_qubits=num_qubits if constrained else None)
     for name in _names(basis_gates, constrained):
         if name in _GENERIC:
             target.add_instruction(_GENERIC[name], name=name)

@@ -76,8 +76,12 @@ def translate_circuit(circuit: QuantumCircuit) -> Circuit:
     return translate(circuit).circuit
 
 
-def translate(circuit: QuantumCircuit) -> Translation:
+def translate(circuit: QuantumCircuit, method: str = "automatic") -> Translation:
     """Translate a circuit and keep how to read its results.
+
+    Args:
+        circuit: The circuit; parameters may be unbound.
+        method: Simulation method, which decides what ``save_state`` saves.
 
     Raises:
         QuasimQiskitError: If an instruction is not supported; it is named.
@@ -89,7 +93,7 @@ def translate(circuit: QuantumCircuit) -> Translation:
             f"Declare them with add_var and an initial value."
         )
     target = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
-    reader = BlockReader(target)
+    reader = BlockReader(target, method)
     top = Place(
         tuple(range(circuit.num_qubits)),
         {bit: i for i, bit in enumerate(circuit.clbits)},
@@ -129,6 +133,7 @@ class BlockReader:
     """Reads blocks of one circuit into lists of IR instructions."""
 
     circuit: Circuit
+    method: str
     parameters: ParameterTable = field(default_factory=ParameterTable)
     variables: Variables = field(default_factory=Variables)
     saves: list[SavedItem] = field(default_factory=list)
@@ -272,7 +277,7 @@ class BlockReader:
     def _save(
         self, operation: Any, qubits: tuple[int, ...], place: Place, out: list[Instruction]
     ) -> None:
-        saves, item = read_save(operation, qubits, self.circuit.num_qubits)
+        saves, item = read_save(operation, qubits, self.circuit.num_qubits, self.method)
         if any(item.label == other.label for other in self.saves):
             raise QuasimQiskitError(
                 f"Duplicate key '{item.label}' in save instructions; give each its own label."
@@ -317,8 +322,7 @@ class BlockReader:
             cached = (operation, gates)
             if not place.scope:
                 self._unrolled[id(operation)] = cached
-        for part in cached[1]:
-            out.append(GateOp(part.gate, tuple([qubits[q] for q in part.qubits])))
+        out += [GateOp(p.gate, tuple([qubits[q] for q in p.qubits])) for p in cached[1]]
 
     def _define(
         self,
@@ -357,4 +361,3 @@ def _holds_gates_only(definition: QuantumCircuit) -> bool:
         item.is_standard_gate() or hasattr(item.operation, "to_matrix") or item.name == "barrier"
         for item in definition.data
     )
-

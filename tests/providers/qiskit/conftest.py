@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("qiskit")
 
 from qiskit import QuantumCircuit
+
 from quasim_backend.ir.instructions import Barrier, Delay, GateOp
 from quasim_qiskit.translate import translate
 

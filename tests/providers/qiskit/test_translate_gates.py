@@ -14,6 +14,7 @@ from qiskit.circuit import AnnotatedOperation, ControlModifier, Gate, InverseMod
 from qiskit.circuit import library as lib
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator, SparsePauliOp, random_unitary
+
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.translate import translate
 
@@ -65,7 +66,9 @@ def test_random_circuits_keep_order_and_phase(data, dense_unitary) -> None:
     circuit = QuantumCircuit(4, global_phase=data.draw(st.floats(-4, 4)))
     for _ in range(data.draw(st.integers(1, 8))):
         entry = GATES[data.draw(st.sampled_from(names))]
-        angles = data.draw(st.lists(st.floats(-7, 7), min_size=(n := len(entry.params)), max_size=n))
+        angles = data.draw(
+            st.lists(st.floats(-7, 7), min_size=(n := len(entry.params)), max_size=n)
+        )
         qubits = data.draw(st.permutations(range(4)))[: entry.num_qubits]
         circuit.append(entry.base_class(*angles), qubits)
     assert np.abs(dense_unitary(circuit) - Operator(circuit).data).max() < 1e-11
