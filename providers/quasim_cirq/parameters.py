@@ -38,9 +38,14 @@ class Symbols:
         expressions: What each parameter stands for, in the order of first use.
     """
 
-    def __init__(self) -> None:
-        """Start without parameters."""
+    def __init__(self, resolver: cirq.ParamResolver | None = None) -> None:
+        """Start without parameters.
+
+        Args:
+            resolver: If given, symbols are replaced by their values and none is left.
+        """
         self.expressions: dict[Parameter, sympy.Basic] = {}
+        self._resolver = resolver
 
     def angle(self, value: Any) -> float | Affine:
         """Return a number as a float and a sympy expression as an `Affine`.
@@ -51,6 +56,8 @@ class Symbols:
         if type(value) is float or type(value) is int:
             return float(value)
         if isinstance(value, sympy.Basic):
+            if value.free_symbols and self._resolver is not None:
+                return Symbols().angle(self._resolver.value_of(value))  # type: ignore[arg-type]
             if value.free_symbols:
                 return self._affine(value)
             value = complex(value)  # type: ignore[arg-type]

@@ -25,6 +25,8 @@ from quasim_cirq.translate import Translation, translate
 
 __all__ = ["Program", "Values"]
 
+_EXACT_LENGTH = 256
+
 Values: TypeAlias = Mapping[Parameter, float]
 
 
@@ -32,7 +34,11 @@ class Program:
     """A circuit that QuASIM runs. Derived circuits are made when first needed, and kept."""
 
     def __init__(
-        self, runtime: Runtime, circuit: cirq.AbstractCircuit, qubits: Sequence[cirq.Qid]
+        self,
+        runtime: Runtime,
+        circuit: cirq.AbstractCircuit,
+        qubits: Sequence[cirq.Qid],
+        resolver: cirq.ParamResolver | None = None,
     ) -> None:
         """Translate a circuit.
 
@@ -40,12 +46,14 @@ class Program:
             runtime: Runs it.
             circuit: Cirq's circuit; only its moments, which are immutable, are kept.
             qubits: Its qubits, and possibly more, in the order of the state.
+            resolver: If given, the program is for these values of the symbols only.
 
         Raises:
             NeedsValues: If it can only be translated once its symbols have values.
             UnsupportedOperationError: If something has no translation.
         """
-        self.translation = translate(circuit, qubits)
+        self.translation = translate(circuit, qubits, resolver)
+        self._resolver = resolver
         self.moments = tuple(circuit.moments)
         self._runtime = runtime
         self._groups: dict[bool, list[tuple[SampledGroup, CompiledCircuit]]] = {}
@@ -77,6 +85,16 @@ class Program:
         order = tuple(symbols.expressions)
         vector = symbols.values(order, resolver)
         return None if vector is None else dict(zip(order, vector.tolist(), strict=True))
+
+    def at(self, values: Values, resolver: cirq.ParamResolver) -> Program:
+        """Return the program for one point: this one, or a fixed one where that is more exact.
+
+        With whole numbers for its symbols, as where ``X**b`` flips bits, a gate becomes exact.
+        """
+        small = len(self.translation.circuit) <= _EXACT_LENGTH
+        if not values or not small or not all(v.is_integer() for v in values.values()):
+            return self
+        return Program(self._runtime, cirq.Circuit(self.moments), self.qubits, resolver)
 
     # --- samples ------------------------------------------------------------------------------
 
@@ -146,7 +164,7 @@ class Program:
             return known
         top = [self.qubits[width - 1 - place] for place in dict.fromkeys(last)]
         rest = [q for q in self.qubits if q not in set(top)]
-        return translate(cirq.Circuit(self.moments), [*top, *rest])
+        return translate(cirq.Circuit(self.moments), [*top, *rest], self._resolver)
 
     # --- states -------------------------------------------------------------------------------
 

@@ -25,11 +25,14 @@ from quasim_cirq.results import SimulationState, TrialResult
 
 __all__ = ["Simulator"]
 
+_CirqSimulator = cirq.Simulator
+"""Kept here, because a user may put our class in Cirq's place."""
+
 _REPLAY_QUBITS = 12
 """Up to here a result shows untangled qubits apart, as Cirq does, by repeating the trial in it."""
 
 
-class Simulator(cirq.Simulator):
+class Simulator(_CirqSimulator):
     """Takes the place of `cirq.Simulator`.
 
     >>> import cirq, quasim_cirq
@@ -180,7 +183,7 @@ class Simulator(cirq.Simulator):
             kept = None if start.amplitudes is None else start.amplitudes.copy()
             replay = partial(
                 _replayed,
-                cirq.Simulator(dtype=self._dtype, seed=_frozen_random(self._prng)),
+                _CirqSimulator(dtype=self._dtype, seed=_frozen_random(self._prng)),
                 program,
                 resolver,
                 initial_state if kept is None else kept,
@@ -241,7 +244,7 @@ class Simulator(cirq.Simulator):
         if not isinstance(program, Program):
             return None
         values = program.values(resolver)
-        return None if values is None else (program, values)
+        return None if values is None else (program.at(values, resolver), values)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""

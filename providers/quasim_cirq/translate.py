@@ -95,18 +95,23 @@ class Translation:
     is_static: bool = True
 
 
-def translate(circuit: cirq.AbstractCircuit, qubits: Sequence[cirq.Qid]) -> Translation:
+def translate(
+    circuit: cirq.AbstractCircuit,
+    qubits: Sequence[cirq.Qid],
+    resolver: cirq.ParamResolver | None = None,
+) -> Translation:
     """Translate a circuit.
 
     Args:
         circuit: Any circuit on qubits.
         qubits: All its qubits, and possibly more, in the order wanted.
+        resolver: If given, gates get the values of their symbols at once.
 
     Raises:
         NeedsValues: If a gate can only be translated once its symbols have values.
         UnsupportedOperationError: If something has no translation; the message names it.
     """
-    walker = _Walker(tuple(qubits))
+    walker = _Walker(tuple(qubits), Symbols(resolver))
     for moment in circuit:
         walker.operations(moment.operations, walker.result.circuit.instructions, top=True)
     return walker.finished()
@@ -115,10 +120,10 @@ def translate(circuit: cirq.AbstractCircuit, qubits: Sequence[cirq.Qid]) -> Tran
 class _Walker:
     """Walks operations, appending instructions."""
 
-    def __init__(self, qubits: tuple[cirq.Qid, ...]) -> None:
+    def __init__(self, qubits: tuple[cirq.Qid, ...], symbols: Symbols) -> None:
         if any(q.dimension != 2 for q in qubits):
             raise UnsupportedOperationError("qudits")
-        self.result = Translation(Circuit(len(qubits), 0, "cirq"), qubits)
+        self.result = Translation(Circuit(len(qubits), 0, "cirq"), qubits, symbols)
         self._index = {q: len(qubits) - 1 - i for i, q in enumerate(qubits)}
         self.result.index = self._index
         # A gate is kept with its parts, so that its id stays its own.
