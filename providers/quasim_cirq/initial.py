@@ -59,7 +59,9 @@ def initial_amplitudes(
             return None
     if state.size != size:
         return None
-    amplitudes = state.reshape(size).astype(dtype, copy=False)
+    # The precision that was given is kept: small circuits are computed in it.
+    single = state.dtype == np.complex64
+    amplitudes = state.reshape(size).astype(np.complex64 if single else np.complex128, copy=False)
     # Cirq carries a wrong norm through to the result and warns there.
-    tolerance = max(_NORM_TOLERANCE, float(np.finfo(dtype).eps) * 4)
+    tolerance = float(np.finfo(amplitudes.dtype).eps) * 4 if single else _NORM_TOLERANCE
     return Start(amplitudes) if abs(np.linalg.norm(amplitudes) - 1) < tolerance else None

@@ -25,7 +25,7 @@ from quasim_cirq.translate import Translation, translate
 
 __all__ = ["Program", "Values"]
 
-_EXACT_LENGTH = 256
+_EXACT_LENGTH = 64
 
 Values: TypeAlias = Mapping[Parameter, float]
 

@@ -180,13 +180,13 @@ class Simulator(_CirqSimulator):
             return None
         replay = None
         if len(program.qubits) <= _REPLAY_QUBITS and self._split_untangled_states:
-            kept = None if start.amplitudes is None else start.amplitudes.copy()
             replay = partial(
                 _replayed,
-                _CirqSimulator(dtype=self._dtype, seed=_frozen_random(self._prng)),
                 program,
                 resolver,
-                initial_state if kept is None else kept,
+                initial_state if start.amplitudes is None else start.amplitudes.copy(),
+                self._dtype,
+                None if program.is_unitary else self._prng.get_state(),
             )
         state, outcomes = program.final_state(values, start.amplitudes, self._prng)
         return TrialResult(resolver, outcomes, state, program.qubits, replay)
@@ -262,18 +262,18 @@ class _NeedsValues:
 _NEEDS_VALUES = _NeedsValues()
 
 
-def _frozen_random(prng: Any) -> np.random.RandomState:
-    """Return a random state that repeats what ``prng`` is about to give."""
-    frozen = np.random.RandomState(0)
-    frozen.set_state(prng.get_state())
-    return frozen
-
-
 def _replayed(
-    simulator: cirq.Simulator, program: Program, resolver: cirq.ParamResolver, initial_state: Any
+    program: Program,
+    resolver: cirq.ParamResolver,
+    initial_state: Any,
+    dtype: type[np.complexfloating[Any, Any]],
+    random: Any,
 ) -> SimulationState:
-    """Repeat a trial in Cirq."""
-    result = simulator.simulate(
-        cirq.Circuit(program.moments), resolver, program.qubits, initial_state
-    )
+    """Repeat a trial in Cirq, from the same random state if it has random outcomes."""
+    prng = np.random.RandomState()
+    if random is not None:
+        prng.set_state(random)
+    simulator = _CirqSimulator(dtype=dtype, seed=prng)
+    circuit = cirq.Circuit(program.moments)
+    result = simulator.simulate(circuit, resolver, program.qubits, initial_state)
     return result._final_simulator_state

@@ -22,7 +22,7 @@ from quasim_backend.ir import Circuit, Gate, ReadoutError
 from quasim_backend.ir.expr import Binary, Expr
 from quasim_backend.ir.instructions import GateOp, If, Instruction, Measure, Reset
 from quasim_cirq.conditions import Record, lower_condition
-from quasim_cirq.gates import Placed, add_controls, lower_gate
+from quasim_cirq.gates import add_controls, lower_gate
 from quasim_cirq.parameters import NeedsValues, Symbols, UnsupportedOperationError
 
 __all__ = ["Join", "Measurement", "Translation", "translate"]
@@ -117,6 +117,19 @@ def translate(
     return walker.finished()
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Known:
+    """A gate that was met before; keeping the gate keeps its id its own.
+
+    ``parts`` holds our gates with their positions, None for all of the operation's qubits in order.
+    """
+
+    gate: cirq.Gate
+    parts: tuple[tuple[Gate, tuple[int, ...] | None], ...] | None
+    joins: bool = True
+    is_swap: bool = False
+
+
 class _Walker:
     """Walks operations, appending instructions."""
 
@@ -126,8 +139,7 @@ class _Walker:
         self.result = Translation(Circuit(len(qubits), 0, "cirq"), qubits, symbols)
         self._index = {q: len(qubits) - 1 - i for i, q in enumerate(qubits)}
         self.result.index = self._index
-        # A gate is kept with its parts, so that its id stays its own.
-        self._memo: dict[int, tuple[cirq.Gate, tuple[Placed, ...] | None]] = {}
+        self._memo: dict[int, _Known] = {}
         self._records: dict[str, list[Record]] = {}
         self._measured: set[int] = set()
 
@@ -141,42 +153,58 @@ class _Walker:
     ) -> None:
         """Translate operations into a block."""
         index, memo, joins = self._index, self._memo, self.result.joins
+        measured = self._measured
         for operation in operations:
             gate = operation.gate
             if gate is None:
                 self._special(operation, block)
                 continue
-            entry = memo.get(id(gate))
-            if entry is None:
-                entry = memo[id(gate)] = (gate, self._parts(gate))
-            parts = entry[1]
-            if parts is None:
+            known = memo.get(id(gate))
+            if known is None:
+                known = memo[id(gate)] = self._known(gate)
+            if known.parts is None:
                 self._not_unitary(operation, gate, block, top=top)
                 continue
-            places = self._places(operation, index)
-            if len(places) > 1 and type(gate) is not cirq.IdentityGate:
-                joins.append(Join(tuple(places), _is_swap(gate), len(block)))
-            for part, positions in parts:
-                block.append(GateOp(part, tuple([places[p] for p in positions])))
+            try:
+                places = tuple([index[q] for q in operation.qubits])
+            except KeyError as cause:
+                raise UnsupportedOperationError(f"{operation} acts on ancilla qubits") from cause
+            if measured and not measured.isdisjoint(places):
+                self.result.is_terminal = False
+            if known.joins and len(places) > 1:
+                joins.append(Join(places, known.is_swap, len(block)))
+            for part, positions in known.parts:
+                block.append(
+                    GateOp(
+                        part,
+                        places if positions is None else tuple([places[p] for p in positions]),
+                    )
+                )
 
-    def _places(self, operation: cirq.Operation, index: dict[cirq.Qid, int]) -> list[int]:
-        try:
-            places = [index[q] for q in operation.qubits]
-        except KeyError as cause:
-            raise UnsupportedOperationError(f"{operation} acts on ancilla qubits") from cause
-        if self._measured and not self._measured.isdisjoint(places):
+    def _places(self, operation: cirq.Operation) -> tuple[int, ...]:
+        places = tuple([self._index[q] for q in operation.qubits])
+        if not self._measured.isdisjoint(places):
             self.result.is_terminal = False
         return places
 
-    def _parts(self, gate: cirq.Gate) -> tuple[Placed, ...] | None:
+    def _known(self, gate: cirq.Gate) -> _Known:
         """Translate a gate once, its positions ready for use."""
         if type(gate) in (cirq.MeasurementGate, cirq.ResetChannel):
-            return None
+            return _Known(gate, None)
         try:
             parts = lower_gate(gate, self.result.symbols)
         except QuasimError as cause:
             raise UnsupportedOperationError(str(cause)) from cause
-        return None if parts is None else tuple((g, _oriented(g, p)) for g, p in parts)
+        if parts is None:
+            return _Known(gate, None)
+        plain = tuple(range(cirq.num_qubits(gate)))
+        placed = [(part, _oriented(part, positions)) for part, positions in parts]
+        return _Known(
+            gate,
+            tuple((part, None if p == plain else p) for part, p in placed),
+            type(gate) is not cirq.IdentityGate,
+            _is_swap(gate),
+        )
 
     # --- what is not a gate -------------------------------------------------------------------
 
@@ -188,7 +216,7 @@ class _Walker:
         elif isinstance(gate, cirq.ResetChannel):
             self.result.is_unitary = self.result.is_terminal = False
             self.result.is_static &= block is self.result.circuit.instructions
-            for place in self._places(operation, self._index):
+            for place in self._places(operation):
                 block.append(Reset((place,)))
                 self.result.draws.append(("reset", place))
         else:
@@ -274,7 +302,7 @@ class _Walker:
     ) -> None:
         body: list[Instruction] = []
         self.operations((operation.sub_operation,), body)
-        controls = self._places(operation, self._index)[: len(operation.controls)]
+        controls = self._places(operation)[: len(operation.controls)]
         for instruction in body:
             if not isinstance(instruction, GateOp):
                 raise UnsupportedOperationError(f"{operation!r}")
