@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             # For people: one line, without the place in our code that warned.
+            warnings.simplefilter("default", RuntimeWarning)
             warnings.showwarning = _print_warning  # type: ignore[assignment]
             status = import_module(f"{__name__}.{options.command}").run(options)
             sys.stdout.flush()

@@ -305,7 +305,8 @@ class PluginManager:
                     )
 
     def _fail(self, name: str, cause: str, error: BaseException | None = None) -> None:
-        failure = PluginFailure(name, self._distributions.get(name), cause)
+        # One line, however the cause was written.
+        failure = PluginFailure(name, self._distributions.get(name), " ".join(cause.split()))
         strict = self._strict
         if strict is None:
             strict = os.environ.get("QUASIM_STRICT_PLUGINS", "") not in ("", "0")

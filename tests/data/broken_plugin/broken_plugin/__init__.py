@@ -1,0 +1,1 @@
+"""Plug-ins that are broken in different ways."""
