@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -217,6 +218,8 @@ class Circuit:
         cs = (clbits,) if isinstance(clbits, int) else tuple(clbits)
         if len(qs) != len(cs):
             raise CircuitError(f"measure needs as many bits as qubits; got {len(qs)}, {len(cs)}.")
+        if len(set(cs)) != len(cs):
+            raise CircuitError(f"A classical bit repeats in measure: {cs}.")
         self.instructions.append(Measure(self._qubits(qs, "measure"), self._clbits(cs), readout))
         return self
 
@@ -239,7 +242,13 @@ class Circuit:
         return self
 
     def delay(self, duration: float, *qubits: int) -> Circuit:
-        """Let qubits idle for ``duration`` seconds."""
+        """Let qubits idle for ``duration`` seconds.
+
+        Raises:
+            CircuitError: If the duration is negative or not finite.
+        """
+        if not 0 <= duration < math.inf:
+            raise CircuitError(f"A delay lasts 0 seconds or more; got {duration}.")
         self.instructions.append(Delay(self._qubits(qubits, "delay"), float(duration)))
         return self
 

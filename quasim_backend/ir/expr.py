@@ -10,6 +10,8 @@ Unsigned arithmetic wraps to the width of the result, as in Qiskit and OpenQASM 
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -181,9 +183,11 @@ def _children(expr: Expr) -> tuple[Expr, ...]:
 
 
 def _walk(expr: Expr) -> Iterator[Expr]:
-    yield expr
-    for child in _children(expr):
-        yield from _walk(child)
+    waiting = [expr]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += _children(node)
 
 
 def bits_read(expr: Expr) -> frozenset[int]:
@@ -212,46 +216,109 @@ def compile_expression(
         slots: Position of each variable in the sequence the function gets.
 
     Raises:
-        CircuitError: If an operator or a variable is unknown.
+        CircuitError: If an operator or a variable is unknown, or the tree is too deep. The function
+            itself raises it for a division by zero.
     """
-    source = _source(expr, slots)
-    function: Callable[[int, Sequence[Value]], Value] = eval(
-        f"lambda m, v: {source}", {"__builtins__": {"bool": bool, "int": int, "float": float}}
-    )
+    names = {
+        **{"bool": bool, "int": int, "float": float, "pow": pow},
+        **{"divided": _divided, "real": _real},
+    }
+    try:
+        function: Callable[[int, Sequence[Value]], Value] = eval(
+            f"lambda m, v: {_Source(slots).of(expr)}", {"__builtins__": names}
+        )
+    except (RecursionError, MemoryError, SyntaxError) as cause:
+        raise CircuitError(
+            "A classical expression is nested too deeply; store parts of it in variables."
+        ) from cause
     return function
 
 
-def _source(expr: Expr, slots: Mapping[Var, int]) -> str:
-    """Write an expression as Python; every value printed is a number, never user text."""
-    match expr:
-        case Const(value, kind):
-            if kind == BOOL:
-                return str(bool(value))
-            return f"({float(value)!r})" if kind == FLOAT else str(int(value) & _mask(kind))
-        case Bit(index):
-            return f"bool(m >> {int(index)} & 1)"
-        case Bits(indices):
-            first = int(indices[0])
-            if list(indices) == list(range(first, first + len(indices))):
-                return f"(m >> {first} & {(1 << len(indices)) - 1})"
-            terms = (f"(m >> {int(b)} & 1) << {i}" for i, b in enumerate(indices))
-            return f"({' | '.join(terms)})"
-        case Var():
-            if expr not in slots:
-                raise CircuitError(f"Variable '{expr.name}' is used but not declared.")
-            return f"v[{slots[expr]}]"
-        case Unary(op, operand):
-            return _unary_source(op, operand, _source(operand, slots))
-        case Binary():
-            return _binary_source(expr, _source(expr.left, slots), _source(expr.right, slots))
-        case Cast(to, operand):
-            inner = _source(operand, slots)
-            if to == BOOL:
-                return f"({inner} != 0)"
-            return f"float({inner})" if to == FLOAT else f"(int({inner}) & {_mask(to)})"
-        case Index(operand, index):
-            return f"bool({_source(operand, slots)} >> {_source(index, slots)} & 1)"
-    raise CircuitError(f"Not a classical expression: {expr!r}.")
+_SPILL = 40
+"""Depth at which a part gets a name of its own: Python's parser takes 200 nested parentheses."""
+
+
+class _Source:
+    """Writes an expression as Python; what it prints are numbers, never the user's text."""
+
+    def __init__(self, slots: Mapping[Var, int]) -> None:
+        self._slots = slots
+        self._parts: list[str] = []
+
+    def of(self, expr: Expr) -> str:
+        """Return source in terms of ``m`` (bits) and ``v`` (variables)."""
+        source, _ = self._node(expr)
+        return f"({', '.join(self._parts)}, {source})[-1]" if self._parts else source
+
+    def _node(self, expr: Expr) -> tuple[str, int]:
+        """Return source and its depth; a deep part becomes an assignment that runs before."""
+        inner = [self._node(child) for child in _children(expr)]
+        depth = 1 + max((d for _, d in inner), default=0)
+        source = self._written(expr, [text for text, _ in inner])
+        if depth < _SPILL:
+            return source, depth
+        name = f"t{len(self._parts)}"
+        self._parts.append(f"{name} := {source}")
+        return name, 0
+
+    def _written(self, expr: Expr, inner: list[str]) -> str:
+        match expr:
+            case Const(value, kind):
+                if kind == BOOL:
+                    return str(bool(value))
+                return f"({float(value)!r})" if kind == FLOAT else str(int(value) & _mask(kind))
+            case Bit(index):
+                return f"bool(m >> {int(index)} & 1)"
+            case Bits(indices):
+                return _bits_source(indices)
+            case Var():
+                if expr not in self._slots:
+                    raise CircuitError(f"Variable '{expr.name}' is used but not declared.")
+                return f"v[{int(self._slots[expr])}]"
+            case Unary(op, operand):
+                return _unary_source(op, operand, inner[0])
+            case Binary():
+                return _binary_source(expr, *inner)
+            case Cast(to, _):
+                if to == BOOL:
+                    return f"({inner[0]} != 0)"
+                if to == FLOAT:
+                    return f"float({inner[0]})"
+                return f"(int({inner[0]}) & {_mask(to)})"
+            case Index():
+                return f"bool({inner[0]} >> {inner[1]} & 1)"
+        raise CircuitError(f"Not a classical expression: {expr!r}.")
+
+
+def _bits_source(indices: tuple[int, ...]) -> str:
+    first = int(indices[0])
+    if list(indices) == list(range(first, first + len(indices))):
+        return f"(m >> {first} & {(1 << len(indices)) - 1})"
+    terms = (f"(m >> {int(b)} & 1) << {i}" for i, b in enumerate(indices))
+    return f"({' | '.join(terms)})"
+
+
+def _divided(left: int, right: int, remainder: bool) -> int:
+    if right == 0:
+        raise CircuitError("A classical expression divides by zero.")
+    return left % right if remainder else left // right
+
+
+_REAL: dict[str, Callable[[float, float], float]] = {
+    "/": operator.truediv,
+    "%": operator.mod,
+    "**": math.pow,
+}
+"""Operations on floats that may have no value."""
+
+
+def _real(op: str, left: float, right: float) -> float:
+    try:
+        return _REAL[op](left, right)
+    except (ArithmeticError, ValueError) as cause:
+        raise CircuitError(
+            f"A classical expression has no real value: {left} {op} {right}."
+        ) from cause
 
 
 def _mask(kind: ClassicalType) -> int:
@@ -272,17 +339,22 @@ def _binary_source(expr: Binary, left: str, right: str) -> str:
     op = expr.op
     if op not in _BINARY:
         raise CircuitError(f"Unknown operator '{op}'; known: {', '.join(sorted(_BINARY))}.")
+    if op in ("and", "or"):
+        return f"bool({left} {op} {right})"
     if op in _TO_BOOL:
         return f"({left} {op} {right})"
     if expr.type == BOOL:
         return f"bool({left} {op} {right})"
     if expr.type == FLOAT:
-        return f"({left} {op} {right})"
+        return f"real({op!r}, {left}, {right})" if op in _REAL else f"({left} {op} {right})"
     if op == "<<":
         # An enormous shift would build an enormous integer before the mask drops it.
         return f"(({left} << {right} & {_mask(expr.type)}) if {right} < {expr.type.width} else 0)"
-    python_op = "//" if op == "/" else op
-    return f"({left} {python_op} {right} & {_mask(expr.type)})"
+    if op == "**":
+        return f"pow({left}, {right}, {_mask(expr.type) + 1})"
+    if op in ("/", "%"):
+        return f"(divided({left}, {right}, {op == '%'}) & {_mask(expr.type)})"
+    return f"({left} {op} {right} & {_mask(expr.type)})"
 
 
 def literal(value: Any) -> Const:

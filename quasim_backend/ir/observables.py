@@ -38,7 +38,17 @@ class PauliString:
 
     @staticmethod
     def from_letters(letters: Mapping[int, str]) -> PauliString:
-        """Build from ``{qubit: letter}``."""
+        """Build from ``{qubit: letter}``.
+
+        Raises:
+            CircuitError: If a letter is not one of I, X, Y, Z.
+            QubitError: If a qubit is negative.
+        """
+        for qubit, letter in letters.items():
+            if letter not in ("I", "X", "Y", "Z"):
+                raise CircuitError(f"A Pauli string has the letters I, X, Y, Z; got {letter!r}.")
+            if qubit < 0:
+                raise QubitError(f"A qubit is numbered from 0; got {qubit}.")
         x = sum(1 << q for q, c in letters.items() if c in "XY")
         z = sum(1 << q for q, c in letters.items() if c in "ZY")
         return PauliString(x, z)

@@ -73,8 +73,8 @@ class Affine(_Arithmetic):
     terms: tuple[tuple[Parameter, float], ...] = ()
 
     def __str__(self) -> str:
-        body = " + ".join(f"{w:g}*{p}" for p, w in self.terms)
-        return f"{self.offset:g} + {body}" if self.offset or not body else body
+        numbers = [f"{self.offset:g}"] if self.offset or not self.terms else []
+        return " + ".join([*numbers, *(f"{w:g}*{p}" for p, w in self.terms)])
 
 
 Angle: TypeAlias = float | Affine | Parameter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -109,13 +110,19 @@ def _check(
             _check_bits(circuit, clbits)
             if len(qubits) != len(clbits):
                 raise CircuitError(f"{len(qubits)} qubits measured into {len(clbits)} bits.")
+            if len(set(clbits)) != len(clbits):
+                raise CircuitError(f"A classical bit repeats: {clbits}.")
             if readout is not None and len(readout.matrix) != 1 << len(qubits):
                 raise CircuitError(
                     f"The readout error has shape {readout.matrix.shape}; {len(qubits)} qubits "
                     f"need {(1 << len(qubits),) * 2}."
                 )
-        case Reset(qubits) | Barrier(qubits) | Delay(qubits, _):
+        case Reset(qubits) | Barrier(qubits):
             _check_qubits(circuit, qubits)
+        case Delay(qubits, duration):
+            _check_qubits(circuit, qubits)
+            if not 0 <= duration < math.inf:
+                raise CircuitError(f"A delay lasts 0 seconds or more; got {duration}.")
         case Initialize(amplitudes, qubits):
             _check_qubits(circuit, qubits)
             _check_amplitudes(amplitudes, len(qubits))
