@@ -17,7 +17,7 @@ from qiskit.circuit import Delay as QiskitDelay
 from qiskit.circuit import Measure as QiskitMeasure
 from qiskit.circuit import Reset as QiskitReset
 from qiskit.circuit import Store as QiskitStore
-from qiskit.circuit.controlflow import ControlFlowOp
+from qiskit.circuit.controlflow import BreakLoopOp, ContinueLoopOp, ControlFlowOp
 from qiskit.circuit.library import Initialize as QiskitInitialize
 
 from quasim_backend.errors import QuasimError
@@ -57,7 +57,7 @@ class Translation:
         parameters: What the IR circuit's parameters stand for.
         saves: The saved items, in circuit order.
         unitaries: For each ``save_unitary``: its label and the number of instructions before it.
-        measured: Whether a measurement is anywhere in the circuit.
+        measured: Whether a classical bit is written anywhere in the circuit.
     """
 
     circuit: Circuit
@@ -260,8 +260,10 @@ class BlockReader:
             out += initialize(operation, qubits)
         elif isinstance(operation, QiskitStore):
             scope = ClassicalScope(place.clbits, self.variables)
-            out.append(Assign(*scope.store(operation.lvalue, operation.rvalue)))
-        elif isinstance(operation, ControlFlowOp):
+            written, value = scope.store(operation.lvalue, operation.rvalue)
+            out.append(Assign(written, value))
+            self.measured |= not isinstance(written, Var)
+        elif isinstance(operation, ControlFlowOp | BreakLoopOp | ContinueLoopOp):
             bits = [place.clbits[c] for c in instruction.clbits]
             control_flow(self, operation, qubits, bits, place, out)
         elif name in _CHANNELS:
