@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import CompileOptions, compile_circuit
@@ -12,14 +14,31 @@ from quasim_backend.compile.planner import PlanOptions
 from quasim_backend.compile.planner import is_available as why_no_planner
 from quasim_backend.errors import PluginError, QuasimError
 from quasim_backend.ir.circuit import Circuit
+from quasim_backend.ir.instructions import Instruction
 from quasim_backend.ir.validate import validate
 from quasim_backend.options import Config
 from quasim_backend.plugins.manager import PluginManager
 
-__all__ = ["CircuitCompiler"]
+__all__ = ["CircuitCompiler", "extended", "source_of"]
 
 _CACHED = 32
 """Circuits a session remembers."""
+
+_sources: WeakKeyDictionary[CompiledCircuit, Circuit] = WeakKeyDictionary()
+_sources_lock = threading.Lock()
+
+
+def source_of(compiled: CompiledCircuit) -> Circuit | None:
+    """Return the circuit that a session compiled, or None if no session of this process did."""
+    with _sources_lock:
+        return _sources.get(compiled)
+
+
+def extended(circuit: Circuit, more: Sequence[Instruction] = ()) -> Circuit:
+    """Return a copy with more instructions at the end; the instructions themselves are shared."""
+    result = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
+    result.instructions = [*circuit.instructions, *more]
+    return result
 
 
 class CircuitCompiler:
@@ -68,6 +87,7 @@ class CircuitCompiler:
                 self._cache.move_to_end(key)
                 return found
         validate(circuit)
+        source = extended(circuit)
         # A pass may put parameters in another order or drop some; callers count on the circuit's.
         parameters = circuit.parameters
         passes = self._plugins.passes.specs
@@ -81,6 +101,8 @@ class CircuitCompiler:
         )
         compiled = compile_circuit(circuit, options)
         compiled.notes["passes"] = list(passes)
+        with _sources_lock:
+            _sources[compiled] = source
         with self._lock:
             self._cache[key] = compiled
             if len(self._cache) > _CACHED:

@@ -40,7 +40,7 @@ from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
 from quasim_backend.plugins.manager import PluginManager, default_manager
 from quasim_backend.plugins.specs import RunRecord
 from quasim_backend.result import Result
-from quasim_backend.session.compiling import CircuitCompiler
+from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
 from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.jobs import Job, JobPool
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
@@ -147,13 +147,13 @@ class Runtime:
     def compile(self, circuit: object, *, keep_idle: bool = False) -> CompiledCircuit:
         """Compile a circuit for repeated runs.
 
-        A session remembers its latest circuits, so this is needed only to look at the code or to
-        run many circuits in turn.
+        A session remembers its latest circuits, so this is needed only to look at the code, to
+        run many circuits in turn, or to save recognising a long circuit each time.
 
         Args:
             circuit: Any accepted form.
-            keep_idle: Also simulate qubits that nothing acts on; needed for `unitary` and for
-                runs with an initial state.
+            keep_idle: Also simulate qubits that nothing acts on. Where a run needs that, the
+                circuit is compiled anew.
         """
         return self._compiled(circuit, keep_idle=keep_idle)
 
@@ -215,10 +215,6 @@ class Runtime:
             UnsupportedError: If the circuit holds anything but gates.
         """
         compiled = self._compiled(circuit, keep_idle=True)
-        if compiled.num_qubits != compiled.original_qubits:
-            raise CircuitError(
-                "The compiled circuit leaves idle qubits out; compile it with keep_idle=True."
-            )
         result = self._execute(compiled, parameters, want_unitary=True, shots=0)
         assert result.unitary is not None
         return result.unitary
@@ -281,15 +277,13 @@ class Runtime:
         Returns:
             uint8 ``(shots, num_clbits)`` in shot order; column ``c`` is classical bit ``c``.
         """
-        circuit = to_circuit(circuit, self.plugins)
-        if isinstance(circuit, Circuit) and not any(isinstance(i, Measure) for i in circuit.walk()):
-            circuit = _copy(circuit, (_measure_all(circuit.num_qubits),))
-            circuit.num_clbits = max(circuit.num_clbits, circuit.num_qubits)
-        compiled = self._compiled(circuit)
-        if not compiled.measured:
-            raise CircuitError(
-                "The compiled circuit measures nothing; add measurements before compiling it."
-            )
+        source = to_circuit(circuit, self.plugins)
+        if isinstance(source, CompiledCircuit) and not source.measured:
+            source = _source(source)
+        if isinstance(source, Circuit) and not any(isinstance(i, Measure) for i in source.walk()):
+            source = extended(source, (_measure_all(source.num_qubits),))
+            source.num_clbits = max(source.num_clbits, source.num_qubits)
+        compiled = self._compiled(source)
         return self._execute(
             compiled,
             parameters,
@@ -366,8 +360,8 @@ class Runtime:
             for label, observable in zip(labels, sums, strict=True)
         )
         # The state is not touched between saves, so they can be added to compiled code.
-        extended = replace(compiled, steps=(*compiled.steps, *saves))
-        result = self._execute(extended, parameters, initial_state=initial_state, shots=0)
+        with_saves = replace(compiled, steps=(*compiled.steps, *saves))
+        result = self._execute(with_saves, parameters, initial_state=initial_state, shots=0)
         return np.array([result.saved[label] for label in labels], np.complex128)
 
     def submit_async(
@@ -403,7 +397,7 @@ class Runtime:
                 )
         source = to_circuit(circuit, self.plugins)
         if isinstance(source, Circuit):
-            source = _copy(source, ())
+            source = extended(source)
         return self._jobs.submit(
             lambda token: self.run(source, cancel=token, **run_arguments), callback
         )
@@ -421,20 +415,17 @@ class Runtime:
         if self._closed:
             raise UnsupportedError("This session is closed; open a new one.")
         source = to_circuit(circuit, self.plugins)
-        if isinstance(source, Circuit):
-            if saves:
-                source = _copy(source, saves)
-            return self._compiler(source, keep_idle=keep_idle, starts_at_zero=starts_at_zero)
+        if isinstance(source, CompiledCircuit):
+            fits = not keep_idle or source.num_qubits == source.original_qubits
+            if fits and starts_at_zero and not saves:
+                return source
+            # It was compiled for other runs than this one.
+            source = _source(source)
         if saves:
-            raise CircuitError(
-                "A compiled circuit cannot be given saves; put them in before compiling it."
-            )
-        if not starts_at_zero and source.num_qubits != source.original_qubits:
-            raise CircuitError(
-                "The compiled circuit leaves idle qubits out, which an initial state may set; "
-                "compile it with keep_idle=True."
-            )
-        return source
+            for save in saves:
+                check_save(save, source.num_qubits)
+            source = extended(source, saves)
+        return self._compiler(source, keep_idle=keep_idle, starts_at_zero=starts_at_zero)
 
     def _kernels(self) -> ChosenKernels:
         if self._chosen_kernels is None:
@@ -546,6 +537,17 @@ class Runtime:
         }
 
 
+def _source(compiled: CompiledCircuit) -> Circuit:
+    source = source_of(compiled)
+    if source is None:
+        raise CircuitError(
+            "The compiled circuit does not fit this run: it leaves idle qubits out, starts in "
+            "|0...0>, or lacks measurements or saves. Give the circuit itself, or what "
+            "Runtime.compile returned."
+        )
+    return source
+
+
 def _result(
     compiled: CompiledCircuit,
     shots: int,
@@ -555,24 +557,12 @@ def _result(
 ) -> Result:
     state, unitary = output.state, output.unitary
     if state is not None:
-        state = _with_idle_qubits(compiled, state).astype(dtype, copy=False)
+        state = state.astype(dtype, copy=False)
     elif isinstance(saved := output.saved.get("statevector"), np.ndarray):
         state = saved.astype(dtype, copy=False)
     if unitary is not None:
         unitary = unitary.astype(dtype, copy=False)
     return Result(shots, compiled.num_clbits, output.packed, state, unitary, output.saved, metadata)
-
-
-def _with_idle_qubits(compiled: CompiledCircuit, state: ComplexArray) -> ComplexArray:
-    """Put the idle qubits that a compiled circuit leaves out back in, as ``|0>``."""
-    if compiled.num_qubits == compiled.original_qubits:
-        return state
-    index = np.zeros(1, np.int64)
-    for qubit in compiled.qubits:
-        index = np.concatenate([index, index | 1 << qubit])
-    full = np.zeros(1 << compiled.original_qubits, state.dtype)
-    full[index] = state
-    return full
 
 
 def _on_simulated(compiled: CompiledCircuit, observable: PauliSum) -> PauliSum:
@@ -623,15 +613,6 @@ def _plain_save(kind: str) -> Save:
 @cache
 def _measure_all(num_qubits: int) -> Measure:
     return Measure(tuple(range(num_qubits)), tuple(range(num_qubits)))
-
-
-def _copy(circuit: Circuit, more: Sequence[Save | Measure]) -> Circuit:
-    for item in more:
-        if isinstance(item, Save):
-            check_save(item, circuit.num_qubits)
-    result = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
-    result.instructions = [*circuit.instructions, *more]
-    return result
 
 
 def _shots(value: object) -> int:

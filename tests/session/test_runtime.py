@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import quasim_backend as quasim
+from quasim_backend.compile import compile_circuit
 from quasim_backend.errors import (
     CircuitError,
     OptionError,
@@ -104,19 +105,42 @@ def test_idle_qubits_are_left_out_and_count_as_zero(rt: quasim.Runtime) -> None:
     np.testing.assert_allclose(rt.expectations(bell, observables), [1, 0, 1, 1], atol=1e-12)
 
 
-def test_a_compiled_circuit_without_idle_qubits_still_gives_the_whole_state(
-    rt: quasim.Runtime,
-) -> None:
-    circuit = quasim.Circuit(4).ry(0.3, 1).ry(0.5, 3).cx(1, 3)
+def test_a_compiled_circuit_is_compiled_anew_where_a_run_needs_more(rt: quasim.Runtime) -> None:
+    circuit = quasim.Circuit(4).reset(0).ry(0.3, 1).ry(0.5, 3).cx(1, 3)
     compiled = rt.compile(circuit)
     assert compiled.num_qubits == 2
     np.testing.assert_allclose(rt.simulate(compiled), rt.simulate(circuit), atol=1e-12)
-    with pytest.raises(CircuitError, match="keep_idle=True"):
-        rt.unitary(compiled)
-    with pytest.raises(CircuitError, match="keep_idle=True"):
-        rt.simulate(compiled, initial_state=np.eye(16)[0])
-    with pytest.raises(CircuitError, match="before compiling"):
-        rt.run(compiled, save="statevector")
+    found = rt.run(compiled, save="statevector").state
+    np.testing.assert_allclose(found, rt.simulate(circuit), atol=1e-12)
+    np.testing.assert_array_equal(rt.sample(compiled, 9, 1), rt.sample(circuit, 9, 1))
+    gates = quasim.Circuit(4).ry(0.3, 1).ry(0.5, 3).cx(1, 3)
+    compiled = rt.compile(gates)
+    np.testing.assert_allclose(rt.unitary(compiled), rt.unitary(gates), atol=1e-12)
+    start = np.eye(16)[5]
+    expected = rt.simulate(gates, initial_state=start)
+    np.testing.assert_allclose(rt.simulate(compiled, initial_state=start), expected, atol=1e-12)
+    with quasim.runtime(rt.config) as other:
+        np.testing.assert_allclose(other.unitary(compiled), rt.unitary(gates), atol=1e-12)
+
+
+def test_a_reset_acts_on_an_initial_state(rt: quasim.Runtime) -> None:
+    circuit = quasim.Circuit(2, 2).reset(0).measure([0, 1], [0, 1])
+    for form in (circuit, rt.compile(circuit), rt.compile(circuit, keep_idle=True)):
+        result = rt.run(form, 5, initial_state=np.eye(4)[3])
+        assert result.counts() == {"10": 5}
+
+
+def test_code_compiled_elsewhere_is_refused_where_it_does_not_fit(rt: quasim.Runtime) -> None:
+    compiled = compile_circuit(quasim.Circuit(2).ry(0.3, 1))
+    assert rt.measure(compiled, ["IZ"]) == pytest.approx([1])
+    for call in (
+        lambda: rt.simulate(compiled),
+        lambda: rt.simulate(compiled, initial_state=np.eye(4)[0]),
+        lambda: rt.run(compiled, save="statevector"),
+        lambda: rt.sample(compiled, 3),
+    ):
+        with pytest.raises(CircuitError, match="does not fit this run"):
+            call()
 
 
 def test_parameters_by_name_by_object_and_in_order(rt: quasim.Runtime) -> None:
@@ -290,8 +314,7 @@ def test_sample_measures_everything_where_nothing_is_measured(rt: quasim.Runtime
     some = quasim.Circuit(3, 2).x(1).measure(1, 1)
     assert rt.sample(some, 2).tolist() == [[0, 1]] * 2
     assert rt.sample(quasim.Circuit(1, 3).x(0), 1).tolist() == [[1, 0, 0]]
-    with pytest.raises(CircuitError, match="before compiling"):
-        rt.sample(rt.compile(quasim.Circuit(1).x(0)), 3)
+    assert rt.sample(rt.compile(quasim.Circuit(1).x(0)), 3).tolist() == [[1]] * 3
 
 
 def test_an_empty_circuit_runs(rt: quasim.Runtime) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 
 import pytest
@@ -180,3 +183,32 @@ def test_without_native_kernels_the_reference_runs_with_one_notice(
     assert len(caught) == 1
     assert found["kernels"] == "reference"
     select._warn_once.cache_clear()
+
+
+def test_a_build_without_compiled_modules_works() -> None:
+    code = """
+        import sys, warnings
+        class NotBuilt:
+            def find_spec(self, name, path=None, target=None):
+                if name in ("quasim_backend.kernels._cpu", "quasim_backend.compile._planner"):
+                    raise ImportError("no such module")
+        sys.meta_path.insert(0, NotBuilt())
+        import quasim_backend as quasim
+        from quasim_backend.plugins import PluginManager
+        bell = quasim.Circuit(2).h(0).cx(0, 1)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                with quasim.runtime(plugins=PluginManager(entry_points=False)) as rt:
+                    assert abs(abs(rt.simulate(bell)[3]) ** 2 - 0.5) < 1e-6
+                    assert set(rt.run(bell.measure_all(), 50).counts()) == {"00", "11"}
+                    bell.instructions.pop()
+        assert len(caught) == 1, [str(w.message) for w in caught]
+        print(caught[0].message)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "'native'" in done.stdout
+    assert "'reference' is used" in done.stdout
