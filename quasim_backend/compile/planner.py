@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.errors import OptionError, UnsupportedError
+from quasim_backend.errors import OptionError
 from quasim_backend.ir.plan import ExecutionPlan, OpKind
 from quasim_backend.ir.program import PrimitiveKind, Program
 
@@ -89,16 +89,12 @@ def plan(program: Program, options: PlanOptions | None = None) -> ExecutionPlan:
         options: Limits; the defaults suit the native kernels.
 
     Returns:
-        The plan; its ``planner`` is ``"native"``, or ``"trivial"`` when ``fuse`` is off.
-
-    Raises:
-        UnsupportedError: If fusion is asked for and the native planner is not built.
+        The plan; its ``planner`` is ``"native"``, or ``"trivial"`` when ``fuse`` is off or the
+        native planner is not built (`is_available` says why).
     """
     options = options or PlanOptions()
-    if not options.fuse:
+    if _native is None or not options.fuse:
         return trivial_plan(program)
-    if _native is None:
-        raise UnsupportedError(f"{_reason} Use PlanOptions(fuse=False) or trivial_plan().")
     arrays: dict[str, NDArray[np.generic]] = _native.plan(
         program,
         max_fused=options.max_fused,

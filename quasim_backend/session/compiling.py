@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import CompileOptions, compile_circuit
 from quasim_backend.compile.planner import PlanOptions
-from quasim_backend.compile.planner import is_available as why_no_planner
 from quasim_backend.errors import PluginError, QuasimError
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.instructions import Instruction
@@ -50,10 +49,7 @@ class CircuitCompiler:
 
     def __init__(self, config: Config, plugins: PluginManager) -> None:
         """Take the session's settings."""
-        plan = config.plan
-        if plan is None:
-            plan = PlanOptions() if why_no_planner() is None else PlanOptions(fuse=False)
-        self._options = CompileOptions(plan=plan)
+        self._options = CompileOptions(plan=config.plan or PlanOptions())
         self._plugins = plugins
         self._cache: OrderedDict[object, CompiledCircuit] = OrderedDict()
         self._lock = threading.Lock()
