@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from qiskit.providers import JobError, JobStatus, JobV1
+from qiskit.providers import JobError, JobStatus, JobTimeoutError, JobV1
 from qiskit.result import Result
 
 from quasim_backend.errors import Cancelled
@@ -91,6 +91,27 @@ class QuasimJob(JobV1):
         if isinstance(error, Cancelled):
             return JobStatus.CANCELLED
         return JobStatus.DONE if error is None else JobStatus.ERROR
+
+    def wait_for_final_state(
+        self,
+        timeout: float | None = None,
+        wait: float = 5,
+        callback: Callable[..., Any] | None = None,
+    ) -> None:
+        """Wait until the job is over.
+
+        Args:
+            timeout: Seconds to wait; None waits for ever.
+            wait: Seconds between calls of ``callback``; without one nothing is polled.
+            callback: Called with the job's id, its status and itself while it is not over.
+
+        Raises:
+            JobTimeoutError: If it takes longer.
+        """
+        if callback is not None:
+            super().wait_for_final_state(timeout, wait, callback)
+        elif concurrent.futures.wait([self._submitted()], timeout).not_done:
+            raise JobTimeoutError(f"Job {self.job_id()} is not over after {timeout} seconds.")
 
     def circuits(self) -> list[Any]:
         """Return the circuits of the job."""

@@ -296,8 +296,10 @@ class BlockReader:
             raise QuasimQiskitError(
                 f"'{operation.name}' is not supported; 'set_statevector' and 'initialize' are."
             )
-        if qubits != tuple(range(self.circuit.num_qubits)):
-            raise QuasimQiskitError("'set_statevector' sets all qubits, in the circuit's order.")
+        if len(qubits) != self.circuit.num_qubits:
+            raise QuasimQiskitError(
+                f"'set_statevector' sets all {self.circuit.num_qubits} qubits; got {len(qubits)}."
+            )
         state = Circuit(len(qubits)).set_state(operation.params[0]).instructions[0]
         assert isinstance(state, SetState)
         return state

@@ -12,6 +12,7 @@ pytest.importorskip("qiskit")
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import CASE_DEFAULT, Parameter
 from qiskit.circuit.classical import expr, types
+
 from quasim_qiskit import AerSimulator
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.translate import translate
@@ -44,7 +45,11 @@ def test_if_else_on_a_bit(chi_square) -> None:
 
 
 def test_if_on_a_register_with_other_bit_order() -> None:
-    qubits, high, low = QuantumRegister(3), ClassicalRegister(1, "high"), ClassicalRegister(2, "low")
+    qubits, high, low = (
+        QuantumRegister(3),
+        ClassicalRegister(1, "high"),
+        ClassicalRegister(2, "low"),
+    )
     circuit = QuantumCircuit(qubits, high, low)
     circuit.x(1)
     circuit.measure(0, low[0])

@@ -20,6 +20,7 @@ from qiskit.quantum_info import (
     partial_trace,
     random_statevector,
 )
+
 from quasim_qiskit import AerSimulator
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.saves import StateInstruction
@@ -155,7 +156,8 @@ def test_subtypes_after_a_measurement() -> None:
     assert 0 < ones < 1
     assert np.allclose(data["single"], states[memory[-1]])
     assert all(
-        np.allclose(found.data, states[bit]) for found, bit in zip(data["each"], memory, strict=True)
+        np.allclose(found.data, states[bit])
+        for found, bit in zip(data["each"], memory, strict=True)
     )
     assert set(data["by value"]) == {"0x0", "0x1"}
     assert np.allclose(data["by value"]["0x1"], states["1"])
