@@ -137,7 +137,7 @@ def _controlled(choose: Choices, width: int) -> Gate:
 
 
 def _multi_controlled(choose: Choices, width: int) -> Gate:
-    gate = _named(choose, 1)
+    gate = _named(choose, min(width, 1))
     count = width - gate.num_qubits
     return gate.controlled(count, choose.integer(0, (1 << count) - 1)) if count > 0 else gate
 
