@@ -18,7 +18,7 @@ from quasim_backend.ir import Circuit
 from quasim_backend.ir.instructions import GateOp, Measure
 from quasim_cirq.translate import Join, Measurement, Translation
 
-__all__ = ["SampledGroup", "assemble_terminal", "read_records", "sampled_groups"]
+__all__ = ["SampledGroup", "assemble_terminal", "read_records", "sampled_groups", "untangled"]
 
 Bits = NDArray[np.uint8]
 Confusion = tuple[tuple[tuple[int, ...], NDArray[np.float64]], ...]
@@ -52,7 +52,7 @@ def sampled_groups(translation: Translation, *, split: bool) -> list[SampledGrou
     num_qubits = translation.circuit.num_qubits
     seen = dict.fromkeys(q for m in translation.measurements for q in m.qubits)
     if split:
-        states = _untangled(num_qubits, translation.joins)
+        states = untangled(num_qubits, translation.joins)
         swaps = {join.at: join.qubits for join in translation.joins if join.is_swap}
     else:
         states = [[*seen, *(q for q in range(num_qubits) if q not in seen)]]
@@ -80,7 +80,7 @@ def sampled_groups(translation: Translation, *, split: bool) -> list[SampledGrou
     ]
 
 
-def _untangled(num_qubits: int, joins: Sequence[Join]) -> list[list[int]]:
+def untangled(num_qubits: int, joins: Sequence[Join]) -> list[list[int]]:
     """Return the groups of qubits Cirq ends with, each in the order it grew in.
 
     Cirq creates the qubits' states last qubit first, which is our order.

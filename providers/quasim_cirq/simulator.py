@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend import Config, Runtime, runtime
+from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_cirq.cache import CircuitCache
 from quasim_cirq.initial import initial_amplitudes
 from quasim_cirq.observables import lower_observables
@@ -27,6 +28,9 @@ __all__ = ["Simulator"]
 
 _CirqSimulator = cirq.Simulator
 """Kept here, because a user may put our class in Cirq's place."""
+
+_APART_QUBITS = 24
+"""Largest group of entangled qubits that is left to Cirq when the whole state does not fit."""
 
 _REPLAY_QUBITS = 12
 """Up to here a result shows untangled qubits apart, as Cirq does, by repeating the trial in it."""
@@ -58,7 +62,7 @@ class Simulator(_CirqSimulator):
 
         Args:
             dtype: complex64 or complex128. Gates are always computed in double precision.
-            noise: Cirq's noise model; simulated by Cirq.
+            noise: Cirq's noise model, or a gate to put after every moment.
             seed: Random seed or state, used as Cirq uses it.
             split_untangled_states: As in Cirq, sample untangled qubits apart.
             device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
@@ -91,7 +95,7 @@ class Simulator(_CirqSimulator):
         self, program: cirq.AbstractCircuit, params: cirq.Sweepable, repetitions: int = 1
     ) -> Iterator[cirq.Result]:
         """Sample a circuit at every point of a sweep; see `cirq.SimulatesSamples`."""
-        prepared = self._program(program)
+        prepared = None if self._is_noisy else self._program(program)
         known = isinstance(prepared, Program) and prepared.translation.measurements
         if not known or repetitions < 1:
             yield from super().run_sweep_iter(program, params, repetitions)
@@ -107,9 +111,14 @@ class Simulator(_CirqSimulator):
         if found is None or not found[0].translation.measurements:
             return super()._run(circuit, param_resolver, repetitions)
         program, values = found
-        return program.records(
-            values, repetitions, self._prng, split=self._split_untangled_states
-        )
+        try:
+            return program.records(
+                values, repetitions, self._prng, split=self._split_untangled_states
+            )
+        except (MemoryLimitError, UnsupportedError):
+            if not self._fits_apart(program):
+                raise
+        return super()._run(circuit, param_resolver, repetitions)
 
     def simulate_sweep_iter(
         self,
@@ -119,8 +128,8 @@ class Simulator(_CirqSimulator):
         initial_state: Any = None,
     ) -> Iterator[cirq.StateVectorTrialResult]:
         """Simulate a circuit at every point of a sweep; see `cirq.SimulatesFinalState`."""
-        prepared = self._program(program, qubit_order)
-        if prepared is None or isinstance(initial_state, cirq.SimulationStateBase):
+        refused = not self._is_noisy and self._program(program, qubit_order) is None
+        if refused or isinstance(initial_state, cirq.SimulationStateBase):
             yield from super().simulate_sweep_iter(program, params, qubit_order, initial_state)
             return
         for resolver in cirq.to_resolvers(params):
@@ -142,7 +151,7 @@ class Simulator(_CirqSimulator):
         permit_terminal_measurements: bool = False,
     ) -> Iterator[list[Any]]:
         """Compute expectation values; see `cirq.SimulatesExpectationValues`."""
-        prepared = self._program(program, qubit_order)
+        prepared = None if self._is_noisy else self._program(program, qubit_order)
         if isinstance(prepared, Program) and prepared.is_unitary:
             listed = observables if isinstance(observables, list) else [observables]
             start = initial_amplitudes(initial_state, prepared.qubits, self._dtype)
@@ -163,6 +172,10 @@ class Simulator(_CirqSimulator):
 
     # --- how ----------------------------------------------------------------------------------
 
+    @property
+    def _is_noisy(self) -> bool:
+        return self.noise is not cirq.NO_NOISE
+
     def _trial(
         self,
         circuit: cirq.AbstractCircuit,
@@ -179,7 +192,8 @@ class Simulator(_CirqSimulator):
         if start is None:
             return None
         replay = None
-        if len(program.qubits) <= _REPLAY_QUBITS and self._split_untangled_states:
+        split = self._split_untangled_states and not self._is_noisy
+        if split and len(program.qubits) <= _REPLAY_QUBITS:
             replay = partial(
                 _replayed,
                 program,
@@ -188,8 +202,17 @@ class Simulator(_CirqSimulator):
                 self._dtype,
                 None if program.is_unitary else self._prng.get_state(),
             )
-        state, outcomes = program.final_state(values, start.amplitudes, self._prng)
+        try:
+            state, outcomes = program.final_state(values, start.amplitudes, self._prng)
+        except (MemoryLimitError, UnsupportedError):
+            if not self._fits_apart(program):
+                raise
+            return None
         return TrialResult(resolver, outcomes, state, program.qubits, replay)
+
+    def _fits_apart(self, program: Program) -> bool:
+        """Return whether Cirq can do, with untangled qubits apart, what is too large as one."""
+        return self._split_untangled_states and program.largest_group <= _APART_QUBITS
 
     def _program(
         self, circuit: cirq.AbstractCircuit, qubit_order: Any = cirq.QubitOrder.DEFAULT
@@ -200,25 +223,33 @@ class Simulator(_CirqSimulator):
             None for a circuit that Cirq has to simulate, `_NEEDS_VALUES` for one that can be
             translated when its symbols have values.
         """
-        if self.noise is not cirq.NO_NOISE or self._dtype not in (np.complex64, np.complex128):
+        if self._dtype not in (np.complex64, np.complex128):
             return None
-        if qubit_order is cirq.QubitOrder.DEFAULT:
-            return self._programs.get(circuit, None, lambda: self._made(circuit, qubit_order))
-        order = cirq.QubitOrder.as_qubit_order(qubit_order)
-        qubits = order.order_for(circuit.all_qubits())
-        return self._programs.get(circuit, qubits, lambda: self._made(circuit, qubits))
+        if self._is_noisy:
+            # A noise model may count its calls or draw at random, so nothing is remembered.
+            if cirq.is_parameterized(circuit):
+                return _NEEDS_VALUES
+            return self._made(circuit, _ordered(circuit, qubit_order))
+        key = None
+        if qubit_order is not cirq.QubitOrder.DEFAULT:
+            key = _ordered(circuit, qubit_order)
+        return self._programs.get(
+            circuit, key, lambda: self._made(circuit, key or _ordered(circuit, qubit_order))
+        )
 
     def _made(
-        self, circuit: cirq.AbstractCircuit, qubit_order: Any
+        self, circuit: cirq.AbstractCircuit, qubits: tuple[cirq.Qid, ...]
     ) -> Program | _NeedsValues | None:
-        order = cirq.QubitOrder.as_qubit_order(qubit_order)
-        qubits = order.order_for(circuit.all_qubits())
         if not qubits:
             return None
         if self._runtime is None:
             self._runtime = runtime(self._config)
+        layers: Any = tuple(circuit.moments)
+        if self._is_noisy:
+            noisy = self.noise.noisy_moments(circuit, sorted(circuit.all_qubits()))
+            layers = [list(cirq.flatten_to_ops(moment)) for moment in noisy]
         try:
-            return Program(self._runtime, circuit, qubits)
+            return Program(self._runtime, layers, qubits)
         except NeedsValues:
             return _NEEDS_VALUES
         except UnsupportedOperationError:
@@ -236,11 +267,7 @@ class Simulator(_CirqSimulator):
             resolved = cirq.resolve_parameters(circuit, resolver)
             if cirq.is_parameterized(resolved):
                 return None
-            if qubit_order is cirq.QubitOrder.DEFAULT:
-                program = self._made(resolved, qubit_order)
-            else:
-                order = cirq.QubitOrder.as_qubit_order(qubit_order)
-                program = self._made(resolved, order.order_for(circuit.all_qubits()))
+            program = self._made(resolved, _ordered(circuit, qubit_order))
         if not isinstance(program, Program):
             return None
         values = program.values(resolver)
@@ -253,6 +280,10 @@ class Simulator(_CirqSimulator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Start with an empty cache."""
         self.__dict__.update(state, _programs=CircuitCache())
+
+
+def _ordered(circuit: cirq.AbstractCircuit, qubit_order: Any) -> tuple[cirq.Qid, ...]:
+    return cirq.QubitOrder.as_qubit_order(qubit_order).order_for(circuit.all_qubits())
 
 
 class _NeedsValues:
@@ -274,6 +305,6 @@ def _replayed(
     if random is not None:
         prng.set_state(random)
     simulator = _CirqSimulator(dtype=dtype, seed=prng)
-    circuit = cirq.Circuit(program.moments)
+    circuit = cirq.Circuit(program.layers)
     result = simulator.simulate(circuit, resolver, program.qubits, initial_state)
     return result._final_simulator_state

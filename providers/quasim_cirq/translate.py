@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any
 
 import cirq
 import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.errors import QuasimError
-from quasim_backend.ir import Circuit, Gate, ReadoutError
+from quasim_backend.ir import Channel, Circuit, Gate, ReadoutError
 from quasim_backend.ir.expr import Binary, Expr
-from quasim_backend.ir.instructions import GateOp, If, Instruction, Measure, Reset
+from quasim_backend.ir.instructions import ChannelOp, GateOp, If, Instruction, Measure, Reset
 from quasim_cirq.conditions import Record, lower_condition
 from quasim_cirq.gates import add_controls, lower_gate
 from quasim_cirq.parameters import NeedsValues, Symbols, UnsupportedOperationError
@@ -28,6 +28,7 @@ from quasim_cirq.parameters import NeedsValues, Symbols, UnsupportedOperationErr
 __all__ = ["Join", "Measurement", "Translation", "translate"]
 
 _MAX_READOUT_QUBITS = 10
+_MAX_CHANNEL_QUBITS = 4
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -62,10 +63,6 @@ class Join:
     at: int
 
 
-Draw: TypeAlias = "tuple[str, int]"
-"""A random choice Cirq makes: ``("measure" or "confuse", first bit)`` or ``("reset", qubit)``."""
-
-
 @dataclass(eq=False)
 class Translation:
     """A translated circuit.
@@ -75,7 +72,8 @@ class Translation:
         qubits: Cirq's qubits in order, first one most significant.
         symbols: The symbolic parameters.
         measurements: In the order they happen.
-        draws: Cirq's random choices in the order they happen.
+        draws: Cirq's random choices in the order they happen, each ``"measure"``, ``"confuse"``,
+            ``"reset"`` or ``"channel"``.
         joins: Operations on several qubits, in order.
         index: Our qubit of each of Cirq's.
         is_unitary: Whether there are gates only.
@@ -87,7 +85,7 @@ class Translation:
     qubits: tuple[cirq.Qid, ...]
     symbols: Symbols = field(default_factory=Symbols)
     measurements: list[Measurement] = field(default_factory=list)
-    draws: list[Draw] = field(default_factory=list)
+    draws: list[str] = field(default_factory=list)
     joins: list[Join] = field(default_factory=list)
     index: dict[cirq.Qid, int] = field(default_factory=dict)
     is_unitary: bool = True
@@ -96,14 +94,14 @@ class Translation:
 
 
 def translate(
-    circuit: cirq.AbstractCircuit,
+    layers: Iterable[Iterable[cirq.Operation]],
     qubits: Sequence[cirq.Qid],
     resolver: cirq.ParamResolver | None = None,
 ) -> Translation:
     """Translate a circuit.
 
     Args:
-        circuit: Any circuit on qubits.
+        layers: The operations, in order: a circuit, or moments with noise put in.
         qubits: All its qubits, and possibly more, in the order wanted.
         resolver: If given, gates get the values of their symbols at once.
 
@@ -112,8 +110,8 @@ def translate(
         UnsupportedOperationError: If something has no translation; the message names it.
     """
     walker = _Walker(tuple(qubits), Symbols(resolver))
-    for moment in circuit:
-        walker.operations(moment.operations, walker.result.circuit.instructions, top=True)
+    for layer in layers:
+        walker.operations(layer, walker.result.circuit.instructions, top=True)
     return walker.finished()
 
 
@@ -140,6 +138,7 @@ class _Walker:
         self._index = {q: len(qubits) - 1 - i for i, q in enumerate(qubits)}
         self.result.index = self._index
         self._memo: dict[int, _Known] = {}
+        self._channels: dict[int, tuple[Any, Channel]] = {}
         self._records: dict[str, list[Record]] = {}
         self._measured: set[int] = set()
 
@@ -218,19 +217,41 @@ class _Walker:
             self.result.is_static &= block is self.result.circuit.instructions
             for place in self._places(operation):
                 block.append(Reset((place,)))
-                self.result.draws.append(("reset", place))
+                self.result.draws.append("reset")
         else:
             self._decompose(operation, gate, block)
 
     def _decompose(
         self, operation: cirq.Operation, definition: Any, block: list[Instruction]
     ) -> None:
+        """Translate what is neither unitary, measurement nor reset, in Cirq's order of protocols."""
+        if hasattr(definition, "_act_on_"):
+            raise UnsupportedOperationError(f"{operation}, which defines how it acts on a state")
         if any(hasattr(definition, name) for name in _CHANNELS):
-            raise UnsupportedOperationError(f"the channel {operation}")
+            self._channel(operation, block)
+            return
         parts = cirq.decompose_once(operation, None)
         if parts is None:
             raise UnsupportedOperationError(f"{operation!r}")
         self.operations(parts, block)
+
+    def _channel(self, operation: cirq.Operation, block: list[Instruction]) -> None:
+        if cirq.is_parameterized(operation):
+            raise NeedsValues
+        if cirq.is_measurement(operation) or len(operation.qubits) > _MAX_CHANNEL_QUBITS:
+            raise UnsupportedOperationError(f"{operation}, which keeps a record or is large")
+        key = id(operation.gate)
+        channel = self._channels.get(key)
+        if channel is None:
+            channel = self._channels[key] = (operation.gate, _channel(operation))
+        result = self.result
+        result.is_unitary = result.is_terminal = False
+        result.is_static &= block is result.circuit.instructions
+        places = self._places(operation)
+        block.append(ChannelOp(channel[1], places[::-1]))
+        result.draws.append("channel")
+        if len(places) > 1:
+            result.joins.append(Join(places, is_swap=False, at=len(block) - 1))
 
     def _measure(
         self,
@@ -253,10 +274,11 @@ class _Walker:
         if known and known[-1].width != width:
             raise UnsupportedOperationError(f"key {key} measures different numbers of qubits")
         known.append(record)
-        confusion = tuple((tuple(k), np.asarray(m)) for k, m in gate.confusion_map.items())
+        confusion = tuple(
+            (tuple(k), np.array(m, np.float64)) for k, m in gate.confusion_map.items()
+        )
         result.measurements.append(Measurement(key, places, record, confusion))
-        result.draws.append(("measure", record.first))
-        result.draws += [("confuse", record.first)] * len(confusion)
+        result.draws += ["measure"] + ["confuse"] * len(confusion)
         circuit.num_clbits += width
         block.append(
             Measure(
@@ -329,7 +351,20 @@ class _Walker:
             raise UnsupportedOperationError(f"{operation!r}")
 
 
-_CHANNELS = ("_kraus_", "_mixture_", "_apply_channel_", "_act_on_")
+_CHANNELS = ("_kraus_", "_mixture_", "_apply_channel_")
+
+
+def _channel(operation: cirq.Operation) -> Channel:
+    """Return a channel, as a mixture of unitaries if Cirq has it as one."""
+    name = type(operation.gate or operation).__name__
+    try:
+        mixture = cirq.mixture(operation, None)
+        if mixture is not None:
+            weights, unitaries = zip(*mixture, strict=True)
+            return Channel.mixture(weights, unitaries, name)
+        return Channel.kraus(cirq.kraus(operation), name)
+    except (QuasimError, TypeError) as cause:
+        raise UnsupportedOperationError(f"{operation}: {cause}") from cause
 
 
 def _oriented(gate: Gate, positions: tuple[int, ...]) -> tuple[int, ...]:
