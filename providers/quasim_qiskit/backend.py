@@ -13,6 +13,7 @@ from qiskit.transpiler import Target
 
 from quasim_backend import __version__
 from quasim_backend.session.jobs import CancelToken
+from quasim_qiskit.circuit_methods import install_methods
 from quasim_qiskit.configuration import BackendConfiguration, max_qubits
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.execution import Binding, execute
@@ -27,7 +28,6 @@ from quasim_qiskit.options import (
     log_ignored,
     settings,
 )
-from quasim_qiskit.saves import install_methods
 from quasim_qiskit.target import (
     CUSTOM_INSTRUCTIONS,
     GATE_NAMES,

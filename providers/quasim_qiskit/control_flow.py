@@ -35,7 +35,7 @@ from quasim_qiskit.expressions import ClassicalScope
 from quasim_qiskit.parameters import LoopParameter
 
 if TYPE_CHECKING:
-    from quasim_qiskit.translate import BlockReader, Place
+    from quasim_qiskit.blocks import BlockReader, Place
 
 __all__ = ["control_flow"]
 

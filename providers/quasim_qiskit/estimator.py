@@ -131,7 +131,7 @@ class EstimatorV2(BaseEstimatorV2):
 def _estimate(
     runtime: Runtime, pub: EstimatorPub, seed: int, chosen: Settings, cancel: CancelToken
 ) -> PubResult:
-    translation = translate(pub.circuit)
+    translation = translate(pub.circuit, starts_at_zero=True)
     parameters = list(pub.circuit.parameters)
     bindings = pub.parameter_values
     values = bindings.as_array(parameters).reshape(bindings.size, len(parameters))

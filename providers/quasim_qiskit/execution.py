@@ -75,7 +75,9 @@ def execute(
     entries: list[dict[str, Any]] = []
     for position, circuit in enumerate(circuits):
         cancel.check()
-        translation = translate(circuit, settings.method)
+        translation = translate(
+            circuit, settings.method, starts_at_zero=not _saves_unitary(circuit)
+        )
         head = header(circuit)
         vectors = _vectors(circuit, translation, bindings[position] if bindings else None)
         runner = _CircuitRunner(runtime, translation, settings, cancel)
@@ -111,6 +113,10 @@ def execute(
         "max_gpu_memory_mb": 0,
     }
     return qiskit_result(backend_name, job_id, entries, seconds, metadata)
+
+
+def _saves_unitary(circuit: QuantumCircuit) -> bool:
+    return "save_unitary" in circuit.count_ops()
 
 
 class _CircuitRunner:

@@ -22,6 +22,7 @@ from qiskit.circuit.library import (
     DiagonalGate,
     PauliEvolutionGate,
     PauliGate,
+    PermutationGate,
     UnitaryGate,
     get_standard_gate_name_mapping,
 )
@@ -62,8 +63,8 @@ _CLASS_NAMES: dict[type, str] = {
     for name, gate in get_standard_gate_name_mapping().items()
     if name in _STANDARD
 }
-_MATRIX_QUBITS = 6
-"""Widest matrix that is preferred to an error where a gate has no definition but an array."""
+_MATRIX_QUBITS = 10
+"""Widest gate that is multiplied out to a matrix where there is no other way."""
 
 
 class GateReader:
@@ -109,6 +110,8 @@ class GateReader:
         if isinstance(operation, PauliGate):
             letters = enumerate(reversed(operation.params[0]))
             return [(PLAIN[c.lower()], (q,)) for q, c in letters if c != "I"]
+        if isinstance(operation, PermutationGate):
+            return _swaps([int(q) for q in operation.pattern])
         if isinstance(operation, PauliEvolutionGate):
             return self._evolution(operation, scope)
         return None
@@ -204,7 +207,7 @@ class GateReader:
         return result
 
     def _from_array(self, gate: Any) -> Placed:
-        if gate.num_qubits <= _MATRIX_QUBITS * 2:
+        if gate.num_qubits <= _MATRIX_QUBITS:
             try:
                 matrix = np.asarray(gate.to_matrix(), dtype=complex)
                 return [(Gate.unitary(matrix), tuple(range(gate.num_qubits)))]
@@ -220,6 +223,21 @@ def _opaque(gate: Any) -> QuasimQiskitError:
         f"unknown instruction: '{gate.name}' on {gate.num_qubits} qubits has neither a definition "
         f"nor a matrix. Set its 'definition' or give it a 'to_matrix' or '__array__' method."
     )
+
+
+def _swaps(pattern: list[int]) -> Placed:
+    """Return the swaps after which qubit ``i`` holds what qubit ``pattern[i]`` held."""
+    placed: Placed = []
+    where = list(range(len(pattern)))  # the qubit that now holds the content of each qubit
+    holds = list(range(len(pattern)))
+    for target, content in enumerate(pattern):
+        source = where[content]
+        if source != target:
+            placed.append((PLAIN["swap"], (target, source)))
+            moved = holds[target]
+            holds[target], holds[source] = content, moved
+            where[content], where[moved] = target, source
+    return placed
 
 
 def _with_controls(placed: Placed, count: int, state: int) -> Placed:
@@ -238,10 +256,10 @@ def _to_power(placed: Placed, power: float, width: int, name: str) -> Placed:
         return placed * abs(int(power))
     if len(placed) == 1 and placed[0][1] == tuple(range(width)) and not placed[0][0].num_controls:
         return [(placed[0][0].to_power(power), placed[0][1])]
-    if width > _MATRIX_QUBITS * 2 or any(gate.parameters for gate, _ in placed):
+    if width > _MATRIX_QUBITS or any(gate.parameters for gate, _ in placed):
         raise QuasimQiskitError(
             f"The fractional power {power} of '{name}' needs a matrix; that is possible with bound "
-            f"parameters and up to {_MATRIX_QUBITS * 2} qubits."
+            f"parameters and up to {_MATRIX_QUBITS} qubits."
         )
     return [(Gate.unitary(_matrix(placed, width)).to_power(power), tuple(range(width)))]
 

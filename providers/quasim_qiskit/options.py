@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -224,9 +225,14 @@ def settings(options: Mapping[str, Any]) -> Settings:
         None if seed is None else _integer("seed_simulator", seed, 0),
         method,
         bool(options["memory"]),
-        Config(**values),
+        _config(tuple(values.items())),
         tuple(values.values()),
     )
+
+
+@lru_cache(maxsize=32)
+def _config(values: tuple[tuple[str, Any], ...]) -> Config:
+    return Config(**dict(values)).frozen()
 
 
 def _integer(name: str, value: Any, default: int) -> int:

@@ -112,7 +112,7 @@ class SamplerV2(BaseSamplerV2):
 
 def _sample(runtime: Runtime, pub: SamplerPub, seed: int, cancel: CancelToken) -> SamplerPubResult:
     circuit = pub.circuit
-    translation = translate(circuit)
+    translation = translate(circuit, starts_at_zero=True)
     compiled = runtime.compile(translation.circuit)
     parameters = list(circuit.parameters)
     values = pub.parameter_values.as_array(parameters).reshape(pub.size, len(parameters))

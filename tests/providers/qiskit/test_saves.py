@@ -22,8 +22,8 @@ from qiskit.quantum_info import (
 )
 
 from quasim_qiskit import AerSimulator
+from quasim_qiskit.circuit_methods import StateInstruction
 from quasim_qiskit.errors import QuasimQiskitError
-from quasim_qiskit.saves import StateInstruction
 
 OBSERVABLE = SparsePauliOp(["XYZ", "ZZI", "IIX"], [0.5, -1.25, 0.75])
 
@@ -269,3 +269,15 @@ assert np.allclose(d["amplitudes_squared"]["0x0"], 0.5)
 assert set(d["probabilities"]) == {1, 3}
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_state_preparation_on_fresh_and_on_used_qubits() -> None:
+    state = random_statevector(8, seed=6).data
+    circuit = QuantumCircuit(4)
+    circuit.h(1)
+    circuit.prepare_state(state, [3, 0, 2])
+    circuit.cx(1, 0)
+    circuit.prepare_state(state, [0, 1, 2])
+    expected = Statevector(circuit)
+    circuit.save_statevector()
+    assert np.allclose(_data(circuit).get_statevector().data, expected.data, atol=1e-10)

@@ -214,3 +214,16 @@ def test_labels_reach_the_ir() -> None:
     circuit.append(lib.RXGate(0.3, label="turn"), [0])
     labels = [item.gate.label for item in translate(circuit).circuit.instructions]
     assert labels == ["flip", "turn"]
+
+
+def test_wide_permutations_are_swaps(dense_unitary) -> None:
+    circuit = QuantumCircuit(30)
+    circuit.append(
+        lib.PermutationGate(np.random.default_rng(2).permutation(30).tolist()), range(30)
+    )
+    assert len(translate(circuit).circuit.instructions) < 30
+    for seed in range(5):
+        small = QuantumCircuit(5)
+        pattern = np.random.default_rng(seed).permutation(5).tolist()
+        small.append(lib.PermutationGate(pattern), [4, 0, 2, 1, 3])
+        _same(dense_unitary, small)
