@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from dynamic_circuits import battery
 
 
 def check(count):
+    pytest.importorskip("qiskit_aer")
+    pytest.importorskip("cirq")
+    from dynamic_circuits import battery
+
     _, compared, failures = battery(count)
     assert not failures, "\n".join(failures[:20])
     assert min(compared.values()) > count // 3, f"too few circuits were compared: {compared}"

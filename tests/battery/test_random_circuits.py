@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from random_circuits import battery
 
 
 def check(count, first=0):
+    pytest.importorskip("qiskit")
+    pytest.importorskip("cirq")
+    from random_circuits import battery
+
     worst, failures = battery(count, first=first)
     assert not failures, "\n".join(failures[:20])
     assert all(worst.values()), "a family was never compared"
