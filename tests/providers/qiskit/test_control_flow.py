@@ -12,6 +12,7 @@ pytest.importorskip("qiskit")
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import CASE_DEFAULT, Parameter
 from qiskit.circuit.classical import expr, types
+from qiskit.circuit.exceptions import CircuitError
 
 from quasim_qiskit import AerSimulator
 from quasim_qiskit.errors import QuasimQiskitError
@@ -117,7 +118,10 @@ def test_for_loop_over_a_variable() -> None:
     body = QuantumCircuit(circuit.qubits, circuit.clbits, inputs=[variable])
     with body.if_test(expr.equal(variable, 3)):
         body.x(0)
-    circuit.for_loop([1, 3, 5], variable, body, circuit.qubits, circuit.clbits)
+    try:
+        circuit.for_loop([1, 3, 5], variable, body, circuit.qubits, circuit.clbits)
+    except CircuitError as cause:
+        pytest.skip(f"this Qiskit has no loop variables: {cause}")
     circuit.measure(0, 2)
     assert only(circuit) == "0100"
 
