@@ -37,8 +37,10 @@ class CircuitCache:
         """Return the product ``key`` of a circuit, made on the first call."""
         number = id(circuit)
         entry = self._entries.get(number)
-        if entry is None or entry.reference() is not circuit or entry.moments != tuple(
-            circuit.moments
+        if (
+            entry is None
+            or entry.reference() is not circuit
+            or entry.moments != tuple(circuit.moments)
         ):
             entry = _Entry(circuit, lambda reference: self._forget(number, reference))
             self._entries[number] = entry

@@ -91,7 +91,9 @@ def _phase(angle: float | Affine) -> tuple[Placed, ...]:
 def _iswap(gate: cirq.ISwapPowGate, symbols: Symbols) -> tuple[Placed, ...]:
     exponent, shift = symbols.angle(gate.exponent), float(gate.global_shift)
     phase = _phase(exponent * (math.pi * shift)) if shift else ()
-    fixed = {1: "iswap", 3: "iswapdg"}.get(exponent % 4) if isinstance(exponent, float) else None
+    fixed = (
+        {1.0: "iswap", 3.0: "iswapdg"}.get(exponent % 4) if isinstance(exponent, float) else None
+    )
     main = Gate.named(fixed) if fixed else Gate.named("iswappow", (exponent,))
     return ((main, (0, 1)), *phase)
 
@@ -106,9 +108,7 @@ def _phased_iswap(gate: cirq.PhasedISwapPowGate, symbols: Symbols) -> tuple[Plac
 def _phase_gradient(gate: cirq.PhaseGradientGate, symbols: Symbols) -> tuple[Placed, ...]:
     exponent = symbols.angle(gate.exponent)
     # Basis state x gets exp(2 pi i t x / 2**n): every qubit adds its own share of x.
-    return tuple(
-        (Gate.named("zpow", (exponent * 0.5**q,)), (q,)) for q in range(gate.num_qubits())
-    )
+    return tuple((Gate.named("zpow", (exponent * 0.5**q,)), (q,)) for q in range(gate.num_qubits()))
 
 
 # --- gates with parameters ----------------------------------------------------------------------

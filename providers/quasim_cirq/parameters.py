@@ -27,7 +27,7 @@ class UnsupportedOperationError(Exception):
     """An operation has no form in our circuits; Cirq's own simulation takes over."""
 
 
-class NeedsValues(Exception):  # noqa: N818 - a request, not an error
+class NeedsValues(Exception):
     """A gate can be translated only after its symbols have values."""
 
 
@@ -57,12 +57,12 @@ class Symbols:
             return float(value)
         if isinstance(value, sympy.Basic):
             if value.free_symbols and self._resolver is not None:
-                return Symbols().angle(self._resolver.value_of(value))  # type: ignore[arg-type]
+                return Symbols().angle(self._resolver.value_of(value))
             if value.free_symbols:
                 return self._affine(value)
-            value = complex(value)  # type: ignore[arg-type]
+            value = complex(value)
         if isinstance(value, complex | np.complexfloating):
-            if abs(value.imag) > 1e-8:
+            if abs(float(value.imag)) > 1e-8:
                 raise UnsupportedOperationError(f"complex parameter {value}")
             value = value.real
         try:
@@ -100,11 +100,11 @@ class Symbols:
         """
         vector = np.empty(len(order))
         for position, parameter in enumerate(order):
-            value: Any = resolver.value_of(self.expressions[parameter])  # type: ignore[arg-type]
+            value: Any = resolver.value_of(self.expressions[parameter])
             if isinstance(value, sympy.Basic):
                 if value.free_symbols:
                     return None
-                value = complex(value)  # type: ignore[arg-type]
+                value = complex(value)
             if isinstance(value, complex | np.complexfloating):
                 if value.imag:
                     return None
@@ -120,7 +120,7 @@ def _affine_form(
     if isinstance(expression, sympy.Symbol):
         return 0.0, {expression: 1.0}
     if not expression.free_symbols:
-        return (float(expression), {}) if expression.is_real else None  # type: ignore[arg-type]
+        return (float(expression), {}) if expression.is_real else None
     if isinstance(expression, sympy.Add):
         offset, weights = 0.0, dict[sympy.Symbol, float]()
         for argument in expression.args:

@@ -20,10 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend import Runtime
-from quasim_backend.compile.code import ChannelStep, CompiledCircuit, MeasureStep, ResetStep, SampleStep
+from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.ir import Circuit, Parameter, PauliSum
-from quasim_backend.ir.instructions import ChannelOp, GateOp, Instruction, Measure, Reset
-from quasim_cirq.sampling import SampledGroup, assemble_terminal, read_records, sampled_groups, untangled
+from quasim_cirq.choices import all_choices, choices_made, without_dead_ends
+from quasim_cirq.sampling import (
+    SampledGroup,
+    assemble_terminal,
+    read_records,
+    sampled_groups,
+    untangled,
+)
 from quasim_cirq.translate import Join, Translation, translate
 
 __all__ = ["Program", "Values"]
@@ -150,9 +156,9 @@ class Program:
     ) -> dict[str, NDArray[Any]]:
         if self._sampled is None:
             translation = self._last_measured_first()
-            circuit = _without_dead_ends(translation.circuit)
+            circuit = without_dead_ends(translation.circuit)
             compiled = self._runtime.compile(circuit)
-            self._sampled = translation, compiled, _columns(translation, circuit, compiled)
+            self._sampled = translation, compiled, choices_made(translation, circuit, compiled)
         translation, compiled, columns = self._sampled
         uniforms = prng.random_sample((repetitions, len(translation.draws)))
         result = self._runtime.run(
@@ -221,9 +227,9 @@ class Program:
             self._saving.save("statevector")
         if not from_zero:
             # Nothing is known to be zero, so the engine makes every choice.
-            return self._saving, _all_columns(self.translation)
+            return self._saving, all_choices(self.translation)
         compiled = self._runtime.compile(self._saving)
-        return compiled, _columns(self.translation, circuit, compiled)
+        return compiled, choices_made(self.translation, circuit, compiled)
 
     def expectations(
         self, values: Values, observables: Sequence[PauliSum], initial_state: NDArray[Any] | None
@@ -251,87 +257,5 @@ def _without_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _without_dead_ends(circuit: Circuit) -> Circuit:
-    """Leave out what no measurement can see: noise after the last measurement, mostly."""
-    seen: set[int] = set()
-    kept: list[Instruction] = []
-    for instruction in reversed(circuit.instructions):
-        if isinstance(instruction, GateOp | ChannelOp | Reset):
-            if seen.isdisjoint(instruction.qubits):
-                continue
-            seen.update(instruction.qubits)
-        elif isinstance(instruction, Measure):
-            seen.update(instruction.qubits)
-        else:
-            seen.update(range(circuit.num_qubits))
-        kept.append(instruction)
-    result = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
-    result.instructions = kept[::-1]
-    return result
-
-
 def _vector(compiled: CompiledCircuit, values: Values) -> NDArray[np.float64]:
     return np.array([values[p] for p in compiled.parameters], np.float64)
-
-
-def _all_columns(translation: Translation) -> NDArray[np.intp]:
-    """Return the choices an engine makes that skips none: one number for any confusion."""
-    found = [
-        number
-        for number, draw in enumerate(translation.draws)
-        if draw != "confuse" or translation.draws[number - 1] != "confuse"
-    ]
-    return np.array(found, np.intp)
-
-
-def _columns(
-    translation: Translation, circuit: Circuit, compiled: CompiledCircuit
-) -> NDArray[np.intp]:
-    """Return which of Cirq's choices the compiled code makes, in its order.
-
-    Some instructions of the translation may be left out of ``circuit``. The compiler leaves out
-    resets of qubits that are still zero and measurements of idle qubits, and joins final
-    measurements.
-    """
-    if not translation.is_static:
-        return _all_columns(translation)
-    number_of = _numbers(translation)
-    measured: dict[int, int] = {}
-    resets: dict[int, list[int]] = {}
-    channels: list[int] = []
-    for instruction in circuit.instructions:
-        if isinstance(instruction, Measure):
-            measured.update(dict.fromkeys(instruction.clbits, number_of[id(instruction)]))
-        elif isinstance(instruction, Reset):
-            resets.setdefault(instruction.qubits[0], []).append(number_of[id(instruction)])
-        elif isinstance(instruction, ChannelOp):
-            channels.append(number_of[id(instruction)])
-    done = [compiled.qubits[s.qubits[0]] for s in compiled.steps if isinstance(s, ResetStep)]
-    # The resets that the compiler leaves out are a qubit's first ones.
-    waiting = {q: iter(numbers[-done.count(q) :]) for q, numbers in resets.items() if q in done}
-    drawn = iter(channels)
-    columns: list[int] = []
-    for step in compiled.steps:
-        if isinstance(step, ResetStep):
-            columns.append(next(waiting[compiled.qubits[step.qubits[0]]]))
-        elif isinstance(step, ChannelStep):
-            columns.append(next(drawn))
-        elif isinstance(step, MeasureStep):
-            number = measured[step.clbits[0]]
-            columns += [number] if step.readout is None else [number, number + 1]
-        elif isinstance(step, SampleStep):
-            columns.append(measured[step.clbits[0]])
-            columns += [measured[step.clbits[places[0]]] + 1 for places, _ in step.readouts]
-    return np.array(columns, np.intp)
-
-
-def _numbers(translation: Translation) -> dict[int, int]:
-    """Return for each instruction, by id, the number of the first choice Cirq makes in it."""
-    widths = {m.record.first: 1 + len(m.confusion) for m in translation.measurements}
-    numbers: dict[int, int] = {}
-    count = 0
-    for instruction in translation.circuit.instructions:
-        if isinstance(instruction, Measure | Reset | ChannelOp):
-            numbers[id(instruction)] = count
-            count += widths[instruction.clbits[0]] if isinstance(instruction, Measure) else 1
-    return numbers

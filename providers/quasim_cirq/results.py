@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -50,7 +50,7 @@ class TrialResult(cirq.StateVectorTrialResult):
         self._replay = replay
 
     @property
-    def qubit_map(self) -> dict[cirq.Qid, int]:
+    def qubit_map(self) -> Mapping[cirq.Qid, int]:
         """Position of each qubit in the order of the state."""
         return self._qubit_map
 
@@ -79,7 +79,7 @@ class TrialResult(cirq.StateVectorTrialResult):
         )
 
     @cached_property
-    def final_state_vector(self) -> NDArray[Any]:  # type: ignore[override]
+    def final_state_vector(self) -> NDArray[Any]:
         """The final amplitudes, normalised where that brings the norm closer to 1."""
         state = self._amplitudes
         norm = float(np.sqrt(np.vdot(state, state).real))

@@ -156,8 +156,9 @@ class Simulator(_CirqSimulator):
             listed = observables if isinstance(observables, list) else [observables]
             start = initial_amplitudes(initial_state, prepared.qubits, self._dtype)
             sums = lower_observables(listed, prepared.index)
-            points = [prepared.values(r) for r in cirq.to_resolvers(params)]
-            if start is not None and sums is not None and None not in points:
+            resolved = [prepared.values(r) for r in cirq.to_resolvers(params)]
+            points = [values for values in resolved if values is not None]
+            if start is not None and sums is not None and len(points) == len(resolved):
                 for values in points:
                     yield prepared.expectations(values, sums, start.amplitudes)
                 return

@@ -18,17 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.errors import QuasimError
-from quasim_backend.ir import Channel, Circuit, Gate, ReadoutError
+from quasim_backend.ir import Channel, Circuit, Gate
 from quasim_backend.ir.expr import Binary, Expr
 from quasim_backend.ir.instructions import ChannelOp, GateOp, If, Instruction, Measure, Reset
+from quasim_cirq.channels import is_channel, lower_channel, lower_confusion
 from quasim_cirq.conditions import Record, lower_condition
 from quasim_cirq.gates import add_controls, lower_gate
 from quasim_cirq.parameters import NeedsValues, Symbols, UnsupportedOperationError
 
 __all__ = ["Join", "Measurement", "Translation", "translate"]
-
-_MAX_READOUT_QUBITS = 10
-_MAX_CHANNEL_QUBITS = 4
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -224,10 +222,10 @@ class _Walker:
     def _decompose(
         self, operation: cirq.Operation, definition: Any, block: list[Instruction]
     ) -> None:
-        """Translate what is neither unitary, measurement nor reset, in Cirq's order of protocols."""
+        """Translate what is neither unitary, measurement nor reset, in Cirq's order."""
         if hasattr(definition, "_act_on_"):
             raise UnsupportedOperationError(f"{operation}, which defines how it acts on a state")
-        if any(hasattr(definition, name) for name in _CHANNELS):
+        if is_channel(definition):
             self._channel(operation, block)
             return
         parts = cirq.decompose_once(operation, None)
@@ -238,12 +236,10 @@ class _Walker:
     def _channel(self, operation: cirq.Operation, block: list[Instruction]) -> None:
         if cirq.is_parameterized(operation):
             raise NeedsValues
-        if cirq.is_measurement(operation) or len(operation.qubits) > _MAX_CHANNEL_QUBITS:
-            raise UnsupportedOperationError(f"{operation}, which keeps a record or is large")
         key = id(operation.gate)
         channel = self._channels.get(key)
         if channel is None:
-            channel = self._channels[key] = (operation.gate, _channel(operation))
+            channel = self._channels[key] = (operation.gate, lower_channel(operation))
         result = self.result
         result.is_unitary = result.is_terminal = False
         result.is_static &= block is result.circuit.instructions
@@ -284,7 +280,7 @@ class _Walker:
             Measure(
                 places[::-1],
                 tuple(range(record.first, record.first + width)),
-                _readout(confusion, width) if confusion else None,
+                lower_confusion(confusion, width) if confusion else None,
             )
         )
         result.is_unitary = False
@@ -294,24 +290,21 @@ class _Walker:
     def _special(self, operation: cirq.Operation, block: list[Instruction]) -> None:
         """Translate an operation that is not a gate on qubits."""
         kind = type(operation)
-        if kind is cirq.TaggedOperation:
+        if isinstance(operation, cirq.ControlledOperation):
+            self._controlled(operation, block)
+        elif kind is cirq.TaggedOperation:
             self.operations((operation.untagged,), block)
         elif kind is cirq.ClassicallyControlledOperation:
             self._classically_controlled(operation, block)
         elif kind is cirq.CircuitOperation:
             self.operations(_unrolled(operation), block)
-        elif kind is cirq.ControlledOperation:
-            self._controlled(operation, block)
         else:
             self._unknown(operation, block)
 
-    def _classically_controlled(
-        self, operation: cirq.Operation, block: list[Instruction]
-    ) -> None:
+    def _classically_controlled(self, operation: cirq.Operation, block: list[Instruction]) -> None:
         self.result.is_unitary = self.result.is_terminal = False
         conditions: list[Expr] = [
-            lower_condition(c, self._records)
-            for c in sorted(operation.classical_controls, key=str)
+            lower_condition(c, self._records) for c in sorted(operation.classical_controls, key=str)
         ]
         body: list[Instruction] = []
         self.operations((operation.without_classical_controls(),), body)
@@ -319,9 +312,7 @@ class _Walker:
             condition = reduce(lambda left, right: Binary("and", left, right), conditions)
             block.append(If(condition, tuple(body)))
 
-    def _controlled(
-        self, operation: cirq.ControlledOperation, block: list[Instruction]
-    ) -> None:
+    def _controlled(self, operation: cirq.ControlledOperation, block: list[Instruction]) -> None:
         body: list[Instruction] = []
         self.operations((operation.sub_operation,), body)
         controls = self._places(operation)[: len(operation.controls)]
@@ -351,22 +342,6 @@ class _Walker:
             raise UnsupportedOperationError(f"{operation!r}")
 
 
-_CHANNELS = ("_kraus_", "_mixture_", "_apply_channel_")
-
-
-def _channel(operation: cirq.Operation) -> Channel:
-    """Return a channel, as a mixture of unitaries if Cirq has it as one."""
-    name = type(operation.gate or operation).__name__
-    try:
-        mixture = cirq.mixture(operation, None)
-        if mixture is not None:
-            weights, unitaries = zip(*mixture, strict=True)
-            return Channel.mixture(weights, unitaries, name)
-        return Channel.kraus(cirq.kraus(operation), name)
-    except (QuasimError, TypeError) as cause:
-        raise UnsupportedOperationError(f"{operation}: {cause}") from cause
-
-
 def _oriented(gate: Gate, positions: tuple[int, ...]) -> tuple[int, ...]:
     """Turn positions round where the gate's array or label has Cirq's order."""
     if gate.data is None and gate.masks is None:
@@ -392,20 +367,3 @@ def _unrolled(operation: Any) -> Iterable[cirq.Operation]:
         raise NeedsValues
     inner: cirq.Circuit = operation.mapped_circuit(deep=False)
     return inner.all_operations()
-
-
-def _readout(
-    confusion: Sequence[tuple[tuple[int, ...], NDArray[np.float64]]], width: int
-) -> ReadoutError:
-    """Return the confusion of all measured qubits as one matrix, in Cirq's order of bits."""
-    touched = [p for positions, _ in confusion for p in positions]
-    if len(set(touched)) != len(touched) or width > _MAX_READOUT_QUBITS:
-        raise UnsupportedOperationError("a confusion map that is large or overlaps itself")
-    matrix: NDArray[np.float64] = np.eye(1 << width).reshape((2,) * (2 * width))
-    for positions, confuser in confusion:
-        size = len(positions)
-        tensor = confuser.reshape((2,) * (2 * size))
-        axes = [width + p for p in positions]
-        matrix = np.tensordot(matrix, tensor, axes=(axes, range(size)))
-        matrix = np.moveaxis(matrix, range(2 * width - size, 2 * width), axes)
-    return ReadoutError.of(matrix.reshape(1 << width, 1 << width))

@@ -124,7 +124,9 @@ def asymmetric_order(num_qubits: int) -> list[cirq.Qid]:
 def assert_same_unitary(operation: cirq.Operation) -> None:
     qubits = cirq.LineQubit.range(len(operation.qubits))
     translation = translate(cirq.Circuit(operation), qubits)
-    wanted = cirq.Circuit(operation).unitary(qubit_order=qubits, qubits_that_should_be_present=qubits)
+    wanted = cirq.Circuit(operation).unitary(
+        qubit_order=qubits, qubits_that_should_be_present=qubits
+    )
     np.testing.assert_allclose(dense_unitary(translation.circuit), wanted, rtol=0, atol=TOLERANCE)
 
 

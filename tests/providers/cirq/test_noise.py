@@ -74,7 +74,9 @@ def test_one_trajectory_is_cirqs(channel):
 
 
 @pytest.mark.usefixtures("only_ours")
-@pytest.mark.parametrize("noise", [cirq.depolarize(0.1), cirq.amplitude_damp(0.2), cirq.Z**0.1], ids=str)
+@pytest.mark.parametrize(
+    "noise", [cirq.depolarize(0.1), cirq.amplitude_damp(0.2), cirq.Z**0.1], ids=str
+)
 def test_noise_model_has_the_exact_distribution(noise):
     """False alarms: one in 10**6 (chi-square against Cirq's density matrix)."""
     circuit = cirq.Circuit(cirq.H(Q[0]), cirq.CX(Q[0], Q[1]), cirq.Y(Q[2]) ** 0.3, cirq.H(Q[0]))
