@@ -112,7 +112,9 @@ class ShotTree:
         self._snapshot_limit = request.workspace_bytes // state_bytes
         self._snapshots = 0
         self._parameters: dict[int, NDArray[np.float64]] = {}
-        self._uniforms = ShotUniforms(request.seed, self._shots, request.uniforms)
+        self._uniforms = ShotUniforms(
+            request.seed, self._shots, request.uniforms, branches=compiled.branches
+        )
         self._actions: dict[type, Callable[[Any, _Node], bool]] = {
             SegmentStep: self._segment,
             MeasureStep: self._branch,

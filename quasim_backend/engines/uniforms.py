@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.errors import ShapeError
-from quasim_backend.ir.random import philox_uniforms
+from quasim_backend.kernels.random import shot_uniforms
 
 __all__ = ["ShotUniforms"]
 
@@ -21,18 +21,21 @@ class ShotUniforms:
     otherwise pay one array call for each number.
     """
 
-    def __init__(self, seed: int, shots: int, given: NDArray[np.float64] | None) -> None:
+    def __init__(
+        self, seed: int, shots: int, given: NDArray[np.float64] | None, *, branches: bool
+    ) -> None:
         """Remember where numbers come from.
 
         Args:
             seed: Philox key.
             shots: Number of shots.
+            branches: Whether shots part ways: then many small draws follow, worth a block.
             given: float64 ``(shots, draws)`` to take instead, or None.
         """
         self._seed = seed
         self._shots = shots
         self._given = given
-        self._block = min(max(65536 // shots, 1), 32)
+        self._block = min(max(65536 // shots, 1), 32) if branches else 1
         self._limit = max(1, _TABLE_ENTRIES // (self._block * shots))
         self._tables: dict[int, NDArray[np.float64]] = {}
 
@@ -53,11 +56,11 @@ class ShotUniforms:
         table = self._tables.get(block)
         if table is None:
             if len(self._tables) >= self._limit:
-                return philox_uniforms(self._seed, shots, draw)
-            every = np.arange(self._shots, dtype=np.uint64)
+                return shot_uniforms(self._seed, shots, draw)
+            every = np.arange(self._shots)
             first = block * self._block
             table = np.stack(
-                [philox_uniforms(self._seed, every, first + i) for i in range(self._block)]
+                [shot_uniforms(self._seed, every, first + i) for i in range(self._block)]
             )
             self._tables[block] = table
         return np.asarray(table[place, shots])
