@@ -56,20 +56,27 @@ def qiskit_case(rng):
 
 
 def _qiskit_counts(backend, circuit, shots, seed):
-    """Return counts, or None where Aer cannot: it gives two loops the same jump label."""
     result = backend.run(circuit, shots=shots, seed_simulator=seed).result()
-    if "Duplicated mark destination" in result.status:
-        return None
-    assert result.success, result.status
+    if not result.success:
+        raise RuntimeError(result.status)
     return Counter({int(key, 2): n for key, n in result.get_counts().items()})
 
 
 def qiskit_samples(circuit, theirs, seed):
-    """Return counts of ours and of Aer's."""
+    """Return counts of ours and of Aer's; None for Aer's where it cannot read the circuit.
+
+    Aer 0.18 gives two loops of one circuit the same jump label ("Duplicated mark destination") and
+    loses loops inside a switch ("unordered_map::at").
+    """
     ours = _qiskit_counts(quasim_qiskit.AerSimulator(), theirs, SHOTS, seed)
     aer = qiskit_aer.AerSimulator()
     lowered = transpile(theirs, aer, optimization_level=0)
-    return ours, _qiskit_counts(aer, lowered, PEER_SHOTS["qiskit"], seed + 1)
+    try:
+        return ours, _qiskit_counts(aer, lowered, PEER_SHOTS["qiskit"], seed + 1)
+    except RuntimeError as problem:
+        if "Failed to load circuits" not in str(problem):
+            raise
+        return ours, None
 
 
 # --- Cirq -------------------------------------------------------------------------------------
