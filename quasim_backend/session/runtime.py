@@ -7,7 +7,6 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -15,11 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quasim_backend.compile.code import (
-    ChannelStep,
     CompiledCircuit,
-    MeasureStep,
-    ResetStep,
-    SampleStep,
     SaveStep,
     SegmentStep,
 )
@@ -27,7 +22,6 @@ from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
 from quasim_backend.errors import (
     CircuitError,
     OptionError,
-    ShapeError,
     UnsupportedError,
     near_matches,
 )
@@ -40,9 +34,23 @@ from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
 from quasim_backend.plugins.manager import PluginManager, default_manager
 from quasim_backend.plugins.specs import RunRecord
 from quasim_backend.result import Result
+from quasim_backend.session.checks import (
+    check_initial_state,
+    check_shots,
+    check_uniforms,
+    refuse_random,
+    refuse_unavailable,
+)
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
 from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.jobs import Job, JobPool
+from quasim_backend.session.outputs import (
+    Observable,
+    as_saves,
+    check_observable,
+    measure_all,
+    on_simulated,
+)
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
 from quasim_backend.session.select import (
     ChosenEngine,
@@ -54,13 +62,10 @@ from quasim_backend.session.select import (
 __all__ = ["Runtime", "runtime"]
 
 ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
-Observable: TypeAlias = str | PauliString | PauliSum | Mapping[str, complex]
 
 _PROMOTED_BELOW = 16
 """Complex64 requests on fewer qubits are computed in complex128: it costs nothing there."""
-_PLAIN_SAVES = ("statevector", "density_matrix", "probabilities")
 _RUN_ARGUMENTS = ("shots", "seed", "save", "parameters", "initial_state", "uniforms")
-_NORM_TOLERANCE = 1e-6
 
 
 def runtime(config: Config | None = None, **options: Any) -> Runtime:
@@ -110,7 +115,7 @@ class Runtime:
         config = Config() if config is None else config
         if not isinstance(config, Config):
             raise OptionError(f"A Runtime takes a quasim_backend.Config; got {config!r}.")
-        _refuse_unavailable(config)
+        refuse_unavailable(config)
         self.config = config.frozen()
         self.plugins: PluginManager = config.plugins or default_manager()
         self._compiler = CircuitCompiler(self.config, self.plugins)
@@ -195,7 +200,7 @@ class Runtime:
             UnsupportedError: If the circuit measures, resets an entangled qubit or has channels.
         """
         compiled = self._compiled(circuit, keep_idle=True, starts_at_zero=initial_state is None)
-        _refuse_random(compiled, "has no single final state", "Use run(circuit, shots=...) instead")
+        refuse_random(compiled, "has no single final state", "Use run(circuit, shots=...) instead")
         result = self._execute(
             compiled, parameters, initial_state=initial_state, want_state=True, shots=0
         )
@@ -247,7 +252,9 @@ class Runtime:
                 numbers from, instead of the seed.
             cancel: A token; setting it from another thread stops the run.
         """
-        compiled = self._compiled(circuit, starts_at_zero=initial_state is None, saves=_saves(save))
+        compiled = self._compiled(
+            circuit, starts_at_zero=initial_state is None, saves=as_saves(save)
+        )
         return self._execute(
             compiled,
             parameters,
@@ -281,7 +288,7 @@ class Runtime:
         if isinstance(source, CompiledCircuit) and not source.measured:
             source = _source(source)
         if isinstance(source, Circuit) and not any(isinstance(i, Measure) for i in source.walk()):
-            source = extended(source, (_measure_all(source.num_qubits),))
+            source = extended(source, (measure_all(source.num_qubits),))
             source.num_clbits = max(source.num_clbits, source.num_qubits)
         compiled = self._compiled(source)
         return self._execute(
@@ -289,7 +296,7 @@ class Runtime:
             parameters,
             shots=shots,
             seed=seed,
-            extra_bytes=2 * compiled.num_clbits * _shots(shots),
+            extra_bytes=2 * compiled.num_clbits * check_shots(shots),
         ).samples
 
     def measure(
@@ -314,7 +321,7 @@ class Runtime:
         circuit = to_circuit(circuit, self.plugins)
         width = circuit.num_qubits if isinstance(circuit, Circuit) else circuit.original_qubits
         given = [paulis] if isinstance(paulis, str | PauliString | PauliSum | Mapping) else paulis
-        observables = [_observable(p, width) for p in given]
+        observables = [check_observable(p, width) for p in given]
         for observable in observables:
             if observable.weights().imag.any():
                 raise CircuitError(
@@ -347,16 +354,16 @@ class Runtime:
             QubitError: If an observable acts on a qubit the circuit does not have.
         """
         compiled = self._compiled(circuit, starts_at_zero=initial_state is None)
-        _refuse_random(
+        refuse_random(
             compiled,
             "has no single final state, so no exact expectation values",
             "Leave its measurements out, or run it with saves of kind 'expectation' and subtype "
             "'average'",
         )
-        sums = [_observable(o, compiled.original_qubits) for o in observables]
+        sums = [check_observable(o, compiled.original_qubits) for o in observables]
         labels = [f"observable {number}" for number in range(len(sums))]
         saves = tuple(
-            SaveStep(Save("expectation", label, observable=_on_simulated(compiled, observable)))
+            SaveStep(Save("expectation", label, observable=on_simulated(compiled, observable)))
             for label, observable in zip(labels, sums, strict=True)
         )
         # The state is not touched between saves, so they can be added to compiled code.
@@ -466,7 +473,7 @@ class Runtime:
         if shots is None:
             random = compiled.measured or compiled.branches
             shots = DEFAULT_SHOTS if random else 0
-        shots = _shots(shots)
+        shots = check_shots(shots)
         key = check_seed("seed", seed)
         if key is None:
             key = self.config.seed
@@ -480,10 +487,10 @@ class Runtime:
             parameters=values,
             shots=shots,
             seed=key,
-            uniforms=_uniforms(uniforms, shots),
+            uniforms=check_uniforms(uniforms, shots),
             want_state=want_state,
             want_unitary=want_unitary,
-            initial_state=_initial_state(initial_state, compiled.num_qubits),
+            initial_state=check_initial_state(initial_state, compiled.num_qubits),
             workspace_bytes=int(self.config.max_workspace_mb * 2**20),
             cancel=cancel or CancelToken(),
         )
@@ -563,118 +570,3 @@ def _result(
     if unitary is not None:
         unitary = unitary.astype(dtype, copy=False)
     return Result(shots, compiled.num_clbits, output.packed, state, unitary, output.saved, metadata)
-
-
-def _on_simulated(compiled: CompiledCircuit, observable: PauliSum) -> PauliSum:
-    """Move an observable to the simulated qubits, given that idle ones are in ``|0>``."""
-    if compiled.num_qubits == compiled.original_qubits:
-        return observable
-    place = {q: i for i, q in enumerate(compiled.qubits)}
-    kept = sum(1 << q for q in compiled.qubits)
-    return PauliSum(
-        tuple(
-            (weight, PauliString(string.x, string.z & kept).on(place))
-            for weight, string in observable.terms
-            if not string.x & ~kept  # <0|X|0> = <0|Y|0> = 0, and <0|Z|0> = 1
-        )
-    )
-
-
-def _observable(value: Observable, num_qubits: int) -> PauliSum:
-    labels = [value] if isinstance(value, str) else value if isinstance(value, Mapping) else ()
-    for label in labels:
-        if len(label) != num_qubits:
-            raise CircuitError(
-                f"The Pauli label {label!r} has {len(label)} letters; the circuit has "
-                f"{num_qubits} qubits. Write one letter for each, 'I' where nothing is measured; "
-                f"the leftmost is for the highest qubit."
-            )
-    observable = PauliSum.of(value)
-    observable.check(num_qubits)
-    return observable
-
-
-def _saves(save: str | Save | Sequence[str | Save]) -> tuple[Save, ...]:
-    items = [save] if isinstance(save, str | Save) else list(save)
-    return tuple(item if isinstance(item, Save) else _plain_save(item) for item in items)
-
-
-@cache
-def _plain_save(kind: str) -> Save:
-    # One record a kind, so that the compiler recognises the circuit when it comes again.
-    if kind not in _PLAIN_SAVES:
-        raise OptionError(
-            f"save={kind!r} is not possible by name. {near_matches(str(kind), _PLAIN_SAVES)} For "
-            f"other kinds give a quasim_backend.Save."
-        )
-    return Save(kind, kind)
-
-
-@cache
-def _measure_all(num_qubits: int) -> Measure:
-    return Measure(tuple(range(num_qubits)), tuple(range(num_qubits)))
-
-
-def _shots(value: object) -> int:
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0:
-        return int(value)
-    raise OptionError(f"shots must be a whole number from 0; got {value!r}.")
-
-
-def _uniforms(value: ArrayLike | None, shots: int) -> NDArray[np.float64] | None:
-    if value is None:
-        return None
-    array = np.ascontiguousarray(value, dtype=np.float64)
-    if array.ndim != 2 or len(array) != shots:
-        raise ShapeError(
-            f"uniforms need the shape (shots, draws) with shots={shots}; got {array.shape}."
-        )
-    if not ((array >= 0) & (array < 1)).all():
-        raise ShapeError("uniforms must lie in [0, 1).")
-    return array
-
-
-def _initial_state(value: ArrayLike | None, num_qubits: int) -> ComplexArray | None:
-    if value is None:
-        return None
-    array = np.asarray(value)
-    if array.dtype not in (np.complex64, np.complex128):
-        array = array.astype(np.complex128)
-    if array.shape != (1 << num_qubits,):
-        raise ShapeError(
-            f"{num_qubits} qubits have {1 << num_qubits} amplitudes; the initial state has the "
-            f"shape {array.shape}."
-        )
-    norm = float(np.linalg.norm(array))
-    if not abs(norm - 1) < _NORM_TOLERANCE:
-        raise ShapeError(f"The initial state must have norm 1; it has {norm:.9g}.")
-    return np.ascontiguousarray(array)
-
-
-def _refuse_random(compiled: CompiledCircuit, problem: str, advice: str) -> None:
-    if not (compiled.measured or compiled.branches):
-        return
-    causes = {
-        MeasureStep: "measures",
-        SampleStep: "measures",
-        ChannelStep: "has channels",
-        ResetStep: "resets qubits",
-    }
-    found = dict.fromkeys(causes[type(s)] for s in compiled.steps if type(s) in causes)
-    raise UnsupportedError(
-        f"The circuit {' and '.join(found) or 'depends on chance'}, so it {problem}. {advice}."
-    )
-
-
-def _refuse_unavailable(config: Config) -> None:
-    if config.distributed or config.num_devices > 1:
-        raise UnsupportedError(
-            "Distributed simulation (distributed=True, num_devices > 1) is not available in this "
-            "version; one process uses the cores of one machine."
-        )
-    if config.noise_model is not None:
-        raise UnsupportedError(
-            "Noise models are not simulated in this version. Possible today: channels placed in "
-            "the circuit (Circuit.channel with Channel.kraus or Channel.mixture) and readout "
-            "errors (Circuit.measure with a ReadoutError), run with shots."
-        )

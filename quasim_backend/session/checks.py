@@ -1,0 +1,100 @@
+"""What a session refuses: arguments without meaning, settings this version cannot serve."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quasim_backend.compile.code import (
+    ChannelStep,
+    CompiledCircuit,
+    MeasureStep,
+    ResetStep,
+    SampleStep,
+)
+from quasim_backend.errors import OptionError, ShapeError, UnsupportedError
+from quasim_backend.options import Config
+
+__all__ = [
+    "check_initial_state",
+    "check_shots",
+    "check_uniforms",
+    "refuse_random",
+    "refuse_unavailable",
+]
+
+ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
+
+_NORM_TOLERANCE = 1e-6
+
+
+def check_shots(value: object) -> int:
+    """Return a number of shots as an int; refuse what is no whole number from 0."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0:
+        return int(value)
+    raise OptionError(f"shots must be a whole number from 0; got {value!r}.")
+
+
+def check_uniforms(value: ArrayLike | None, shots: int) -> NDArray[np.float64] | None:
+    """Return uniforms as float64 ``(shots, draws)``; refuse other shapes and values outside [0, 1)."""
+    if value is None:
+        return None
+    array = np.ascontiguousarray(value, dtype=np.float64)
+    if array.ndim != 2 or len(array) != shots:
+        raise ShapeError(
+            f"uniforms need the shape (shots, draws) with shots={shots}; got {array.shape}."
+        )
+    if not ((array >= 0) & (array < 1)).all():
+        raise ShapeError("uniforms must lie in [0, 1).")
+    return array
+
+
+def check_initial_state(value: ArrayLike | None, num_qubits: int) -> ComplexArray | None:
+    """Return an initial state as contiguous amplitudes ``(2**n,)``; refuse others and norms off 1."""
+    if value is None:
+        return None
+    array = np.asarray(value)
+    if array.dtype not in (np.complex64, np.complex128):
+        array = array.astype(np.complex128)
+    if array.shape != (1 << num_qubits,):
+        raise ShapeError(
+            f"{num_qubits} qubits have {1 << num_qubits} amplitudes; the initial state has the "
+            f"shape {array.shape}."
+        )
+    norm = float(np.linalg.norm(array))
+    if not abs(norm - 1) < _NORM_TOLERANCE:
+        raise ShapeError(f"The initial state must have norm 1; it has {norm:.9g}.")
+    return np.ascontiguousarray(array)
+
+
+def refuse_random(compiled: CompiledCircuit, problem: str, advice: str) -> None:
+    """Refuse a circuit whose final state depends on chance, saying what in it does."""
+    if not (compiled.measured or compiled.branches):
+        return
+    causes = {
+        MeasureStep: "measures",
+        SampleStep: "measures",
+        ChannelStep: "has channels",
+        ResetStep: "resets qubits",
+    }
+    found = dict.fromkeys(causes[type(s)] for s in compiled.steps if type(s) in causes)
+    raise UnsupportedError(
+        f"The circuit {' and '.join(found) or 'depends on chance'}, so it {problem}. {advice}."
+    )
+
+
+def refuse_unavailable(config: Config) -> None:
+    """Refuse settings that this version cannot serve."""
+    if config.distributed or config.num_devices > 1:
+        raise UnsupportedError(
+            "Distributed simulation (distributed=True, num_devices > 1) is not available in this "
+            "version; one process uses the cores of one machine."
+        )
+    if config.noise_model is not None:
+        raise UnsupportedError(
+            "Noise models are not simulated in this version. Possible today: channels placed in "
+            "the circuit (Circuit.channel with Channel.kraus or Channel.mixture) and readout "
+            "errors (Circuit.measure with a ReadoutError), run with shots."
+        )
