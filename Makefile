@@ -61,7 +61,7 @@ test-full: $(VENV)/.stamp-dev
 	$(BIN)/python -m pytest -n $(WORKERS) tests
 
 bench: $(VENV)/.stamp-dev
-	$(BIN)/quasim bench
+	$(BIN)/python tests/benchmarks/bench.py
 
 docs: $(VENV)/.stamp-dev
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

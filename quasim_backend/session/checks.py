@@ -38,7 +38,7 @@ def check_shots(value: object) -> int:
 
 
 def check_uniforms(value: ArrayLike | None, shots: int) -> NDArray[np.float64] | None:
-    """Return uniforms as float64 ``(shots, draws)``; refuse other shapes and values outside [0, 1)."""
+    """Return uniforms as float64 ``(shots, draws)``; refuse others and values outside [0, 1)."""
     if value is None:
         return None
     array = np.ascontiguousarray(value, dtype=np.float64)
@@ -52,7 +52,7 @@ def check_uniforms(value: ArrayLike | None, shots: int) -> NDArray[np.float64] |
 
 
 def check_initial_state(value: ArrayLike | None, num_qubits: int) -> ComplexArray | None:
-    """Return an initial state as contiguous amplitudes ``(2**n,)``; refuse others and norms off 1."""
+    """Return an initial state as contiguous amplitudes ``(2**n,)``; refuse norms off 1."""
     if value is None:
         return None
     array = np.asarray(value)
