@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 import warnings
 
@@ -142,7 +143,8 @@ def test_wrong_norm_is_kept_and_warned_about():
 
 
 def test_measurement_collapses_as_in_cirq():
-    circuit = circuit_of(2) + [
+    circuit = circuit_of(2)
+    circuit += [
         cirq.measure(Q[2], Q[0], key="a", invert_mask=(True,)),
         cirq.reset(Q[1]),
         cirq.H(Q[1]),
@@ -241,7 +243,7 @@ def test_states_too_large_to_store_are_left_to_cirq_only_if_untangled():
     qubits = cirq.LineQubit.range(50)
     apart = quasim_cirq.Simulator().simulate(cirq.Circuit(cirq.X.on_each(*qubits)))
     assert apart.get_state_containing_qubit(qubits[3]).target_tensor.tolist() == [0, 1]
-    chain = cirq.Circuit(cirq.CX(p, q) for p, q in zip(qubits, qubits[1:], strict=False))
+    chain = cirq.Circuit(cirq.CX(p, q) for p, q in itertools.pairwise(qubits))
     with pytest.raises(MemoryError):
         quasim_cirq.Simulator().simulate(chain)
 
