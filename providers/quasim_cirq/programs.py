@@ -3,8 +3,8 @@
 Cirq draws one uniform number for each measurement and reset of a repetition, in order. The same
 numbers are drawn here for all repetitions at once and handed to the engine, so a seed gives the
 samples that Cirq gives. Two things can shift the stream of a repetition, though not the
-distribution: several separate measurements at the very end, which are sampled together from one
-number, and choices that are made only under classical control.
+distribution: measurements on which nothing later depends, which are sampled together at the end
+from one number, and choices that are made only under classical control.
 """
 
 from __future__ import annotations

@@ -191,6 +191,18 @@ def test_operation_keeps_its_unitary(operation):
     assert_same_unitary(operation)
 
 
+def test_pauli_phasor_acts_as_identity_beyond_its_string():
+    """Cirq 1.7.0 gives the qubits beyond a say in the parity, against its documentation."""
+    string = cirq.DensePauliString("XIZ")
+    gate = cirq.PauliStringPhasorGate(string, exponent_neg=0.3, exponent_pos=0.1)
+    pauli = cirq.unitary(string)
+    plus, minus = (np.eye(8) + pauli) / 2, (np.eye(8) - pauli) / 2
+    wanted = np.exp(0.1j * np.pi) * plus + np.exp(0.3j * np.pi) * minus
+    qubits = cirq.LineQubit.range(3)
+    circuit = translate(cirq.Circuit(gate.on(*qubits)), qubits).circuit
+    np.testing.assert_allclose(dense_unitary(circuit), wanted, rtol=0, atol=TOLERANCE)
+
+
 def test_random_circuits_keep_their_unitary_in_every_qubit_order():
     for seed in range(10):
         circuit = cirq.testing.random_circuit(4, 12, 0.8, random_state=seed)
