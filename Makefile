@@ -39,12 +39,12 @@ $(VENV)/.stamp-tools:
 	@touch $@
 
 $(VENV)/.stamp-demo: $(VENV)/.stamp-tools $(SOURCES)
-	$(EDITABLE) '.[sdks,plot]'
+	$(EDITABLE) '.[sdks,plot,bench]'
 	@touch $@
 
 # A step after the other one, never beside it: two pips must not write one environment.
 $(VENV)/.stamp-dev: $(VENV)/.stamp-demo
-	$(EDITABLE) '.[sdks,plot,dev]'
+	$(EDITABLE) '.[sdks,plot,bench,dev]'
 	@touch $@
 
 venv: $(VENV)/.stamp-dev
