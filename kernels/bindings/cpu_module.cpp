@@ -11,6 +11,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/interrupt.hpp"
 #include "cpu/kernel_table.hpp"
+#include "quasim/adjoint.hpp"
 #include "quasim/executor.hpp"
 #include "quasim/isa.hpp"
 #include "quasim/memory.hpp"
@@ -88,6 +89,23 @@ void run_plan(const NativePlan& plan, Amplitudes<T> state, Array<double> paramet
     run(plan, reinterpret_cast<T*>(state.data()), view(parameters), context.control,
         context.threads);
   });
+}
+
+template <typename T>
+NumpyArray<double> adjoint_of(const NativePlan& inverse, Amplitudes<T> state, Amplitudes<T> bra,
+                              Array<double> parameters, CancelFlag cancel, int threads) {
+  if (num_qubits_of(state) != inverse.program().num_qubits || bra.size() != state.size()) {
+    throw std::invalid_argument("The plan and the states have different numbers of qubits.");
+  }
+  if (parameters.size() < inverse.num_parameters()) {
+    throw std::invalid_argument("The parameter vector is too short for the plan.");
+  }
+  std::vector<double> derivatives(inverse.program().size());
+  without_gil(cancel, threads, [&](RunContext context) {
+    adjoint(inverse, reinterpret_cast<T*>(state.data()), reinterpret_cast<T*>(bra.data()),
+            view(parameters), std::span<double>(derivatives), context.control, context.threads);
+  });
+  return to_numpy(std::move(derivatives));
 }
 
 template <typename T>
@@ -180,24 +198,47 @@ NumpyArray<std::uint64_t> sample_state(ConstAmplitudes<T> state, Array<double> u
   return to_numpy(std::move(result));
 }
 
+void check_strings(const Array<std::uint64_t>& x_masks, const Array<std::uint64_t>& z_masks,
+                   int num_qubits) {
+  if (x_masks.size() != z_masks.size()) {
+    throw std::invalid_argument("x_masks and z_masks have different lengths.");
+  }
+  for (std::size_t t = 0; t < x_masks.size(); ++t) {
+    if (((x_masks.data()[t] | z_masks.data()[t]) >> num_qubits) != 0) {
+      throw std::invalid_argument("A Pauli string acts on a qubit the state does not have.");
+    }
+  }
+}
+
 template <typename T>
 NumpyArray<double> pauli_expectations_of(ConstAmplitudes<T> state, Array<std::uint64_t> x_masks,
                                          Array<std::uint64_t> z_masks, CancelFlag cancel,
                                          int threads) {
   const auto source = const_view<T>(state);
-  if (x_masks.size() != z_masks.size()) {
-    throw std::invalid_argument("x_masks and z_masks have different lengths.");
-  }
-  for (std::size_t t = 0; t < x_masks.size(); ++t) {
-    if (((x_masks.data()[t] | z_masks.data()[t]) >> source.num_qubits) != 0) {
-      throw std::invalid_argument("A Pauli string acts on a qubit the state does not have.");
-    }
-  }
+  check_strings(x_masks, z_masks, source.num_qubits);
   std::vector<double> result(x_masks.size());
   without_gil(cancel, threads, [&](RunContext context) {
     pauli_expectations(source, view(x_masks), view(z_masks), std::span<double>(result), context);
   });
   return to_numpy(std::move(result));
+}
+
+template <typename T>
+NumpyArray<std::complex<T>> apply_pauli_sum_to(ConstAmplitudes<T> state,
+                                               Array<std::uint64_t> x_masks,
+                                               Array<std::uint64_t> z_masks,
+                                               Array<std::complex<double>> weights, int threads) {
+  const auto source = const_view<T>(state);
+  check_strings(x_masks, z_masks, source.num_qubits);
+  if (weights.size() != x_masks.size()) {
+    throw std::invalid_argument("There must be one weight for each string.");
+  }
+  auto result = empty<T>(state.size());
+  T* const out = reinterpret_cast<T*>(result.data());
+  without_gil({}, threads, [&](RunContext context) {
+    pauli_sum_product(source, view(x_masks), view(z_masks), view(weights), out, context);
+  });
+  return result;
 }
 
 template <typename T>
@@ -236,6 +277,11 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
   const auto name = [&](const char* stem) { return std::string(stem) + suffix; };
   plan.def("run", &run_plan<T>, "state"_a.noconvert(), "parameters"_a, "cancel"_a.none(),
            "threads"_a, "Run on a state, in place; raises Cancelled when the flag is set.");
+  plan.def(
+      "adjoint", &adjoint_of<T>, "state"_a.noconvert(), "bra"_a.noconvert(), "parameters"_a,
+      "cancel"_a.none(), "threads"_a,
+      "Run this plan, the inverse of a circuit's, on the circuit's final state and on the bra, "
+      "in place; return the derivative of 2 Re<bra|state> by each angle of the circuit.");
   m.def(name("empty_").c_str(), &empty<T>, "size"_a, "Allocate aligned amplitudes, unset.");
   m.def(name("zero_state_").c_str(), &zero_state<T>, "num_qubits"_a, "Allocate |0...0>.");
   m.def("copy", &copy_state<T>, "state"_a.noconvert(), "Copy a state.");
@@ -248,6 +294,8 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
         "threads"_a, "Draw one basis state for each uniform, in its order.");
   m.def("pauli_expectations", &pauli_expectations_of<T>, "state"_a.noconvert(), "x_masks"_a,
         "z_masks"_a, "cancel"_a.none(), "threads"_a, "Return <state|P|state> for each string.");
+  m.def("apply_pauli_sum", &apply_pauli_sum_to<T>, "state"_a.noconvert(), "x_masks"_a, "z_masks"_a,
+        "weights"_a, "threads"_a, "Return a weighted sum of Pauli strings times the state.");
   m.def("inner", &inner_of<T>, "left"_a.noconvert(), "right"_a.noconvert(), "threads"_a,
         "Return <left|right>.");
 }

@@ -139,6 +139,8 @@ class StageCompiler {
     for_each_bit(controls & local_, [&](int q) {
       const int p = position(q);
       const Mask value = (values >> q) & 1;
+      out.tile_control_mask |= bit(p);
+      out.tile_control_value |= value << p;
       if (p < lane_bits()) {
         out.lane_control_mask |= 1u << p;
         out.lane_control_value |= static_cast<std::uint32_t>(value) << p;
@@ -226,6 +228,8 @@ class StageCompiler {
     Mask sign = 0;
     for_each_bit(member.x_mask, [&](int q) { flip |= bit(position(q)); });
     for_each_bit(member.z_mask & local_, [&](int q) { sign |= bit(position(q)); });
+    out.tile_flip = flip;
+    out.tile_parity = sign;
     out.outer_parity = member.z_mask & ~local_;
     out.lane_parity = sign & low_mask(lane_bits());
     out.sweep.select = sign >> lane_bits();

@@ -34,6 +34,12 @@ struct CompiledOp {
   Mask outer_select = 0;  // choose one of 2^k coefficient tables or cycle lists
   Mask outer_parity = 0;  // flip the sign of a Pauli string
 
+  // On the tile's amplitudes, for sums over them: controls, and the masks of a Pauli string.
+  Mask tile_control_mask = 0;
+  Mask tile_control_value = 0;
+  Mask tile_flip = 0;
+  Mask tile_parity = 0;
+
   // Coefficients: `coef_size` reals for each value of outer_select.
   bool constant = true;
   std::size_t coef_start = 0;

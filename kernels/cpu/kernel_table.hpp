@@ -34,6 +34,22 @@ struct Sweep {
 template <typename T>
 using SweepFn = void (*)(const Sweep<T>&);
 
+// Sums of products of two states over groups of amplitudes. Group g is the g-th index that has
+// zeros at the `fixed` bits; its rows are at `offsets`.
+template <typename T>
+struct CrossSweep {
+  const T* ket = nullptr;
+  const T* bra = nullptr;
+  const std::uint64_t* offsets = nullptr;
+  std::uint64_t fixed = 0;
+  std::uint64_t begin = 0;  // groups [begin, end)
+  std::uint64_t end = 0;
+  double* sums = nullptr;  // complex matrix, row-major; added to
+};
+
+template <typename T>
+using CrossFn = void (*)(const CrossSweep<T>&);
+
 template <typename T>
 struct KernelTable {
   int lane_bits;  // log2 of the amplitudes in one vector
@@ -62,6 +78,8 @@ struct KernelTable {
   // out[j] = real or imaginary part of conj(left[j]) * right[j ^ flip]; count is a power of two.
   void (*overlaps)(const T* left, const T* right, std::uint64_t flip, int imaginary,
                    std::uint64_t count, double* out);
+  // [rows: 2, 4, 8]. Adds sum of ket[a] conj(bra[b]) over the groups to row a, column b of `sums`.
+  CrossFn<T> cross[3];
 };
 
 // Filled in by the translation unit of each instruction set.

@@ -161,10 +161,14 @@ void multiply_members(const Program& program, std::span<const Member> members,
   const std::size_t dim = std::size_t{1} << width;
   std::fill(matrix, matrix + dim * dim, Complex{});
   for (std::size_t r = 0; r < dim; ++r) matrix[r * dim + r] = 1.0;
-  for (const Member& member : members) {
-    const double angle = program.angle(static_cast<std::size_t>(member.primitive), parameters);
-    apply(program, member, angle, {matrix, dim, dim});
-  }
+  for (const Member& member : members) apply_member(program, member, parameters, width, matrix);
+}
+
+void apply_member(const Program& program, const Member& member, std::span<const double> parameters,
+                  int width, Complex* matrix) {
+  const std::size_t dim = std::size_t{1} << width;
+  const double angle = program.angle(static_cast<std::size_t>(member.primitive), parameters);
+  apply(program, member, angle, {matrix, dim, dim});
 }
 
 void multiply_diagonals(const Program& program, std::span<const Member> members,

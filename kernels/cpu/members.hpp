@@ -43,6 +43,10 @@ Complex partner_factor(Mask x_mask, Mask z_mask, double sine);
 void multiply_members(const Program& program, std::span<const Member> members,
                       std::span<const double> parameters, int width, Complex* matrix);
 
+// Multiplies `matrix`, 2^width rows and columns, row-major, by the member from the left.
+void apply_member(const Program& program, const Member& member, std::span<const double> parameters,
+                  int width, Complex* matrix);
+
 // Overwrites `entries`, 2^width, with the product of members that are all diagonal.
 void multiply_diagonals(const Program& program, std::span<const Member> members,
                         std::span<const double> parameters, int width, Complex* entries);

@@ -137,3 +137,42 @@ class KernelSet(Protocol):
     def inner(self, left: State, right: State) -> complex:
         """Return ``<left|right>``, accumulated in double precision."""
         ...
+
+    def apply_pauli_sum(
+        self,
+        state: State,
+        x_masks: NDArray[np.uint64],
+        z_masks: NDArray[np.uint64],
+        weights: NDArray[np.complex128],
+    ) -> State:
+        """Return ``sum(weights[t] * P_t) @ state`` as a new state of the same dtype."""
+        ...
+
+    def adjoint(
+        self,
+        plan: ExecutionPlan,
+        state: State,
+        bra: State,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> NDArray[np.float64]:
+        """Un-compute two states through a unitary plan, and differentiate on the way.
+
+        With ``U`` the plan, ``state = U @ initial`` and a fixed ``bra``, entry ``i`` of the result
+        is the derivative of ``2 * Re <bra|state>`` with respect to the angle of primitive ``i``,
+        for primitives whose angle depends on a parameter; the others get 0.
+
+        Args:
+            plan: A plan of unitary primitives.
+            state: The state after the plan; overwritten by the one before it.
+            bra: Amplitudes, same dtype; overwritten by ``U^dagger @ bra``.
+            parameters: float64 ``(len(plan.program.parameters),)``.
+            cancel: Polled at least between stages; both states are undefined after `Cancelled`.
+
+        Returns:
+            float64 ``(len(plan.program),)``.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        ...

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.errors import OptionError, UnsupportedError
+from quasim_backend.ir.inverse import inverse_plan
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels.base import CancelToken
@@ -214,10 +215,7 @@ class NativeKernels:
         Raises:
             Cancelled: If ``cancel`` was set.
         """
-        native = plan.cache.get("native")
-        if native is None:
-            native = plan.cache.setdefault("native", self._cpu.Plan(plan))
-        native.run(state, parameters, _flag(cancel), self._threads)
+        self._native(plan).run(state, parameters, _flag(cancel), self._threads)
 
     def norm_squared(self, state: ComplexArray) -> float:
         """Return ``sum |a|**2``, accumulated in float64."""
@@ -304,6 +302,65 @@ class NativeKernels:
     def inner(self, left: ComplexArray, right: ComplexArray) -> complex:
         """Return ``<left|right>``, accumulated in double precision."""
         return complex(self._cpu.inner(left, right, self._threads))
+
+    def apply_pauli_sum(
+        self,
+        state: ComplexArray,
+        x_masks: NDArray[np.uint64],
+        z_masks: NDArray[np.uint64],
+        weights: NDArray[np.complex128],
+    ) -> ComplexArray:
+        """Return ``sum(weights[t] * P_t) @ state`` as a new state of the same dtype.
+
+        Reads the state once for each distinct X mask and writes the result once.
+
+        Raises:
+            MemoryError: If the allocation fails.
+        """
+        result: ComplexArray = self._cpu.apply_pauli_sum(
+            state,
+            np.ascontiguousarray(x_masks, np.uint64),
+            np.ascontiguousarray(z_masks, np.uint64),
+            np.ascontiguousarray(weights, np.complex128),
+            self._threads,
+        )
+        return result
+
+    def adjoint(
+        self,
+        plan: ExecutionPlan,
+        state: ComplexArray,
+        bra: ComplexArray,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> NDArray[np.float64]:
+        """Un-compute two states through a unitary plan, and differentiate on the way.
+
+        One pass over both states for each stage; a fused operation gives the derivatives of all
+        its primitives at once. The same for any number of threads.
+
+        Args:
+            plan: A plan of unitary primitives; its inverse is made at first use and kept.
+            state: The state after the plan; overwritten by the one before it.
+            bra: Amplitudes, same dtype; overwritten by ``U^dagger @ bra``.
+            parameters: float64 ``(len(plan.program.parameters),)``.
+            cancel: Polled between tiles; both states are undefined after `Cancelled`.
+
+        Returns:
+            float64 ``(len(plan.program),)``: the derivative of ``2 * Re <bra|state>`` with respect
+            to the angle of each primitive that depends on a parameter; 0 for the others.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        result: NDArray[np.float64] = self._native(inverse_plan(plan)).adjoint(
+            state, bra, parameters, _flag(cancel), self._threads
+        )
+        return result
+
+    def _native(self, plan: ExecutionPlan) -> Any:
+        native = plan.cache.get("native")
+        return native or plan.cache.setdefault("native", self._cpu.Plan(plan))
 
 
 def _is_single(dtype: np.dtype[Any]) -> bool:

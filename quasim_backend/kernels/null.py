@@ -140,6 +140,37 @@ class NullKernels:
         self.calls["inner"] += 1
         return 1.0 + 0.0j
 
+    def apply_pauli_sum(
+        self,
+        state: NullState,
+        x_masks: NDArray[np.uint64],
+        z_masks: NDArray[np.uint64],
+        weights: NDArray[np.complex128],
+    ) -> NullState:
+        """Return another handle."""
+        self.calls["apply_pauli_sum"] += 1
+        return self._new(state.num_qubits, state.dtype)
+
+    def adjoint(
+        self,
+        plan: ExecutionPlan,
+        state: NullState,
+        bra: NullState,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> NDArray[np.float64]:
+        """Count both passes of the plan; return zeros ``(len(plan.program),)``.
+
+        Raises:
+            ParameterError: If ``parameters`` does not fit the plan.
+            Cancelled: If ``cancel`` was set.
+        """
+        self.calls["adjoint"] += 1
+        for undone in (state, bra):
+            self.run(plan, undone, parameters, cancel)
+        self.calls["run"] -= 2
+        return np.zeros(len(plan.program))
+
     def _new(self, num_qubits: int, dtype: np.dtype[Any]) -> NullState:
         state = NullState(num_qubits, dtype)
         self.live_bytes += state.nbytes

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.ir.inverse import inverse_plan
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray, PrimitiveKind, Program
 from quasim_backend.kernels.base import CancelToken
@@ -116,6 +117,50 @@ class ReferenceKernels:
         """Return ``<left|right>``, accumulated in double precision."""
         return complex(np.vdot(left.astype(np.complex128), right.astype(np.complex128)))
 
+    def apply_pauli_sum(
+        self,
+        state: ComplexArray,
+        x_masks: NDArray[np.uint64],
+        z_masks: NDArray[np.uint64],
+        weights: NDArray[np.complex128],
+    ) -> ComplexArray:
+        """Return ``sum(weights[t] * P_t) @ state`` as a new state of the same dtype."""
+        total = np.zeros(len(state), np.complex128)
+        for x, z, weight in zip(x_masks, z_masks, weights, strict=True):
+            total += weight * _pauli_product(state.astype(np.complex128), int(x), int(z))
+        return total.astype(state.dtype)
+
+    def adjoint(
+        self,
+        plan: ExecutionPlan,
+        state: ComplexArray,
+        bra: ComplexArray,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> NDArray[np.float64]:
+        """Un-compute two states through a unitary plan, and differentiate on the way.
+
+        Returns:
+            float64 ``(len(plan.program),)``: the derivative of ``2 * Re <bra|state>`` with respect
+            to the angle of each primitive that depends on a parameter.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        undo = inverse_plan(plan)
+        program = undo.program
+        angles = program.angles(parameters)
+        parametric = np.diff(program.term_start) > 0
+        derivatives = np.zeros(len(program))
+        for member in undo.op_members.tolist():
+            if cancel is not None:
+                cancel.check()
+            if parametric[member]:
+                derivatives[member] = _derivative(program, member, state, bra)
+            _apply(program, member, float(angles[member]), state)
+            _apply(program, member, float(angles[member]), bra)
+        return derivatives
+
 
 def _indices(state: ComplexArray) -> NDArray[np.uint64]:
     return np.arange(len(state), dtype=np.uint64)
@@ -176,3 +221,13 @@ def _apply(program: Program, number: int, angle: float, state: ComplexArray) -> 
         else:
             table = program.table[program.table_start[number] : program.table_start[number + 1]]
             state[rows[:, table]] = state[rows]
+
+
+def _derivative(program: Program, number: int, state: ComplexArray, bra: ComplexArray) -> float:
+    """Differentiate ``2 * Re <bra|state>`` by the angle of the primitive that acted last."""
+    active = (_indices(state) & program.control_mask[number]) == program.control_value[number]
+    wide, left = state.astype(np.complex128), bra.astype(np.complex128)
+    if PrimitiveKind(int(program.kind[number])) is PrimitiveKind.PHASE:
+        return float(-2 * np.vdot(left[active], wide[active]).imag)
+    product = _pauli_product(wide, int(program.x_mask[number]), int(program.z_mask[number]))
+    return float(np.vdot(left[active], product[active]).imag)

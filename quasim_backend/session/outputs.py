@@ -11,7 +11,14 @@ from quasim_backend.errors import CircuitError, OptionError, near_matches
 from quasim_backend.ir.instructions import Measure, Save
 from quasim_backend.ir.observables import PauliString, PauliSum
 
-__all__ = ["Observable", "as_saves", "check_observable", "measure_all", "on_simulated"]
+__all__ = [
+    "Observable",
+    "as_saves",
+    "check_observable",
+    "check_observables",
+    "measure_all",
+    "on_simulated",
+]
 
 Observable: TypeAlias = str | PauliString | PauliSum | Mapping[str, complex]
 
@@ -46,6 +53,12 @@ def check_observable(value: Observable, num_qubits: int) -> PauliSum:
     observable = PauliSum.of(value)
     observable.check(num_qubits)
     return observable
+
+
+def check_observables(given: Observable | Sequence[Observable], num_qubits: int) -> list[PauliSum]:
+    """Read one observable or several; see `check_observable`."""
+    several = [given] if isinstance(given, str | PauliString | PauliSum | Mapping) else given
+    return [check_observable(o, num_qubits) for o in several]
 
 
 def as_saves(save: str | Save | Sequence[str | Save]) -> tuple[Save, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -27,7 +27,6 @@ from quasim_backend.errors import (
 )
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.instructions import Measure, Save
-from quasim_backend.ir.observables import PauliString, PauliSum
 from quasim_backend.ir.validate import check_save
 from quasim_backend.kernels.base import CancelToken
 from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
@@ -42,12 +41,13 @@ from quasim_backend.session.checks import (
     refuse_unavailable,
 )
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
+from quasim_backend.session.gradients import DifferentiableRun, check_memory, split_prefix
 from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.jobs import Job, JobPool
 from quasim_backend.session.outputs import (
     Observable,
     as_saves,
-    check_observable,
+    check_observables,
     measure_all,
     on_simulated,
 )
@@ -320,8 +320,7 @@ class Runtime:
         """
         circuit = to_circuit(circuit, self.plugins)
         width = circuit.num_qubits if isinstance(circuit, Circuit) else circuit.original_qubits
-        given = [paulis] if isinstance(paulis, str | PauliString | PauliSum | Mapping) else paulis
-        observables = [check_observable(p, width) for p in given]
+        observables = check_observables(paulis, width)
         for observable in observables:
             if observable.weights().imag.any():
                 raise CircuitError(
@@ -360,7 +359,7 @@ class Runtime:
             "Leave its measurements out, or run it with saves of kind 'expectation' and subtype "
             "'average'",
         )
-        sums = [check_observable(o, compiled.original_qubits) for o in observables]
+        sums = check_observables(observables, compiled.original_qubits)
         labels = [f"observable {number}" for number in range(len(sums))]
         saves = tuple(
             SaveStep(Save("expectation", label, observable=on_simulated(compiled, observable)))
@@ -370,6 +369,106 @@ class Runtime:
         with_saves = replace(compiled, steps=(*compiled.steps, *saves))
         result = self._execute(with_saves, parameters, initial_state=initial_state, shots=0)
         return np.array([result.saved[label] for label in labels], np.complex128)
+
+    def differentiate(
+        self,
+        circuit: object,
+        *,
+        parameters: ParameterValues | None = None,
+        initial_state: ArrayLike | None = None,
+        keep_idle: bool = False,
+        cancel: CancelToken | None = None,
+    ) -> DifferentiableRun:
+        """Run a circuit and keep its final state, to be differentiated by the adjoint method.
+
+        Args:
+            circuit: Any accepted form, without measurements and channels.
+            parameters: As for `simulate`.
+            initial_state: As for `simulate`.
+            keep_idle: Also simulate qubits that nothing acts on; needed for
+                `DifferentiableRun.pullback` of a state on all qubits.
+            cancel: A token; setting it from another thread stops the run.
+
+        Raises:
+            UnsupportedError: If the circuit measures, resets or has channels, or a parameter acts
+                before a state is prepared, or a method other than 'statevector' is configured.
+        """
+        starts_at_zero = initial_state is None
+        compiled = self._compiled(circuit, keep_idle=keep_idle, starts_at_zero=starts_at_zero)
+        refuse_random(compiled, "has no single final state", "Gradients need one")
+        if self.config.method not in ("auto", "statevector"):
+            raise UnsupportedError(
+                f"method='{self.config.method}' gives no gradients; use 'statevector' or 'auto'."
+            )
+        prefix, segments = split_prefix(compiled)
+        values = parameter_vector(compiled.parameters, parameters)
+        dtype = self._dtypes(compiled)[1]
+        check_memory(compiled.num_qubits, dtype, self.config)
+        token = cancel or CancelToken()
+        kernels = self._kernels().kernels
+        start = check_initial_state(initial_state, compiled.num_qubits)
+        if prefix is not None:
+            start = self._execute(
+                prefix, values, initial_state=start, want_state=True, shots=0, cancel=token
+            ).state
+        if start is None:
+            state = kernels.zero_state(compiled.num_qubits, dtype)
+        else:
+            state = kernels.from_host(start, dtype)
+        bound = tuple((step, values[list(step.sources)]) for step in segments)
+        for step, vector in bound:
+            kernels.run(step.plan, state, vector, token)
+        return DifferentiableRun(compiled, kernels, state, bound, token)
+
+    def gradient(
+        self,
+        circuit: object,
+        observables: Observable | Sequence[Observable],
+        parameters: ParameterValues | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return expectation values and their exact derivatives by every parameter.
+
+        >>> import quasim_backend as quasim
+        >>> circuit = quasim.Circuit(1).rx(quasim.Parameter("theta"), 0)
+        >>> with quasim.runtime() as rt:
+        ...     values, jacobian = rt.gradient(circuit, ["Z", "Y"], [0.0])
+        >>> values.tolist(), jacobian.tolist()
+        ([1.0, 0.0], [[0.0], [-1.0]])
+
+        Args:
+            circuit: Any accepted form, without measurements and channels.
+            observables: Hermitian, as for `measure`; one or several.
+            parameters: As for `simulate`.
+
+        Returns:
+            float64 ``(num_observables,)`` and ``(num_observables, num_parameters)``. One sweep back
+            through the circuit for each observable; `vjp` needs one for all.
+        """
+        run = self.differentiate(circuit, parameters=parameters)
+        sums = check_observables(observables, run.compiled.original_qubits)
+        return run.expectations(sums).real, run.jacobian(sums)
+
+    def vjp(
+        self,
+        circuit: object,
+        observables: Observable | Sequence[Observable],
+        cotangents: ArrayLike,
+        parameters: ParameterValues | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return expectation values and ``cotangents @ jacobian``, at the cost of one sweep.
+
+        Args:
+            circuit: Any accepted form, without measurements and channels.
+            observables: Hermitian, as for `measure`; one or several.
+            cotangents: One real number for each observable.
+            parameters: As for `simulate`.
+
+        Returns:
+            float64 ``(num_observables,)`` and ``(num_parameters,)``.
+        """
+        run = self.differentiate(circuit, parameters=parameters)
+        sums = check_observables(observables, run.compiled.original_qubits)
+        return run.expectations(sums).real, run.vjp(sums, np.atleast_1d(cotangents))
 
     def submit_async(
         self,

@@ -19,7 +19,7 @@ from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import KernelSpec
 from quasim_backend.session.memory import format_bytes, free_memory
 
-__all__ = ["ChosenEngine", "ChosenKernels", "choose_engine", "choose_kernels"]
+__all__ = ["ChosenEngine", "ChosenKernels", "available_memory", "choose_engine", "choose_kernels"]
 
 _SMALL = 4 << 20
 """Runs that need less are not checked: asking the system takes longer than they do."""
@@ -162,7 +162,8 @@ def _usable(plugins: PluginManager, device: str) -> tuple[KernelSpec | None, lis
     return None, reasons
 
 
-def _available(config: Config) -> int | None:
+def available_memory(config: Config) -> int | None:
+    """Return the bytes a run may allocate: what is free and allowed; None if nobody says."""
     limits = [limit for limit in (free_memory(),) if limit is not None]
     if config.max_memory_mb is not None:
         limits.append(int(config.max_memory_mb * 2**20))
@@ -172,7 +173,7 @@ def _available(config: Config) -> int | None:
 def _fits(needed: int, config: Config) -> bool:
     if needed <= _SMALL and config.max_memory_mb is None:
         return True
-    available = _available(config)
+    available = available_memory(config)
     return available is None or needed <= available
 
 
@@ -185,7 +186,7 @@ def _too_large(
 ) -> str:
     """Say what is needed, what is free and what would fit."""
     needed = engine.memory_bytes(compiled, request)
-    available = _available(config) or 0
+    available = available_memory(config) or 0
     limit = "are free"
     if config.max_memory_mb is not None and available >= int(config.max_memory_mb * 2**20):
         limit = "are allowed by max_memory_mb"

@@ -50,6 +50,13 @@ void pauli_expectations(StateView<const T> state, std::span<const std::uint64_t>
                         std::span<const std::uint64_t> z_masks, std::span<double> result,
                         RunContext context);
 
+// result = sum weights[t] P_t state; `result` must not overlap the state.
+template <typename T>
+void pauli_sum_product(StateView<const T> state, std::span<const std::uint64_t> x_masks,
+                       std::span<const std::uint64_t> z_masks,
+                       std::span<const std::complex<double>> weights, T* result,
+                       RunContext context);
+
 // Inverse transform sampling: result[s] is drawn for uniforms[s]. Throws std::invalid_argument
 // when the state is zero or not finite.
 template <typename T>

@@ -1,0 +1,96 @@
+// What running a compiled plan shares with un-computing it: coefficients, sweeps, tiles.
+#pragma once
+
+#include <cstring>
+#include <vector>
+
+#include "cpu/compiled.hpp"
+
+namespace quasim {
+
+// The coefficients of one run.
+template <typename T>
+struct Bound {
+  const CompiledPlan<T>& plan;
+  AlignedArray<T> coefs;
+  std::vector<SweepFn<T>> functions;  // by operation, over all stages
+
+  Bound(const Program& program, const CompiledPlan<T>& compiled, std::span<const double> parameters)
+      : plan(compiled), coefs(compiled.bound_size) {
+    for (const auto& stage : plan.stages) {
+      for (const auto& op : stage.ops) {
+        SweepFn<T> function = op.function;
+        if (!op.constant &&
+            bind(program, op, parameters, plan.kernels->lane_bits, coefs.data() + op.coef_start)) {
+          function = op.real_function;
+        }
+        functions.push_back(function);
+      }
+    }
+  }
+
+  const T* coefs_of(const CompiledOp<T>& op) const {
+    return (op.constant ? plan.constants.data() : coefs.data()) + op.coef_start;
+  }
+};
+
+// Sweeps groups [begin, end) of `op` over a tile whose qubits outside have the bits of `outside`.
+template <typename T>
+void sweep(const CompiledOp<T>& op, SweepFn<T> function, const T* coefs, T* tile, Mask outside,
+           std::uint64_t begin, std::uint64_t end, T* scratch) {
+  Sweep<T> s = op.sweep;
+  const std::size_t choice = op.outer_select == 0 ? 0 : extract(outside, op.outer_select);
+  s.amplitudes = tile;
+  s.coefs = coefs + choice * op.coef_size;
+  s.begin = begin;
+  s.end = end;
+  s.negate = static_cast<std::uint64_t>(parity(outside & op.outer_parity));
+  s.offsets = op.offsets.data();
+  if (!op.cycles.empty()) s.cycles = op.cycles.data() + op.cycle_start[choice];
+  s.scratch = scratch;
+  function(s);
+}
+
+template <typename T>
+bool acts_on(const CompiledOp<T>& op, Mask outside) {
+  return (outside & op.outer_control_mask) == op.outer_control_value;
+}
+
+// Holds the amplitudes of one tile while operations run on it, unless they are contiguous already.
+template <typename T>
+class TileBuffer {
+ public:
+  explicit TileBuffer(const CompiledStage<T>& stage)
+      : stage_(stage), buffer_(stage.in_place ? 0 : std::size_t{2} << stage.padded_qubits) {
+    if (!stage.in_place) std::memset(buffer_.data(), 0, buffer_.size() * sizeof(T));
+  }
+
+  // Where the tile that starts at `home` can be worked on.
+  T* gather(T* home) {
+    if (stage_.in_place) return home;
+    T* to = buffer_.data();
+    for (const auto offset : stage_.run_offsets) {
+      std::memcpy(to, home + 2 * offset, run_bytes());
+      to += std::size_t{2} << stage_.run_qubits;
+    }
+    return buffer_.data();
+  }
+
+  // Writes the tile back.
+  void scatter(T* home) const {
+    if (stage_.in_place) return;
+    const T* from = buffer_.data();
+    for (const auto offset : stage_.run_offsets) {
+      std::memcpy(home + 2 * offset, from, run_bytes());
+      from += std::size_t{2} << stage_.run_qubits;
+    }
+  }
+
+ private:
+  std::size_t run_bytes() const { return sizeof(T) * (std::size_t{2} << stage_.run_qubits); }
+
+  const CompiledStage<T>& stage_;
+  AlignedArray<T> buffer_;
+};
+
+}  // namespace quasim

@@ -1,0 +1,197 @@
+"""Exact gradients of circuits by un-computing (the adjoint method).
+
+For a real function ``f`` of the final amplitudes, ``df = 2 * Re <bra|d psi>`` with a cotangent
+``bra``: ``bra = O @ psi`` for an expectation value ``<psi|O|psi>``, ``bra = sum(y_k * O_k) @ psi``
+for several at once. One sweep back through the circuit gives the derivatives by all parameters, at
+about three times the cost of the forward run and with three states in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quasim_backend.compile.code import CompiledCircuit, SegmentStep
+from quasim_backend.errors import CircuitError, MemoryLimitError, ShapeError, UnsupportedError
+from quasim_backend.ir.observables import PauliString, PauliSum
+from quasim_backend.ir.program import ComplexArray, Program
+from quasim_backend.kernels.base import CancelToken, KernelSet, State
+from quasim_backend.options import Config
+from quasim_backend.session.memory import format_bytes
+from quasim_backend.session.outputs import on_simulated
+from quasim_backend.session.select import available_memory
+
+__all__ = ["DifferentiableRun", "check_memory", "split_prefix"]
+
+_STATES = 3
+"""States that a gradient holds at the same time: the final one, its copy and the cotangent."""
+
+_SMALL = 4 << 20
+"""Runs that need less are not checked: asking the system takes longer than they do."""
+
+
+@dataclass(frozen=True, eq=False)
+class DifferentiableRun:
+    """A circuit's final state, kept to be differentiated as often as wanted.
+
+    Made by `Runtime.differentiate`. Holds one state; each derivative takes two more for its time.
+
+    Attributes:
+        compiled: The circuit.
+        kernels: What computes.
+        final: The final state on the simulated qubits, the kernel set's own array.
+        bound: Parameter values of each segment that is differentiated, in their order.
+        cancel: Stops the run.
+    """
+
+    compiled: CompiledCircuit
+    kernels: KernelSet
+    final: State
+    bound: tuple[tuple[SegmentStep, NDArray[np.float64]], ...]
+    cancel: CancelToken
+
+    @property
+    def state(self) -> ComplexArray:
+        """The final amplitudes ``(2**n,)`` on the simulated qubits; not to be overwritten."""
+        return self.kernels.to_host(self.final)
+
+    def expectations(self, observables: Sequence[PauliSum]) -> NDArray[np.complex128]:
+        """Return ``<psi|O|psi>`` of each observable: complex128 ``(len(observables),)``."""
+        moved = [on_simulated(self.compiled, o) for o in observables]
+        if not moved:
+            return np.zeros(0, np.complex128)
+        x_masks, z_masks = PauliSum(tuple(t for o in moved for t in o.terms)).masks()
+        values = self.kernels.pauli_expectations(self.final, x_masks, z_masks)
+        ends = np.cumsum([len(o.terms) for o in moved])
+        parts = np.split(values, ends[:-1])
+        return np.array([np.dot(o.weights(), v) for o, v in zip(moved, parts, strict=True)])
+
+    def jacobian(self, observables: Sequence[PauliSum]) -> NDArray[np.float64]:
+        """Return the derivative of each expectation value by each parameter.
+
+        Args:
+            observables: Hermitian sums; one sweep each.
+
+        Returns:
+            float64 ``(len(observables), number of parameters)``.
+        """
+        rows = [self.vjp([o], [1.0]) for o in observables]
+        return np.array(rows).reshape(len(observables), len(self.compiled.parameters))
+
+    def vjp(self, observables: Sequence[PauliSum], cotangents: ArrayLike) -> NDArray[np.float64]:
+        """Return ``cotangents @ jacobian(observables)`` with a single sweep: float64 ``(P,)``.
+
+        Args:
+            observables: Hermitian sums.
+            cotangents: One real number for each observable.
+
+        Raises:
+            ShapeError: If their numbers differ.
+            CircuitError: If an observable has a weight that is not real.
+        """
+        factors = np.asarray(cotangents, np.float64)
+        if factors.shape != (len(observables),):
+            raise ShapeError(
+                f"{len(observables)} observables need as many cotangents; got an array of the "
+                f"shape {factors.shape}."
+            )
+        collected: dict[PauliString, float] = {}
+        for observable, factor in zip(observables, factors.tolist(), strict=True):
+            if observable.weights().imag.any():
+                raise CircuitError(
+                    f"Only Hermitian observables, with real weights, are differentiated; got "
+                    f"{observable}."
+                )
+            # Strings that vanish on idle qubits in |0> have no derivative either.
+            for weight, string in on_simulated(self.compiled, observable).terms:
+                collected[string] = collected.get(string, 0.0) + factor * complex(weight).real
+        total = PauliSum(tuple((w, s) for s, w in collected.items() if w))
+        if not total.terms:
+            return np.zeros(len(self.compiled.parameters))
+        bra = self.kernels.apply_pauli_sum(self.final, *total.masks(), total.weights())
+        return self._sweep(bra)
+
+    def pullback(self, bra: ArrayLike) -> NDArray[np.float64]:
+        """Return the derivative of ``2 * Re <bra|psi>`` by each parameter, ``bra`` held fixed.
+
+        Args:
+            bra: Amplitudes ``(2**n,)`` on the simulated qubits; not overwritten.
+
+        Returns:
+            float64 ``(number of parameters,)``.
+
+        Raises:
+            ShapeError: If ``bra`` has another shape than the state.
+        """
+        array = np.asarray(bra, self.state.dtype)
+        if array.shape != self.state.shape:
+            raise ShapeError(f"The bra needs the shape {self.state.shape}; got {array.shape}.")
+        return self._sweep(self.kernels.from_host(array, array.dtype))
+
+    def _sweep(self, bra: State) -> NDArray[np.float64]:
+        result = np.zeros(len(self.compiled.parameters))
+        ket = self.kernels.copy(self.final)
+        for step, values in reversed(self.bound):
+            derivatives = self.kernels.adjoint(step.plan, ket, bra, values, self.cancel)
+            _collect(step.plan.program, step.sources, derivatives, result)
+        return result
+
+
+def split_prefix(compiled: CompiledCircuit) -> tuple[CompiledCircuit | None, list[SegmentStep]]:
+    """Split code into what only prepares a state and the segments that are differentiated.
+
+    Returns:
+        The code up to the last step that is not a segment (None if there is none), and the
+        segments after it.
+
+    Raises:
+        UnsupportedError: If a parameter acts before the last such step.
+    """
+    steps = compiled.steps
+    cut = len(steps)
+    while cut and isinstance(steps[cut - 1], SegmentStep):
+        cut -= 1
+    for step in steps[:cut]:
+        if isinstance(step, SegmentStep) and len(step.plan.program.term_parameter):
+            raise UnsupportedError(
+                "A parameter acts before a state is prepared, and preparing it cannot be undone. "
+                "Gradients need circuits that prepare first and hold gates only from there on."
+            )
+    prefix = replace(compiled, steps=steps[:cut]) if cut else None
+    return prefix, [s for s in steps[cut:] if isinstance(s, SegmentStep)]
+
+
+def check_memory(num_qubits: int, dtype: np.dtype[Any], config: Config) -> None:
+    """Refuse a gradient that does not fit into memory.
+
+    Raises:
+        MemoryLimitError: With what is needed, what is free and what would fit.
+    """
+    needed = _STATES * dtype.itemsize << num_qubits
+    if needed <= _SMALL and config.max_memory_mb is None:
+        return
+    available = available_memory(config)
+    if available is not None and needed > available:
+        largest = max((available // (_STATES * dtype.itemsize)).bit_length() - 1, 0)
+        raise MemoryLimitError(
+            f"A gradient of {num_qubits} qubits in {dtype} needs {format_bytes(needed)} "
+            f"({_STATES} states); {format_bytes(available)} are free. Try "
+            f"simulation_precision='fp32' or at most {largest} qubits."
+        )
+
+
+def _collect(
+    program: Program,
+    sources: Sequence[int],
+    derivatives: NDArray[np.float64],
+    result: NDArray[np.float64],
+) -> None:
+    """Add the derivatives by angles to those by parameters: an angle is affine in them."""
+    if len(program.term_parameter):
+        owner = np.repeat(np.arange(len(program)), np.diff(program.term_start))
+        target = np.asarray(sources)[program.term_parameter]
+        np.add.at(result, target, program.term_weight * derivatives[owner])
