@@ -299,10 +299,8 @@ _RULES: dict[type, Callable[[Any, Symbols], tuple[Placed, ...] | None]] = {
     cirq.ZPowGate: _power_rule("z", "zpow", "rz"),
     cirq.HPowGate: _power_rule("h", "hpow", None),
     cirq.CXPowGate: _power_rule("x", "xpow", None, 1),
-    cirq.CYPowGate: _power_rule("y", "ypow", None, 1),
     cirq.CZPowGate: _power_rule("z", "zpow", None, 1),
     cirq.CCXPowGate: _power_rule("x", "xpow", None, 2),
-    cirq.CCYPowGate: _power_rule("y", "ypow", None, 2),
     cirq.CCZPowGate: _power_rule("z", "zpow", None, 2),
     cirq.XXPowGate: _power_rule(None, "xxpow", "rxx"),
     cirq.YYPowGate: _power_rule(None, "yypow", "ryy"),
@@ -341,3 +339,9 @@ _RULES |= {
     type(cirq.Z): _RULES[cirq.ZPowGate],
     cirq.MSGate: _RULES[cirq.XXPowGate],
 }
+# Gates that older versions of Cirq do not have.
+_NEWER: dict[str, Rule] = {
+    "CYPowGate": _power_rule("y", "ypow", None, 1),
+    "CCYPowGate": _power_rule("y", "ypow", None, 2),
+}
+_RULES |= {getattr(cirq, name): rule for name, rule in _NEWER.items() if hasattr(cirq, name)}

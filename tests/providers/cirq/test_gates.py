@@ -33,16 +33,16 @@ EIGEN_GATES = (
     cirq.ZPowGate,
     cirq.HPowGate,
     cirq.CXPowGate,
-    cirq.CYPowGate,
     cirq.CZPowGate,
     cirq.CCXPowGate,
-    cirq.CCYPowGate,
     cirq.CCZPowGate,
     cirq.XXPowGate,
     cirq.YYPowGate,
     cirq.ZZPowGate,
     cirq.SwapPowGate,
     cirq.ISwapPowGate,
+    # not in Cirq 1.5
+    *(getattr(cirq, name) for name in ("CYPowGate", "CCYPowGate") if hasattr(cirq, name)),
 )
 POWERS = [
     kind(exponent=exponent, global_shift=shift)
