@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from families import FAMILIES, Operation  # noqa: E402 - the script runs from anywhere
+from families import FAMILIES, Operation
 
 Runner = Callable[[], np.ndarray]
 
@@ -44,7 +44,7 @@ def quasim_runner(ops: list[Operation], n: int, dtype: str) -> Runner:
     return run
 
 
-def qiskit_circuit(ops: list[Operation], n: int) -> Any:  # noqa: ANN401 - a QuantumCircuit
+def qiskit_circuit(ops: list[Operation], n: int) -> Any:
     """Build the circuit for Qiskit."""
     from qiskit import QuantumCircuit
 
@@ -67,12 +67,12 @@ def aer_runner(ops: list[Operation], n: int, dtype: str) -> Runner:
 
 def quasim_qiskit_runner(ops: list[Operation], n: int, dtype: str) -> Runner:
     """Run on the Qiskit adapter."""
-    import quasim_qiskit
+    from quasim_qiskit import AerSimulator
 
     circuit = qiskit_circuit(ops, n)
     circuit.save_statevector()
     precision = "single" if dtype == "complex64" else "double"
-    backend = quasim_qiskit.AerSimulator(method="statevector", precision=precision)
+    backend = AerSimulator(method="statevector", precision=precision)
     return lambda: np.asarray(backend.run(circuit, shots=1).result().get_statevector())
 
 
