@@ -27,9 +27,7 @@ def run(circuit: Circuit, shots: int = 0, **request: Any) -> EngineOutput:
     request.setdefault("parameters", np.empty(0))
     return StateVectorEngine().run(
         compile_circuit(circuit, options),
-        EngineRequest(
-            ReferenceKernels(), np.dtype(np.complex128), shots=shots, **request
-        ),
+        EngineRequest(ReferenceKernels(), np.dtype(np.complex128), shots=shots, **request),
     )
 
 
