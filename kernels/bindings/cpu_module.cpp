@@ -4,7 +4,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstring>
+#include <algorithm>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 
@@ -117,38 +118,37 @@ NumpyArray<std::complex<T>> empty(std::uint64_t size) {
   return NumpyArray<std::complex<T>>(data, {static_cast<std::size_t>(size)}, owner);
 }
 
-// Splits the bytes of a state among the threads, which also spreads its pages over NUMA nodes.
-template <typename Body>
-void over_bytes(std::uint64_t amplitudes, std::size_t amplitude_size, Body body) {
-  constexpr std::uint64_t kBlock = 1 << 15;
-  without_gil({}, 0, [&](RunContext context) {
-    parallel_ranges((amplitudes + kBlock - 1) / kBlock, choose_threads(amplitudes, 0),
-                    context.control, [&](std::uint64_t begin, std::uint64_t end, int) {
-                      const std::uint64_t last = std::min(amplitudes, end * kBlock);
-                      body(begin * kBlock * amplitude_size,
-                           (last - begin * kBlock) * amplitude_size);
-                    });
-  });
-}
-
 template <typename T>
 NumpyArray<std::complex<T>> zero_state(int num_qubits) {
-  if (num_qubits < 0 || num_qubits > 60) throw std::bad_alloc();
-  auto state = empty<T>(std::uint64_t{1} << num_qubits);
-  char* const bytes = reinterpret_cast<char*>(state.data());
-  over_bytes(state.size(), sizeof(std::complex<T>),
-             [&](std::size_t at, std::size_t count) { std::memset(bytes + at, 0, count); });
-  state.data()[0] = T{1};
-  return state;
+  if (num_qubits < 0 || num_qubits > 58) throw std::bad_alloc();
+  const std::size_t size = std::size_t{1} << num_qubits;
+  auto memory = std::make_unique<ZeroedBytes>(size * sizeof(std::complex<T>));
+  auto* const amplitudes = static_cast<std::complex<T>*>(memory->data());
+  amplitudes[0] = T{1};
+  const nb::capsule owner(memory.release(),
+                          [](void* p) noexcept { delete static_cast<ZeroedBytes*>(p); });
+  return NumpyArray<std::complex<T>>(amplitudes, {size}, owner);
 }
 
+// Threads share the copy, which also spreads its pages over NUMA nodes.
 template <typename T>
 NumpyArray<std::complex<T>> copy_state(ConstAmplitudes<T> source) {
+  constexpr std::uint64_t kBlock = 1 << 15;
   auto state = empty<T>(source.size());
-  char* const to = reinterpret_cast<char*>(state.data());
-  const char* const from = reinterpret_cast<const char*>(source.data());
-  over_bytes(source.size(), sizeof(std::complex<T>),
-             [&](std::size_t at, std::size_t count) { std::memcpy(to + at, from + at, count); });
+  auto* const to = state.data();
+  const auto* const from = source.data();
+  const std::uint64_t size = source.size();
+  without_gil({}, 0, [&](RunContext context) {
+    Control& control = context.control;
+    const auto copy_blocks = [&](std::uint64_t begin, std::uint64_t end, int worker) {
+      for (std::uint64_t block = begin; block < end && !control.stopped(); ++block) {
+        const std::uint64_t first = block * kBlock;
+        std::copy_n(from + first, std::min(kBlock, size - first), to + first);
+        if (worker == 0) control.poll();
+      }
+    };
+    parallel_ranges((size + kBlock - 1) / kBlock, choose_threads(size, 0), control, copy_blocks);
+  });
   return state;
 }
 

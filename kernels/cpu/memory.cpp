@@ -1,6 +1,8 @@
 #include "quasim/memory.hpp"
 
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <new>
 
@@ -13,6 +15,8 @@ namespace {
 
 constexpr std::size_t kCacheLine = 64;
 constexpr std::size_t kHugePage = std::size_t{1} << 21;
+// Below this the allocator's recycled memory is cheaper to clear than fresh pages are to fault in.
+constexpr std::size_t kMapped = std::size_t{1} << 25;
 
 }  // namespace
 
@@ -30,6 +34,36 @@ AlignedBytes allocate_aligned(std::size_t bytes) {
   if (alignment == kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
 #endif
   return AlignedBytes(memory);
+}
+
+ZeroedBytes::ZeroedBytes(std::size_t bytes) {
+#if defined(__linux__)
+  if (bytes >= kMapped) {
+    if (bytes > std::numeric_limits<std::size_t>::max() - kHugePage) throw std::bad_alloc();
+    mapped_ = bytes + kHugePage;
+    mapping_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapping_ == MAP_FAILED) {
+      mapping_ = nullptr;
+      throw std::bad_alloc();
+    }
+    const auto start = reinterpret_cast<std::uintptr_t>(mapping_);
+    data_ = reinterpret_cast<void*>((start + kHugePage - 1) / kHugePage * kHugePage);
+    madvise(data_, bytes, MADV_HUGEPAGE);
+    return;
+  }
+#endif
+  data_ = allocate_aligned(bytes).release();
+  std::memset(data_, 0, bytes);
+}
+
+ZeroedBytes::~ZeroedBytes() {
+#if defined(__linux__)
+  if (mapping_ != nullptr) {
+    munmap(mapping_, mapped_);
+    return;
+  }
+#endif
+  FreeAligned{}(data_);
 }
 
 }  // namespace quasim
