@@ -27,11 +27,9 @@ from quasim_backend.session.select import available_memory
 
 __all__ = ["DifferentiableRun", "check_memory", "split_prefix"]
 
-_STATES = 3
-"""States that a gradient holds at the same time: the final one, its copy and the cotangent."""
 
 _SMALL = 4 << 20
-"""Runs that need less are not checked: asking the system takes longer than they do."""
+"""Work that needs less is not checked: asking the system takes longer than it does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +44,7 @@ class DifferentiableRun:
         final: The final state on the simulated qubits, the kernel set's own array.
         bound: Parameter values of each segment that is differentiated, in their order.
         cancel: Stops the run.
+        config: The session's configuration.
     """
 
     compiled: CompiledCircuit
@@ -53,11 +52,23 @@ class DifferentiableRun:
     final: State
     bound: tuple[tuple[SegmentStep, NDArray[np.float64]], ...]
     cancel: CancelToken
+    config: Config
 
     @property
     def state(self) -> ComplexArray:
         """The final amplitudes ``(2**n,)`` on the simulated qubits; not to be overwritten."""
         return self.kernels.to_host(self.final)
+
+    def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
+        """Return the distribution of some simulated qubits, the first lowest: ``(2**k,)``."""
+        return self.kernels.probabilities(self.final, qubits)
+
+    def apply(self, observable: PauliSum) -> ComplexArray:
+        """Return ``O @ psi``: amplitudes ``(2**n,)`` on the simulated qubits."""
+        self._check_memory(1)
+        moved = on_simulated(self.compiled, observable)
+        product = self.kernels.apply_pauli_sum(self.final, *moved.masks(), moved.weights())
+        return self.kernels.to_host(product)
 
     def expectations(self, observables: Sequence[PauliSum]) -> NDArray[np.complex128]:
         """Return ``<psi|O|psi>`` of each observable: complex128 ``(len(observables),)``."""
@@ -112,6 +123,7 @@ class DifferentiableRun:
         total = PauliSum(tuple((w, s) for s, w in collected.items() if w))
         if not total.terms:
             return np.zeros(len(self.compiled.parameters))
+        self._check_memory(2)
         bra = self.kernels.apply_pauli_sum(self.final, *total.masks(), total.weights())
         return self._sweep(bra)
 
@@ -130,7 +142,12 @@ class DifferentiableRun:
         array = np.asarray(bra, self.state.dtype)
         if array.shape != self.state.shape:
             raise ShapeError(f"The bra needs the shape {self.state.shape}; got {array.shape}.")
+        self._check_memory(2)
         return self._sweep(self.kernels.from_host(array, array.dtype))
+
+    def _check_memory(self, states: int) -> None:
+        dtype = np.dtype(self.kernels.to_host(self.final).dtype)
+        check_memory(self.compiled.num_qubits, dtype, states, self.config)
 
     def _sweep(self, bra: State) -> NDArray[np.float64]:
         result = np.zeros(len(self.compiled.parameters))
@@ -165,21 +182,21 @@ def split_prefix(compiled: CompiledCircuit) -> tuple[CompiledCircuit | None, lis
     return prefix, [s for s in steps[cut:] if isinstance(s, SegmentStep)]
 
 
-def check_memory(num_qubits: int, dtype: np.dtype[Any], config: Config) -> None:
-    """Refuse a gradient that does not fit into memory.
+def check_memory(num_qubits: int, dtype: np.dtype[Any], states: int, config: Config) -> None:
+    """Refuse work on more states than fit into memory.
 
     Raises:
         MemoryLimitError: With what is needed, what is free and what would fit.
     """
-    needed = _STATES * dtype.itemsize << num_qubits
+    needed = states * dtype.itemsize << num_qubits
     if needed <= _SMALL and config.max_memory_mb is None:
         return
     available = available_memory(config)
     if available is not None and needed > available:
-        largest = max((available // (_STATES * dtype.itemsize)).bit_length() - 1, 0)
+        largest = max((available // (states * dtype.itemsize)).bit_length() - 1, 0)
         raise MemoryLimitError(
-            f"A gradient of {num_qubits} qubits in {dtype} needs {format_bytes(needed)} "
-            f"({_STATES} states); {format_bytes(available)} are free. Try "
+            f"{states} more state{'s' if states > 1 else ''} of {num_qubits} qubits in {dtype} "
+            f"need {format_bytes(needed)}; {format_bytes(available)} are free. Try "
             f"simulation_precision='fp32' or at most {largest} qubits."
         )
 

@@ -403,7 +403,7 @@ class Runtime:
         prefix, segments = split_prefix(compiled)
         values = parameter_vector(compiled.parameters, parameters)
         dtype = self._dtypes(compiled)[1]
-        check_memory(compiled.num_qubits, dtype, self.config)
+        check_memory(compiled.num_qubits, dtype, 1, self.config)
         token = cancel or CancelToken()
         kernels = self._kernels().kernels
         start = check_initial_state(initial_state, compiled.num_qubits)
@@ -418,7 +418,7 @@ class Runtime:
         bound = tuple((step, values[list(step.sources)]) for step in segments)
         for step, vector in bound:
             kernels.run(step.plan, state, vector, token)
-        return DifferentiableRun(compiled, kernels, state, bound, token)
+        return DifferentiableRun(compiled, kernels, state, bound, token, self.config)
 
     def gradient(
         self,
