@@ -178,12 +178,11 @@ def test_samples_of_a_zero_or_broken_state_are_refused():
     assert KERNELS.sample(np.ones(8, "complex128"), np.empty(0)).shape == (0,)
 
 
-def test_large_zero_states_are_fresh_aligned_and_writable() -> None:
+def test_large_zero_states_are_fresh_aligned_and_writable():
     # Above 32 MiB the state is mapped pages, below it is recycled memory.
-    kernels = NativeKernels()
     for num_qubits in (3, 21, 22):
         for _ in range(2):
-            state = kernels.zero_state(num_qubits, np.dtype(np.complex64))
+            state = KERNELS.zero_state(num_qubits, np.dtype(np.complex64))
             assert state.ctypes.data % 64 == 0
             assert state[0] == 1
             assert not state[1:].any()

@@ -19,8 +19,7 @@ from quasim_qiskit import plugin
 
 
 def test_a_runtime_simulates_qiskit_circuits() -> None:
-    manager = PluginManager()
-    manager.register(plugin, "qiskit")
+    manager = PluginManager(entry_points=False, plugins={"qiskit": plugin})
     circuit = QuantumCircuit(3, global_phase=0.2)
     circuit.h(0)
     circuit.cry(0.7, 0, 2)
