@@ -1,4 +1,4 @@
-"""``quasim run``: run an OpenQASM file and print counts, amplitudes or probabilities."""
+"""``quasim run``: run a circuit in a file and print counts, amplitudes or probabilities."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from quasim_backend.errors import OptionError, UnsupportedError
+from quasim_backend.errors import CircuitError, OptionError, UnsupportedError
 from quasim_backend.ir import qasm2
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.instructions import Measure
 from quasim_backend.options import DEFAULT_SHOTS, DEVICES, PRECISIONS, Config
+from quasim_backend.plugins.manager import default_manager
 from quasim_backend.result import Result
 from quasim_backend.session.runtime import Runtime
 
 __all__ = ["add_arguments", "run"]
+
+_FILE = "OpenQASM 2 file, pytket's .json or Qiskit's .qpy; - reads OpenQASM from standard input"
+_NEEDS = {".json": "pytket", ".qpy": "qiskit"}
+"""Files that only an SDK can read, through its plug-in."""
 
 _NEGLIGIBLE = 1e-12
 """Probabilities below this are not printed in tables."""
@@ -27,7 +32,7 @@ _NEGLIGIBLE = 1e-12
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("file", metavar="FILE", help="OpenQASM 2 file; - reads standard input")
+    parser.add_argument("file", metavar="FILE", help=_FILE)
     parser.add_argument("--shots", type=int, help=f"number of shots (default {DEFAULT_SHOTS})")
     parser.add_argument("--seed", type=int, help="same seed, same samples (default: a fresh one)")
     parser.add_argument("--device", default="auto", choices=DEVICES, help="default: auto")
@@ -79,7 +84,19 @@ def run(arguments: argparse.Namespace) -> int:
 def _read(file: str) -> Circuit:
     if file == "-":
         return qasm2.loads(sys.stdin.read(), "<stdin>")
-    return qasm2.load(Path(file))
+    path = Path(file)
+    needed = _NEEDS.get(path.suffix.lower())
+    if needed is None or not path.is_file():
+        return qasm2.load(path)
+    plugins = default_manager()
+    circuit = plugins.translate_circuit(path)
+    if circuit is None:
+        known = [p.name for p in plugins.plugins if "quasim_translate_circuit" in p.hooks]
+        raise CircuitError(
+            f"No plug-in finds a circuit in '{path}'; installed are: {', '.join(known) or 'none'}. "
+            f"Such files come from {needed}; pip install 'quasim-backend[{needed}]' reads them."
+        )
+    return circuit
 
 
 def _grouped(bits: str, circuit: Circuit) -> str:

@@ -39,7 +39,8 @@ class QuasimHooks:
     def quasim_translate_circuit(self, circuit: object) -> Circuit | None:
         """Return someone else's circuit as ours, or None if it is not this plug-in's.
 
-        Test ``type(circuit).__module__`` before importing the SDK.
+        Test ``type(circuit).__module__`` before importing the SDK. ``circuit`` may be the
+        `pathlib.Path` of a file that ``quasim run`` is given and that is no OpenQASM.
         """
 
     @hookspec(firstresult=True)
