@@ -1,0 +1,303 @@
+"""The PennyLane devices `quasim.cpu`, `quasim.gpu` and `quasim.auto`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+from pennylane.devices import Device, ExecutionConfig
+from pennylane.devices.modifiers import simulator_tracking, single_tape_support
+from pennylane.exceptions import DeviceError, QuantumFunctionError
+from pennylane.tape import QuantumScript
+
+from quasim_backend import Config, Runtime
+from quasim_backend.ir import Circuit
+from quasim_pennylane import gradients
+from quasim_pennylane.execution import Executor
+from quasim_pennylane.preprocess import pipeline
+from quasim_pennylane.support import refuses_gradient
+
+__all__ = ["QuasimAuto", "QuasimCPU", "QuasimGPU"]
+
+_METHODS = ("adjoint", "best", "device")
+_PRECISIONS: dict[Any, str] = {
+    "single": "fp32",
+    "double": "fp64",
+    np.complex64: "fp32",
+    np.complex128: "fp64",
+    np.dtype(np.complex64): "fp32",
+    np.dtype(np.complex128): "fp64",
+}
+
+
+class _QuasimDevice(Device):
+    """What the devices share; see `QuasimCPU`."""
+
+    config_filepath = Path(__file__).with_name("device.toml")
+    _name = ""
+    _kind = "auto"
+
+    def __init__(
+        self,
+        wires: Any = None,
+        shots: Any = None,
+        *,
+        seed: Any = "global",
+        c_dtype: Any = np.complex128,
+        num_threads: int | None = None,
+        max_memory_mb: float | None = None,
+    ) -> None:
+        """Make a device.
+
+        Args:
+            wires: Number of wires, or their labels; None takes those of each circuit.
+            shots: Default number of shots; PennyLane prefers `qml.set_shots`.
+            seed: As for `numpy.random.default_rng`; ``"global"`` draws from NumPy's global
+                generator, None is fresh each time. A JAX key is taken as numbers.
+            c_dtype: complex128 (``"double"``) or complex64 (``"single"``).
+            num_threads: Threads of the CPU kernels; None leaves the process's number as it is.
+            max_memory_mb: Limit in MiB for what a circuit allocates; None: what is free.
+
+        Raises:
+            DeviceError: If an option has an impossible value.
+        """
+        super().__init__(wires=wires, shots=shots)
+        self._runtime = Runtime(
+            _config(
+                device=self._kind,
+                simulation_precision=_precision(c_dtype),
+                num_threads=num_threads,
+                max_memory_mb=max_memory_mb,
+            )
+        )
+        self._c_dtype = c_dtype
+        self._debugger: Any = None  # where PennyLane puts what collects snapshots
+        self._executor = Executor(self._runtime, _generator(seed))
+
+    @property
+    def name(self) -> str:
+        """The name that `qml.device` knows."""
+        return self._name
+
+    @property
+    def c_dtype(self) -> Any:
+        """The precision asked for."""
+        return self._c_dtype
+
+    # --- set-up -------------------------------------------------------------------------------
+
+    def setup_execution_config(
+        self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
+    ) -> ExecutionConfig:
+        """Decide how circuits are differentiated and how mid-circuit measurements are run.
+
+        Raises:
+            DeviceError: If an option is unknown.
+            QuantumFunctionError: If a way to run mid-circuit measurements is not possible.
+        """
+        config = config or ExecutionConfig()
+        if config.device_options:
+            raise DeviceError(
+                f"Unknown device options {', '.join(config.device_options)} of {self.name}; it "
+                f"takes its options when it is made: c_dtype, seed, num_threads, max_memory_mb."
+            )
+        changes: dict[str, Any] = {"mcm_config": self._mcm_config(config.mcm_config, circuit)}
+        if config.gradient_method in _METHODS:
+            jitted = config.interface == qml.math.Interface.JAX_JIT
+            changes |= {
+                "gradient_method": "adjoint",
+                "use_device_gradient": True,
+                # JAX asks for the whole Jacobian when it compiles.
+                "use_device_jacobian_product": not jitted,
+                "grad_on_execution": False,
+            }
+        return replace(config, **changes)
+
+    def _mcm_config(self, given: Any, circuit: QuantumScript | None) -> Any:
+        has_shots = circuit is not None and bool(circuit.shots)
+        method = given.mcm_method
+        if method not in (None, "deferred", "one-shot", "tree-traversal", "device"):
+            raise QuantumFunctionError(
+                f"mcm_method={method!r} is not possible on {self.name}. Possible: 'device', "
+                f"'deferred', 'one-shot', 'tree-traversal'."
+            )
+        if method == "one-shot" and not has_shots:
+            raise QuantumFunctionError(
+                "mcm_method='one-shot' needs shots; without shots use 'deferred' or leave it out."
+            )
+        if method != "deferred":
+            # The engine walks the tree of outcomes: the distribution of one shot after another, at
+            # less cost. Without shots there are no outcomes to walk along.
+            method = "device" if has_shots else "deferred"
+        return replace(given, mcm_method=method)
+
+    def preprocess_transforms(self, config: ExecutionConfig | None = None) -> Any:
+        """Return the device's compile pipeline."""
+        return pipeline(config or ExecutionConfig(), self.wires, self.name)
+
+    # --- results ------------------------------------------------------------------------------
+
+    def execute(
+        self, circuits: Sequence[QuantumScript], execution_config: ExecutionConfig | None = None
+    ) -> tuple[Any, ...]:
+        """Run circuits; one result each, nested as PennyLane expects.
+
+        Raises:
+            DeviceError: If a circuit cannot be run here; the message names what is in the way.
+        """
+        config = execution_config or ExecutionConfig()
+        if self._debugger is not None and self._debugger.active:
+            for circuit in circuits:
+                self._executor.snapshots(circuit, config, self._debugger.snapshots)
+        return self._executor.execute(circuits, config)
+
+    # --- derivatives --------------------------------------------------------------------------
+
+    def supports_derivatives(
+        self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
+    ) -> bool:
+        """Return whether a circuit can be differentiated by the adjoint method."""
+        if execution_config is None:
+            return True
+        method = execution_config.gradient_method
+        if method not in _METHODS:
+            return False
+        return circuit is None or not refuses_gradient(circuit, explicit=method == "adjoint")
+
+    def supports_vjp(
+        self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
+    ) -> bool:
+        """Return whether vector-Jacobian products are computed, which is so for all gradients."""
+        return self.supports_derivatives(execution_config, circuit)
+
+    def compute_derivatives(
+        self, circuits: Sequence[QuantumScript], execution_config: ExecutionConfig | None = None
+    ) -> tuple[Any, ...]:
+        """Return the Jacobian of each circuit by its trainable parameters."""
+        return tuple(self._jacobian(c) for c in circuits)
+
+    def execute_and_compute_derivatives(
+        self, circuits: Sequence[QuantumScript], execution_config: ExecutionConfig | None = None
+    ) -> tuple[Any, Any]:
+        """Return results and Jacobians; the forward run is shared."""
+        results = self._executor.execute(circuits, execution_config or ExecutionConfig(), keep=True)
+        return results, self.compute_derivatives(circuits, execution_config)
+
+    def compute_vjp(
+        self,
+        circuits: Sequence[QuantumScript],
+        cotangents: Sequence[Any],
+        execution_config: ExecutionConfig | None = None,
+    ) -> tuple[Any, ...]:
+        """Return ``cotangents @ Jacobian`` of each circuit, by one sweep each."""
+        return tuple(self._vjp(c, dy) for c, dy in zip(circuits, cotangents, strict=True))
+
+    def execute_and_compute_vjp(
+        self,
+        circuits: Sequence[QuantumScript],
+        cotangents: Sequence[Any],
+        execution_config: ExecutionConfig | None = None,
+    ) -> tuple[Any, Any]:
+        """Return results and vector-Jacobian products; the forward run is shared."""
+        results = self._executor.execute(circuits, execution_config or ExecutionConfig(), keep=True)
+        return results, self.compute_vjp(circuits, cotangents, execution_config)
+
+    def _jacobian(self, tape: QuantumScript) -> Any:
+        self._refuse(tape)
+        if tape.batch_size is not None:
+            raise DeviceError(
+                "The whole Jacobian of a circuit with broadcasted parameters is not computed; use "
+                "device_vjp=True, or qml.transforms.broadcast_expand."
+            )
+        prepared, finals = self._executor.finals(tape)
+        return gradients.jacobian(tape, prepared, finals[0], self._executor.analyst)
+
+    def _vjp(self, tape: QuantumScript, dy: Any) -> tuple[Any, ...]:
+        self._refuse(tape)
+        prepared, finals = self._executor.finals(tape)
+        return gradients.vjp(tape, prepared, finals, self._executor.analyst, dy)
+
+    def _refuse(self, tape: QuantumScript) -> None:
+        reason = gradients.refuse_adjoint(tape)
+        if reason is not None:
+            raise DeviceError(f"The adjoint method of {self.name} {reason}.")
+
+
+@simulator_tracking
+@single_tape_support
+class QuasimCPU(_QuasimDevice):
+    """`quasim.cpu`: exact state vectors on the CPU.
+
+    >>> import pennylane as qml
+    >>> device = qml.device("quasim.cpu", wires=2)
+    >>> @qml.qnode(device)
+    ... def circuit(theta):
+    ...     qml.RX(theta, 0)
+    ...     qml.CNOT([0, 1])
+    ...     return qml.expval(qml.Z(1))
+    >>> round(float(circuit(0.0)), 6)
+    1.0
+    """
+
+    _name = "quasim.cpu"
+    _kind = "cpu"
+
+
+@simulator_tracking
+@single_tape_support
+class QuasimGPU(_QuasimDevice):
+    """`quasim.gpu`: exact state vectors on a GPU; without one on the CPU, with a warning."""
+
+    _name = "quasim.gpu"
+    _kind = "gpu"
+
+    def __init__(self, wires: Any = None, shots: Any = None, **options: Any) -> None:
+        """Make a device, as `QuasimCPU`; say at once if there is no GPU."""
+        super().__init__(wires, shots, **options)
+        self._runtime.explain(Circuit(0))  # chooses the kernels, and warns
+
+
+@simulator_tracking
+@single_tape_support
+class QuasimAuto(_QuasimDevice):
+    """`quasim.auto`: exact state vectors wherever they are fastest."""
+
+    _name = "quasim.auto"
+    _kind = "auto"
+
+
+def _config(**options: Any) -> Config:
+    try:
+        return Config(**options)
+    except ValueError as cause:
+        raise DeviceError(str(cause)) from cause
+
+
+def _precision(c_dtype: Any) -> str:
+    found = _PRECISIONS.get(c_dtype) if isinstance(c_dtype, str | type | np.dtype) else None
+    if found is None:
+        raise DeviceError(
+            f"c_dtype={c_dtype!r} is not possible; use complex128 ('double') or complex64 "
+            f"('single')."
+        )
+    return found
+
+
+def _generator(seed: Any) -> np.random.Generator:
+    if isinstance(seed, str) and seed == "global":
+        seed = np.random.randint(0, high=2**31 - 1)  # noqa: NPY002 - PennyLane's contract
+    if qml.math.get_interface(seed) == "jax":
+        import jax
+
+        raw = seed
+        if jax.dtypes.issubdtype(seed.dtype, jax.dtypes.prng_key):
+            raw = jax.random.key_data(seed)
+        seed = np.asarray(raw).astype(np.uint32).ravel().tolist()
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as cause:
+        raise DeviceError(f"seed={seed!r} is not possible: {cause}") from cause
