@@ -16,7 +16,14 @@ from pytket.utils.operators import QubitPauliOperator
 from quasim_backend import Runtime
 from quasim_backend.errors import CircuitError, QubitError, UnsupportedError
 from quasim_backend.ir import Circuit, PauliString, PauliSum
-from quasim_backend.ir.instructions import Assign, Barrier, GateOp, Instruction, Measure
+from quasim_backend.ir.instructions import (
+    Assign,
+    Barrier,
+    GateOp,
+    Initialize,
+    Instruction,
+    Measure,
+)
 from quasim_backend.session.jobs import CancelToken
 from quasim_pytket.result import QuasimResult, pack_outcomes
 from quasim_pytket.translate import qubit_numbers
@@ -163,9 +170,14 @@ def _exactly(
 
 
 def _is_pure(circuit: Circuit) -> bool:
-    """Return whether there are gates only, and measurements at the end."""
-    kept = _without_final_measurements(circuit).instructions
-    return all(isinstance(instruction, GateOp | Barrier) for instruction in kept)
+    """Return whether there are gates only, states on fresh qubits, and measurements at the end."""
+    used: set[int] = set()
+    for instruction in _without_final_measurements(circuit).instructions:
+        fresh = isinstance(instruction, Initialize) and used.isdisjoint(instruction.qubits)
+        if not (fresh or isinstance(instruction, GateOp | Barrier)):
+            return False
+        used.update(instruction.qubits)
+    return True
 
 
 def _without_final_measurements(circuit: Circuit) -> Circuit:

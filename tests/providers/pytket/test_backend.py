@@ -338,6 +338,8 @@ def test_state_preparations(backend):
     fresh = Circuit(3).add_state_preparation_box(StatePreparationBox(state), [2, 0, 1])
     wanted = state.reshape(2, 2, 2).transpose(1, 2, 0).ravel()
     np.testing.assert_allclose(backend.run_circuit(fresh).get_state(), wanted, atol=1e-12)
+    sampled = backend.run_circuit(fresh.copy().measure_all(), n_shots=3)
+    np.testing.assert_allclose(sampled.get_state(), wanted, atol=1e-12)
     used = Circuit(3).H(0).CX(0, 1)
     used.add_state_preparation_box(StatePreparationBox(state), [2, 0, 1])
     np.testing.assert_allclose(
