@@ -173,8 +173,9 @@ def _is_pure(circuit: Circuit) -> bool:
     """Return whether there are gates only, states on fresh qubits, and measurements at the end."""
     used: set[int] = set()
     for instruction in _without_final_measurements(circuit).instructions:
-        fresh = isinstance(instruction, Initialize) and used.isdisjoint(instruction.qubits)
-        if not (fresh or isinstance(instruction, GateOp | Barrier)):
+        if not isinstance(instruction, GateOp | Barrier | Initialize):
+            return False
+        if isinstance(instruction, Initialize) and not used.isdisjoint(instruction.qubits):
             return False
         used.update(instruction.qubits)
     return True
