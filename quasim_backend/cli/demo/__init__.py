@@ -13,7 +13,7 @@ from pathlib import Path
 from quasim_backend.cli.demo.agreement import FALSE_ALARM_RATE, Comparison, compare
 from quasim_backend.cli.demo.figure import draw
 from quasim_backend.cli.demo.sides import SIDES, Run, Side
-from quasim_backend.errors import OptionError
+from quasim_backend.errors import OptionError, UnsupportedError
 from quasim_backend.ir.qasm2 import load
 
 __all__ = ["Trial", "add_arguments", "run", "run_demo"]
@@ -98,15 +98,19 @@ def run_demo(
         "seeds give equal samples.",
         "Times: median of interleaved runs, from circuit to counts.",
         "",
-        f"{'circuit':32}{'qubits':>6}  {'SDK':8}{'agrees':8}{'TV':>7}{'(mean)':>9}"
+        f"{'circuit':32}{'qubits':>6}  {'SDK':10}{'agrees':8}{'TV':>7}{'(mean)':>9}"
         f"{'ours/ms':>10}{'theirs/ms':>11}{'theirs/ours':>13}",
     ]
     print("\n".join(lines))
     trials: list[Trial] = []
     for path in files:
         for side in sides:
-            trials.append(_trial(path, side, shots, seed))
-            lines.append(_row(trials[-1]))
+            try:
+                trials.append(_trial(path, side, shots, seed))
+                lines.append(_row(trials[-1]))
+            except UnsupportedError as reason:
+                width = load(path).num_qubits
+                lines.append(f"{path.stem:32}{width:>6}  {side.name:10}not compared: {reason}")
             print(lines[-1], flush=True)
     lines.append("")
     for side in SIDES:
@@ -168,7 +172,7 @@ def _timed(simulate: Run, seed: int) -> float:
 def _row(trial: Trial) -> str:
     result = trial.comparison
     return (
-        f"{trial.circuit:32}{trial.num_qubits:>6}  {trial.sdk:8}"
+        f"{trial.circuit:32}{trial.num_qubits:>6}  {trial.sdk:10}"
         f"{'yes' if result.agree else 'NO':8}{result.distance:7.4f}"
         f"{f'({result.expected_distance:.4f})':>9}{trial.our_seconds * 1e3:10.2f}"
         f"{trial.their_seconds * 1e3:11.2f}{trial.their_seconds / trial.our_seconds:13.2f}"

@@ -13,7 +13,12 @@ __all__ = ["draw"]
 _MOST = 12
 """Most outcomes in one panel; the title says when there are more."""
 
-_COLOURS = {"Qiskit": ("#9db8d9", "#1f4e8c"), "Cirq": ("#f2c48d", "#b35c00")}
+_COLOURS = {
+    "Qiskit": ("#9db8d9", "#1f4e8c"),
+    "Cirq": ("#f2c48d", "#b35c00"),
+    "PennyLane": ("#b5d9a8", "#2e7d32"),
+    "pytket": ("#d3b3dd", "#6a1b7a"),
+}
 
 
 def draw(

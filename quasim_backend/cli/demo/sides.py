@@ -9,7 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from quasim_backend.cli.demo import pytket_circuits
 from quasim_backend.cli.demo.cirq_circuits import as_cirq
+from quasim_backend.cli.demo.pennylane_circuits import as_pennylane
 from quasim_backend.ir.qasm2 import load
 
 __all__ = ["SIDES", "Run", "Side"]
@@ -26,7 +28,8 @@ class Side:
         name: For the table.
         theirs: Name of its own simulator.
         modules: What must be importable: their simulator and our adapter.
-        prepare: Reads a file for a number of shots; returns how ours and theirs run it.
+        prepare: Reads a file for a number of shots; returns how ours and theirs run it, or
+            raises `UnsupportedError` where the SDK's own simulator cannot.
     """
 
     name: str
@@ -78,7 +81,44 @@ def _cirq(path: Path, shots: int) -> tuple[Run, Run]:
     return running("quasim_cirq"), running("cirq")
 
 
+def _pennylane(path: Path, shots: int) -> tuple[Run, Run]:
+    qml = import_module("pennylane")
+    source = load(path)
+    function, bits = as_pennylane(source)
+
+    def running(name: str, **options: Any) -> Run:
+        def run(seed: int) -> Mapping[str, int]:
+            node = qml.QNode(function, qml.device(name, seed=seed), **options)
+            samples = qml.set_shots(node, shots)().reshape(shots, -1).astype(int)
+            rows = [["0"] * source.num_clbits for _ in range(shots)]
+            for column, bit in enumerate(bits):
+                for row, value in zip(rows, samples[:, column].tolist(), strict=True):
+                    row[source.num_clbits - 1 - bit] = str(value)
+            return Counter("".join(row) for row in rows)
+
+        return run
+
+    # default.qubit's own way would run shot by shot, which takes minutes here.
+    return running("quasim.cpu"), running("default.qubit", mcm_method="deferred")
+
+
+def _pytket(path: Path, shots: int) -> tuple[Run, Run]:
+    source, circuit = load(path), pytket_circuits.read(path)
+    theirs = pytket_circuits.OwnStateVector(circuit, source)
+    return (
+        lambda seed: pytket_circuits.run_ours(circuit, source, shots, seed),
+        lambda seed: theirs(shots, seed),
+    )
+
+
 SIDES = (
     Side("Qiskit", "qiskit_aer.AerSimulator", ("qiskit", "qiskit_aer", "quasim_qiskit"), _qiskit),
     Side("Cirq", "cirq.Simulator", ("cirq", "quasim_cirq"), _cirq),
+    Side(
+        "PennyLane",
+        "default.qubit, measurements deferred",
+        ("pennylane", "quasim_pennylane"),
+        _pennylane,
+    ),
+    Side("pytket", "Circuit.get_statevector, sampled", ("pytket", "quasim_pytket"), _pytket),
 )
