@@ -107,12 +107,10 @@ class _QuasimDevice(Device):
             )
         changes: dict[str, Any] = {"mcm_config": self._mcm_config(config.mcm_config, circuit)}
         if config.gradient_method in _METHODS:
-            jitted = config.interface == qml.math.Interface.JAX_JIT
             changes |= {
                 "gradient_method": "adjoint",
                 "use_device_gradient": True,
-                # JAX asks for the whole Jacobian when it compiles.
-                "use_device_jacobian_product": not jitted,
+                "use_device_jacobian_product": _uses_products(config),
                 "grad_on_execution": False,
             }
         return replace(config, **changes)
@@ -268,6 +266,17 @@ class QuasimAuto(_QuasimDevice):
 
     _name = "quasim.auto"
     _kind = "auto"
+
+
+def _uses_products(config: ExecutionConfig) -> bool:
+    """Return whether PennyLane shall ask for vector products instead of whole Jacobians."""
+    interface = qml.math.Interface
+    if config.interface == interface.JAX_JIT:
+        return False  # compiled programs are given whole Jacobians
+    if config.interface == interface.JAX:
+        # PennyLane's products for JAX take no Python numbers: only if asked for.
+        return bool(config.use_device_jacobian_product)
+    return True
 
 
 def _config(**options: Any) -> Config:

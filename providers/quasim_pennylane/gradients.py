@@ -113,9 +113,14 @@ def vjp(
         prepared: The tape made ready.
         finals: One final state, or one for each entry of a batch.
         analyst: Knows the observables.
-        dys: Cotangents: one array for each measurement, or the array itself if there is one.
+        dys: Cotangents: one array for each measurement, or the array itself if there is one. An
+            axis in front of each, for a tape without a batch, asks for several products at once.
     """
     cotangents = (dys,) if len(tape.measurements) == 1 else tuple(dys)
+    if tape.batch_size is None and _is_stacked(tape, prepared, cotangents):
+        products = _Cotangents(tape.measurements, analyst, finals[0])
+        found = [products.vjp(row) for row in zip(*map(np.asarray, cotangents), strict=True)]
+        return _by_trainable(tape, prepared, np.array(found), sum_rows=False)
     rows = []
     for entry, final in enumerate(finals):
         mine = cotangents
@@ -123,6 +128,12 @@ def vjp(
             mine = tuple(np.asarray(dy)[entry] for dy in cotangents)
         rows.append(_Cotangents(tape.measurements, analyst, final).vjp(mine))
     return _by_trainable(tape, prepared, np.array(rows))
+
+
+def _is_stacked(tape: Any, prepared: Prepared, cotangents: Sequence[Any]) -> bool:
+    mp = tape.measurements[0]
+    shape = mp.shape(shots=None, num_device_wires=prepared.places.num_qubits)
+    return np.ndim(cotangents[0]) == len(shape) + 1
 
 
 def jacobian(tape: Any, prepared: Prepared, final: FinalState, analyst: Analyst) -> Any:

@@ -44,11 +44,11 @@ class ObservableCache:
     def __call__(self, obs: Any, places: Places) -> PauliSum | None:
         """Return the observable as a sum of Pauli strings with real weights, or None."""
         key = (id(obs), places.order)
-        data = tuple(obs.data)
+        data = _numbers(obs)
         found = self._known.get(key)
         # The object is kept, so that its number is not given to another one; numbers inside it may
         # have been exchanged.
-        if found is not None and found[0] is obs and _same(found[1], data):
+        if found is not None and found[0] is obs and found[1] == data:
             self._known.move_to_end(key)
             return found[2]
         result = _pauli_sum(obs, places)
@@ -58,10 +58,9 @@ class ObservableCache:
         return result
 
 
-def _same(known: tuple[Any, ...], data: tuple[Any, ...]) -> bool:
-    return len(known) == len(data) and all(
-        a is b and not isinstance(a, np.ndarray) for a, b in zip(known, data, strict=True)
-    )
+def _numbers(obs: Any) -> tuple[Any, ...]:
+    """Return the values of an observable's numbers, to notice when they are exchanged."""
+    return tuple(d if isinstance(d, float) else np.asarray(d).tobytes() for d in obs.data)
 
 
 def _pauli_sum(obs: Any, places: Places) -> PauliSum | None:

@@ -144,6 +144,21 @@ def test_jacobians_are_nested_as_default_qubit_nests_them(make):
             np.testing.assert_allclose(leaves, others, atol=1e-12)
 
 
+def test_cotangents_can_be_stacked(make):
+    device = make(2)
+    tape = qml.tape.QuantumScript(
+        [qml.RX(0.3, 0), qml.CRY(0.2, [0, 1])],
+        [qml.expval(qml.Z(1)), qml.probs([0])],
+        trainable_params=[0, 1],
+    )
+    rng = np.random.default_rng(2)
+    first, second = rng.normal(size=3), rng.normal(size=(3, 2))
+    found = device.compute_vjp(tape, (first, second))
+    for k in range(3):
+        expected = device.compute_vjp(tape, (first[k], second[k]))
+        np.testing.assert_allclose([found[0][k], found[1][k]], expected, atol=1e-12)
+
+
 def test_states_have_the_vector_product_of_default_qubit(make):
     device, reference = make(3), qml.device("default.qubit")
     config = qml.devices.ExecutionConfig(gradient_method="adjoint")
@@ -242,8 +257,9 @@ def test_what_cannot_be_differentiated_is_refused_by_name(make, measurement, mat
         device.compute_derivatives(tape)
 
 
+@pytest.mark.parametrize("device_vjp", [False, True])
 @pytest.mark.parametrize("interface", ["torch", "jax", "jax-jit"])
-def test_other_interfaces_have_the_gradient(make, interface):
+def test_other_interfaces_have_the_gradient(make, interface, device_vjp):
     library = pytest.importorskip(interface.partition("-")[0])
 
     def circuit(x, y):
@@ -260,12 +276,14 @@ def test_other_interfaces_have_the_gradient(make, interface):
 
     point = [pnp.array(v, requires_grad=True) for v in (0.4, 1.5)]
     expected = qml.grad(cost(qml.QNode(circuit, qml.device("default.qubit"))))(*point)
-    node = qml.QNode(circuit, make(2), interface=interface, diff_method="adjoint")
+    options = {"interface": interface, "diff_method": "adjoint", "device_vjp": device_vjp}
+    node = qml.QNode(circuit, make(2), **options)
     if interface == "torch":
         x, y = (library.tensor(v, dtype=library.float64, requires_grad=True) for v in (0.4, 1.5))
         cost(node)(x, y).backward()
         found = (x.grad.item(), y.grad.item())
     else:
         function = library.grad(cost(node), argnums=(0, 1))
-        found = (library.jit(function) if interface == "jax-jit" else function)(0.4, 1.5)
+        x, y = library.numpy.array(0.4), library.numpy.array(1.5)
+        found = (library.jit(function) if interface == "jax-jit" else function)(x, y)
     np.testing.assert_allclose(found, expected, atol=1e-5)
