@@ -25,6 +25,8 @@ struct Term {
 struct Group {
   Mask x;
   std::vector<Term> terms;
+  bool real = false;  // whether any weight has that part
+  bool imaginary = false;
 };
 
 std::vector<Group> group_by_x(std::span<const Mask> x_masks, std::span<const Mask> z_masks,
@@ -38,6 +40,8 @@ std::vector<Group> group_by_x(std::span<const Mask> x_masks, std::span<const Mas
     std::complex<double> w = weights[t];
     for (int y = std::popcount(x_masks[t] & z_masks[t]) & 3; y > 0; --y) w = {w.imag(), -w.real()};
     groups.back().terms.push_back({z_masks[t], w.real(), w.imag()});
+    groups.back().real |= w.real() != 0.0;
+    groups.back().imaginary |= w.imag() != 0.0;
   }
   return groups;
 }
@@ -55,6 +59,29 @@ void transform(Row& row, std::uint64_t size) {
   }
 }
 
+// Signed weights of one part, real or imaginary, for each position of a row.
+Row factors(const Group& group, Mask first, double Term::* part, std::uint64_t size) {
+  Row row{};
+  for (const Term& term : group.terms) {
+    row[term.z & (size - 1)] += parity(first & term.z) ? -(term.*part) : term.*part;
+  }
+  transform(row, size);
+  return row;
+}
+
+// One string only: the row of signs was made before, up to the sign of the whole row.
+Row signed_row(const Row& signs, double weight) {
+  Row row;
+  for (std::uint64_t j = 0; j < kRow; ++j) row[j] = weight * signs[j];
+  return row;
+}
+
+Row signs_of(Mask z) {
+  Row signs{};
+  for (std::uint64_t j = 0; j < kRow; ++j) signs[j] = parity(j & z) ? -1.0 : 1.0;
+  return signs;
+}
+
 }  // namespace
 
 template <typename T>
@@ -63,31 +90,41 @@ void pauli_sum_product(StateView<const T> state, std::span<const std::uint64_t> 
                        std::span<const std::complex<double>> weights, T* result,
                        RunContext context) {
   const std::vector<Group> groups = group_by_x(x_masks, z_masks, weights);
+  std::vector<Row> signs;
+  for (const Group& group : groups) signs.push_back(signs_of(group.terms.front().z));
   const int row_bits = std::min(kRowBits, state.num_qubits);
   const std::uint64_t size = std::uint64_t{1} << row_bits;
   for_each_unit(state.size() >> row_bits, state.size(), context, [&](std::uint64_t row) {
     Row out_re{};
     Row out_im{};
-    for (const Group& group : groups) {
-      Row factor_re{};
-      Row factor_im{};
-      for (const Term& term : group.terms) {
-        const double sign = parity((row << row_bits) & term.z) ? -1.0 : 1.0;
-        factor_re[term.z & (size - 1)] += sign * term.re;
-        factor_im[term.z & (size - 1)] += sign * term.im;
-      }
-      transform(factor_re, size);
-      transform(factor_im, size);
-      const T* const source = state.amplitudes + 2 * ((row ^ (group.x >> row_bits)) << row_bits);
+    Row re;
+    Row im;
+    const Mask first = row << row_bits;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      const Group& group = groups[g];
+      const T* const source = state.amplitudes + 2 * (first ^ (group.x & ~(size - 1)));
       for (std::uint64_t j = 0; j < size; ++j) {
         const std::uint64_t k = j ^ (group.x & (size - 1));
-        const double re = static_cast<double>(source[2 * k]);
-        const double im = static_cast<double>(source[2 * k + 1]);
-        out_re[j] += factor_re[j] * re - factor_im[j] * im;
-        out_im[j] += factor_re[j] * im + factor_im[j] * re;
+        re[j] = static_cast<double>(source[2 * k]);
+        im[j] = static_cast<double>(source[2 * k + 1]);
+      }
+      const bool single = group.terms.size() == 1;
+      const Term& term = group.terms.front();
+      const double sign = parity(first & term.z) ? -1.0 : 1.0;
+      if (group.real) {
+        const Row f =
+            single ? signed_row(signs[g], sign * term.re) : factors(group, first, &Term::re, size);
+        for (std::uint64_t j = 0; j < size; ++j) out_re[j] += f[j] * re[j];
+        for (std::uint64_t j = 0; j < size; ++j) out_im[j] += f[j] * im[j];
+      }
+      if (group.imaginary) {
+        const Row f =
+            single ? signed_row(signs[g], sign * term.im) : factors(group, first, &Term::im, size);
+        for (std::uint64_t j = 0; j < size; ++j) out_re[j] -= f[j] * im[j];
+        for (std::uint64_t j = 0; j < size; ++j) out_im[j] += f[j] * re[j];
       }
     }
-    T* const out = result + 2 * (row << row_bits);
+    T* const out = result + 2 * first;
     for (std::uint64_t j = 0; j < size; ++j) {
       out[2 * j] = static_cast<T>(out_re[j]);
       out[2 * j + 1] = static_cast<T>(out_im[j]);
