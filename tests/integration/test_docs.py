@@ -119,7 +119,7 @@ def _trim(text: str) -> str:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, and this environment's scripts first on the path."""
     monkeypatch.chdir(tmp_path)
     scripts = str(Path(sys.executable).parent)
@@ -128,13 +128,15 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_examples_on_the_page_run(page: Path, workplace: Path, subtests: pytest.Subtests) -> None:
+def test_examples_on_the_page_run(
+    page: Path, empty_folder: Path, subtests: pytest.Subtests
+) -> None:
     namespace: dict[str, object] = {"__name__": "__page__"}
     lost: set[str] = set()  # names that skipped blocks would have defined
     for block in blocks(page.read_text(encoding="utf-8")):
         header = re.match(r"(?:#|//) file: (\S+)\n", block.text)
         if header:
-            (workplace / header[1]).write_text(block.text.partition("\n")[2])
+            (empty_folder / header[1]).write_text(block.text.partition("\n")[2])
             continue
         if block.language == "python":
             with subtests.test(line=block.line):
