@@ -108,9 +108,9 @@ def run_demo(
             try:
                 trials.append(_trial(path, side, shots, seed))
                 lines.append(_row(trials[-1]))
-            except UnsupportedError as reason:
+            except UnsupportedError as refusal:
                 width = load(path).num_qubits
-                lines.append(f"{path.stem:32}{width:>6}  {side.name:10}not compared: {reason}")
+                lines.append(f"{path.stem:32}{width:>6}  {side.name:10}not compared: {refusal}")
             print(lines[-1], flush=True)
     lines.append("")
     for side in SIDES:
