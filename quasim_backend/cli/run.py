@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from quasim_backend.errors import CircuitError, OptionError, UnsupportedError
-from quasim_backend.ir import qasm2
+from quasim_backend.ir import openqasm
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.instructions import Measure
 from quasim_backend.options import DEFAULT_SHOTS, DEVICES, PRECISIONS, Config
@@ -22,7 +22,9 @@ from quasim_backend.session.runtime import Runtime
 
 __all__ = ["add_arguments", "run"]
 
-_FILE = "OpenQASM 2 file, pytket's .json or Qiskit's .qpy; - reads OpenQASM from standard input"
+_FILE = (
+    "OpenQASM 2 or 3 file, pytket's .json or Qiskit's .qpy; - reads OpenQASM from standard input"
+)
 _NEEDS = {".json": "pytket", ".qpy": "qiskit"}
 """Files that only an SDK can read, through its plug-in."""
 
@@ -83,11 +85,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _read(file: str) -> Circuit:
     if file == "-":
-        return qasm2.loads(sys.stdin.read(), "<stdin>")
+        return openqasm.loads(sys.stdin.read(), "<stdin>")
     path = Path(file)
     needed = _NEEDS.get(path.suffix.lower())
     if needed is None or not path.is_file():
-        return qasm2.load(path)
+        return openqasm.load(path)
     plugins = default_manager()
     circuit = plugins.translate_circuit(path)
     if circuit is None:

@@ -5,7 +5,9 @@ into a Python function of a node's classical memory ``(bits, variables)``: ``bit
 whose bit ``i`` is classical bit ``i`` (arbitrary width), ``variables`` a sequence of values by
 slot.
 
-Unsigned arithmetic wraps to the width of the result, as in Qiskit and OpenQASM 3.
+Whole-number arithmetic wraps to the width of the result, as in Qiskit and OpenQASM 3. Signed
+numbers are two's complement; their division rounds towards zero and the remainder has the sign of
+the dividend, as in C.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ __all__ = [
     "Var",
     "bits_read",
     "compile_expression",
+    "sint",
     "uint",
     "variables_read",
 ]
@@ -43,13 +46,13 @@ Value: TypeAlias = bool | int | float
 
 @dataclass(frozen=True, slots=True)
 class ClassicalType:
-    """``bool``, ``uint`` of a width, or ``float`` (64 bits)."""
+    """``bool``, ``uint`` or ``int`` of a width, or ``float`` (64 bits)."""
 
     kind: str
     width: int = 1
 
     def __str__(self) -> str:
-        return f"uint[{self.width}]" if self.kind == "uint" else self.kind
+        return f"{self.kind}[{self.width}]" if self.kind in ("uint", "int") else self.kind
 
 
 BOOL = ClassicalType("bool")
@@ -61,6 +64,13 @@ def uint(width: int) -> ClassicalType:
     if width < 1:
         raise CircuitError(f"An unsigned integer has at least 1 bit; got {width}.")
     return ClassicalType("uint", width)
+
+
+def sint(width: int) -> ClassicalType:
+    """Return the type of signed integers of ``width`` bits, sign included."""
+    if width < 1:
+        raise CircuitError(f"A signed integer has at least 1 bit; got {width}.")
+    return ClassicalType("int", width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +151,7 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Convert to another type: to bool by ``!= 0``, to uint by dropping high bits or fractions."""
+    """Convert to another type: to bool by ``!= 0``, to integers without fraction and high bits."""
 
     to: ClassicalType
     operand: Expr
@@ -154,7 +164,7 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Bit ``index`` of an unsigned integer, as a bool."""
+    """Bit ``index`` of an integer, as a bool."""
 
     operand: Expr
     index: Expr
@@ -221,7 +231,7 @@ def compile_expression(
     """
     names = {
         **{"bool": bool, "int": int, "float": float, "pow": pow},
-        **{"divided": _divided, "real": _real},
+        **{"divided": _divided, "quotient": _quotient, "power": _power, "real": _real},
     }
     try:
         function: Callable[[int, Sequence[Value]], Value] = eval(
@@ -266,7 +276,7 @@ class _Source:
             case Const(value, kind):
                 if kind == BOOL:
                     return str(bool(value))
-                return f"({float(value)!r})" if kind == FLOAT else str(int(value) & _mask(kind))
+                return f"({float(value)!r})" if kind == FLOAT else f"({_plain(int(value), kind)})"
             case Bit(index):
                 return f"bool(m >> {int(index)} & 1)"
             case Bits(indices):
@@ -284,7 +294,7 @@ class _Source:
                     return f"({inner[0]} != 0)"
                 if to == FLOAT:
                     return f"float({inner[0]})"
-                return f"(int({inner[0]}) & {_mask(to)})"
+                return _wrapped(f"int({inner[0]})", to)
             case Index():
                 return f"bool({inner[0]} >> {inner[1]} & 1)"
         raise CircuitError(f"Not a classical expression: {expr!r}.")
@@ -302,6 +312,20 @@ def _divided(left: int, right: int, remainder: bool) -> int:
     if right == 0:
         raise CircuitError("A classical expression divides by zero.")
     return left % right if remainder else left // right
+
+
+def _quotient(left: int, right: int, remainder: bool) -> int:
+    """Divide signed numbers, rounding towards zero."""
+    if right == 0:
+        raise CircuitError("A classical expression divides by zero.")
+    whole = abs(left) // abs(right) * (-1 if (left < 0) != (right < 0) else 1)
+    return left - whole * right if remainder else whole
+
+
+def _power(left: int, right: int, modulus: int) -> int:
+    if right < 0:
+        raise CircuitError(f"A whole number has no negative power: {left} ** {right}.")
+    return pow(left, right, modulus)
 
 
 _REAL: dict[str, Callable[[float, float], float]] = {
@@ -325,6 +349,20 @@ def _mask(kind: ClassicalType) -> int:
     return (1 << kind.width) - 1
 
 
+def _wrapped(source: str, kind: ClassicalType) -> str:
+    """Return source that brings a whole number into the range of its type."""
+    if kind.kind == "int":
+        sign = 1 << (kind.width - 1)
+        return f"(({source} & {_mask(kind)} ^ {sign}) - {sign})"
+    return f"({source} & {_mask(kind)})"
+
+
+def _plain(value: int, kind: ClassicalType) -> int:
+    """Return a whole number as its type holds it."""
+    value &= _mask(kind)
+    return value - (1 << kind.width) if kind.kind == "int" and value >> (kind.width - 1) else value
+
+
 def _unary_source(op: str, operand: Expr, inner: str) -> str:
     if op not in _UNARY:
         raise CircuitError(f"Unknown unary operator '{op}'; known: {', '.join(sorted(_UNARY))}.")
@@ -332,7 +370,7 @@ def _unary_source(op: str, operand: Expr, inner: str) -> str:
         return f"(not {inner})"
     if operand.type == FLOAT:
         return f"(-{inner})"
-    return f"({op}{inner} & {_mask(operand.type)})"
+    return _wrapped(f"{op}{inner}", operand.type)
 
 
 def _binary_source(expr: Binary, left: str, right: str) -> str:
@@ -349,12 +387,17 @@ def _binary_source(expr: Binary, left: str, right: str) -> str:
         return f"real({op!r}, {left}, {right})" if op in _REAL else f"({left} {op} {right})"
     if op == "<<":
         # An enormous shift would build an enormous integer before the mask drops it.
-        return f"(({left} << {right} & {_mask(expr.type)}) if {right} < {expr.type.width} else 0)"
+        shifted = _wrapped(f"{left} << {right}", expr.type)
+        return f"({shifted} if {right} < {expr.type.width} else 0)"
     if op == "**":
-        return f"pow({left}, {right}, {_mask(expr.type) + 1})"
+        power = f"power({left}, {right}, {_mask(expr.type) + 1})"
+        return _wrapped(power, expr.type) if expr.type.kind == "int" else power
     if op in ("/", "%"):
-        return f"(divided({left}, {right}, {op == '%'}) & {_mask(expr.type)})"
-    return f"({left} {op} {right} & {_mask(expr.type)})"
+        function = "quotient" if expr.type.kind == "int" else "divided"
+        return _wrapped(f"{function}({left}, {right}, {op == '%'})", expr.type)
+    # | and ^ bind less tightly than the mask's &.
+    inner = f"{left} {op} {right}"
+    return _wrapped(f"({inner})" if op in "|^" else inner, expr.type)
 
 
 def literal(value: Any) -> Const:

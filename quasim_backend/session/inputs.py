@@ -18,7 +18,7 @@ __all__ = ["FORMS", "to_circuit"]
 
 FORMS = """A circuit can be given as:
   - quasim_backend.Circuit, or what Runtime.compile returned
-  - OpenQASM 2 text, or the path of a file with it
+  - OpenQASM 2 or 3 text, or the path of a file with it
   - a circuit of an SDK whose adapter is installed (`quasim info` lists them)
   - a list of (matrix, qubits): [(np.array([[0, 1], [1, 0]]), [0]), ...]; qubits[0] is the lowest
     bit of the matrix index
@@ -57,17 +57,17 @@ def _from_text(text: str) -> Circuit:
         if path.is_file():
             return _from_file(path)
         raise CircuitError(f"{text!r} is neither OpenQASM text nor a file.\n{FORMS}")
-    from quasim_backend.ir import qasm2
+    from quasim_backend.ir import openqasm
 
-    return qasm2.loads(text)
+    return openqasm.loads(text)
 
 
 def _from_file(path: Path) -> Circuit:
-    from quasim_backend.ir import qasm2
+    from quasim_backend.ir import openqasm
 
     if not path.is_file():
         raise CircuitError(f"There is no file '{path}'.")
-    return qasm2.load(path)
+    return openqasm.load(path)
 
 
 def _from_list(items: Sequence[Any]) -> Circuit:

@@ -90,8 +90,8 @@ def runtime(config: Config | None = None, **options: Any) -> Runtime:
 class Runtime:
     """A session: one configuration, its kernel set and engines, and background jobs.
 
-    Every method that takes a circuit accepts a `Circuit`, what `compile` returned, OpenQASM 2 text
-    or the path of a file with it, a circuit of an SDK whose adapter is installed, a list of
+    Every method that takes a circuit accepts a `Circuit`, what `compile` returned, OpenQASM 2 or
+    3 text or the path of a file with it, a circuit of an SDK whose adapter is installed, a list of
     ``(matrix, qubits)``, or one unitary ``(2**n, 2**n)``. Amplitudes are little-endian: qubit ``q``
     is bit ``q`` of the index. Sessions may be used by several threads at the same time.
 

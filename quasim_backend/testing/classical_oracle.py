@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from typing import Any
 
 from quasim_backend.ir.expr import (
@@ -73,6 +74,8 @@ def evaluate(expr: Expr, bits: int, variables: Iterable[tuple[Var, Value]]) -> V
             case Unary(op, operand):
                 return _unary(op, value(operand), operand.type)
             case Binary(op, left, right):
+                if op in ("/", "%") and node.type.kind == "int":
+                    return _signed_division(op, int(value(left)), int(value(right)), node.type)
                 if op == "/" and node.type != FLOAT:
                     return int(value(left)) // int(value(right))
                 if op == "/":
@@ -94,4 +97,13 @@ def _unary(op: str, value: Value, kind: ClassicalType) -> Value:
 def _converted(value: Value, kind: ClassicalType) -> Value:
     if kind == BOOL:
         return bool(value)
-    return float(value) if kind == FLOAT else int(value) & ((1 << kind.width) - 1)
+    if kind == FLOAT:
+        return float(value)
+    low = int(value) % (1 << kind.width)
+    return low - (1 << kind.width) if kind.kind == "int" and low >= 1 << (kind.width - 1) else low
+
+
+def _signed_division(op: str, left: int, right: int, kind: ClassicalType) -> Value:
+    """Divide as C does: towards zero, the remainder with the sign of the dividend."""
+    whole = int(Fraction(left, right))
+    return _converted(whole if op == "/" else left - whole * right, kind)

@@ -48,6 +48,18 @@ def test_counts_are_a_sorted_table_grouped_by_register(
     assert footer.startswith("# 1000 shots, seed 7, statevector on cpu")
 
 
+def test_openqasm_3_is_run_from_a_file_and_from_standard_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = 'OPENQASM 3.0; include "stdgates.inc"; qubit[3] q; bit[3] c; x q[0:1]; c = measure q;'
+    file = tmp_path / "three.qasm"
+    file.write_text(text)
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    for name in (str(file), "-"):
+        assert main(["run", name, "--shots", "10", "--seed", "1", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["counts"] == {"011": 10}
+
+
 def test_the_same_seed_prints_the_same(ghz: str, capsys: pytest.CaptureFixture[str]) -> None:
     outputs = set()
     for _ in range(2):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -23,9 +25,11 @@ from quasim_backend.ir.expr import (
     bits_read,
     compile_expression,
     literal,
+    sint,
     uint,
     variables_read,
 )
+from quasim_backend.testing.classical_oracle import evaluate
 
 U8, U4 = uint(8), uint(4)
 X, Y = Var("x", U8), Var("y", U8)
@@ -248,3 +252,43 @@ def interpret(expr, bits, x, y):
 def test_trees_compile_to_what_they_mean(expr, bits, x, y):
     slots = {X: 0, Y: 1}
     assert compile_expression(expr, slots)(bits, [x, y]) == interpret(expr, bits, x, y)
+
+
+S8, S5 = sint(8), sint(5)
+SIGNED = st.integers(-128, 127)
+
+
+@given(SIGNED, SIGNED, st.sampled_from(["+", "-", "*", "&", "|", "^", "/", "%", "<<", ">>"]))
+def test_signed_arithmetic_wraps_and_divides_as_c_does(x, y, op):
+    y = abs(y) % 10 + 1 if op in ("<<", ">>") else y or 1
+    plain = {
+        **{"+": x + y, "-": x - y, "*": x * y, "&": x & y, "|": x | y, "^": x ^ y},
+        **{"/": int(Fraction(x, y)), "%": int(math.fmod(x, y))},
+        **({"<<": x << y, ">>": x >> y} if op in ("<<", ">>") else {}),
+    }[op]
+    kind = U8 if op in ("<<", ">>") else S8
+    expr = Binary(op, Var("x", S8), Var("y", kind))
+    wrapped = (plain + 128) % 256 - 128
+    assert run(expr, x=x, y=y) == wrapped
+    assert evaluate(expr, 0, [(Var("x", S8), x), (Var("y", kind), y)]) == wrapped
+
+
+@given(SIGNED)
+def test_signed_unary_operators_casts_and_constants(x):
+    value = Var("x", S8)
+    assert run(Unary("-", value), x=x) == (-x + 128) % 256 - 128
+    assert run(Unary("~", value), x=x) == ~x
+    assert run(Cast(U8, value), x=x) == x % 256
+    assert run(Cast(S5, value), x=x) == (x + 16) % 32 - 16
+    assert run(Const(x, S5)) == (x + 16) % 32 - 16
+    assert run(Cast(S8, Cast(U8, value)), x=x) == x
+    assert run(Cast(S8, Const(-7.9, FLOAT))) == -7
+    assert run(Index(value, Const(7, U4)), x=x) is (x < 0)
+    assert str(S8) == "int[8]"
+
+
+def test_a_negative_power_of_a_whole_number_is_refused():
+    with pytest.raises(CircuitError, match="no negative power"):
+        run(Binary("**", Var("x", S8), Var("y", S8)), x=2, y=-1)
+    with pytest.raises(CircuitError, match="at least 1 bit"):
+        sint(0)

@@ -210,7 +210,7 @@ def test_a_gate_of_qelib1_used_without_the_include_says_which_line_to_add():
 
 
 def test_openqasm_3_is_named():
-    with pytest.raises(QasmError, match=r"OpenQASM 3.*qiskit\.qasm3"):
+    with pytest.raises(QasmError, match=r"OpenQASM 3.*ir\.qasm3"):
         loads("OPENQASM 3.0; qubit q;")
 
 

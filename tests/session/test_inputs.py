@@ -12,6 +12,7 @@ from quasim_backend.plugins import PluginManager, hookimpl
 X = np.array([[0, 1], [1, 0]])
 H = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
 CX = np.array([[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]])
+BELL_QASM3 = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; h q[0]; ctrl @ x q[0], q[1];'
 BELL_QASM = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; h q[0]; cx q[0],q[1];'
 BELL = [1 / np.sqrt(2), 0, 0, 1 / np.sqrt(2)]
 
@@ -42,6 +43,7 @@ class Tensor:
     [
         quasim.Circuit(2).h(0).cx(0, 1),
         BELL_QASM,
+        BELL_QASM3,
         [(H, [0]), (CX, [0, 1])],
         [(H.tolist(), 0), (CX, np.array([0, 1]))],
         ((H, (0,)), (CX, range(2))),
@@ -50,7 +52,7 @@ class Tensor:
         Tensor(),
         Foreign(),
     ],
-    ids=["ours", "text", "pairs", "nested", "tuples", "array", "list", "tensor", "sdk"],
+    ids=["ours", "text", "text3", "pairs", "nested", "tuples", "array", "list", "tensor", "sdk"],
 )
 def test_every_form_is_accepted_by_every_method(rt: quasim.Runtime, form: object) -> None:
     np.testing.assert_allclose(rt.simulate(form), BELL, atol=1e-12)
@@ -67,9 +69,10 @@ def test_every_form_is_accepted_by_every_method(rt: quasim.Runtime, form: object
 
 def test_a_file_is_read_by_path_and_by_name(rt: quasim.Runtime, tmp_path: Path) -> None:
     file = tmp_path / "bell.qasm"
-    file.write_text(BELL_QASM)
-    for form in (file, str(file)):
-        np.testing.assert_allclose(rt.simulate(form), BELL, atol=1e-12)
+    for text in (BELL_QASM, BELL_QASM3):
+        file.write_text(text)
+        for form in (file, str(file)):
+            np.testing.assert_allclose(rt.simulate(form), BELL, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,21 @@
-"""Tokens of OpenQASM 2, and a cursor over them that knows where it is."""
+"""Tokens of OpenQASM 2, and a cursor over them that knows where it is.
+
+The cursor of OpenQASM 3 is this one with other patterns.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from quasim_backend.errors import QasmError
 
-__all__ = ["INDEX", "NAME", "NUMBER", "STRING", "SYMBOL", "Cursor", "Token"]
+__all__ = ["BAD", "INDEX", "NAME", "NUMBER", "STRING", "SYMBOL", "Cursor", "Token", "blank"]
 
 Token: TypeAlias = tuple[str, str, str, str, str, str]
 """One text for each kind of token, all but one of them empty; see the constants below."""
 
-NAME, INDEX, NUMBER, STRING, SYMBOL, _BAD = range(6)
+NAME, INDEX, NUMBER, STRING, SYMBOL, BAD = range(6)
 """Places in a `Token`. A name directly followed by ``[index]`` is one token with both."""
 
 _COMMENT = re.compile(r'"[^"\n]*"|//[^\n]*')
@@ -41,28 +44,31 @@ class Cursor:
         source: Name of the text in errors.
     """
 
+    _comment: ClassVar[re.Pattern[str]] = _COMMENT
+    _token: ClassVar[re.Pattern[str]] = _TOKEN
+
     def __init__(self, text: str, source: str) -> None:
         """Split ``text`` into tokens.
 
         Raises:
             QasmError: If a character belongs to no token.
         """
-        if "//" in text:
-            text = _COMMENT.sub(_blank, text)
+        if "//" in text or "/*" in text:
+            text = self._comment.sub(blank, text)
         self._text = text.rstrip()  # trailing blanks would be scanned once for each of them
         self.source = source
-        self.tokens: list[Token] = _TOKEN.findall(self._text)
+        self.tokens: list[Token] = self._token.findall(self._text)
         self.tokens.append(_END)
         self.at = 0
         for number, token in enumerate(self.tokens):
-            if token[_BAD]:
-                raise self.error(f"Unexpected character {token[_BAD]!r}.", number)
+            if token[BAD]:
+                raise self.error(f"Unexpected character {token[BAD]!r}.", number)
 
     def error(self, message: str, at: int | None = None) -> QasmError:
         """Make an error that points at a token, by default at the next one."""
         wanted = self.at if at is None else at
         offset = len(self._text)
-        for number, match in enumerate(_TOKEN.finditer(self._text)):
+        for number, match in enumerate(self._token.finditer(self._text)):
             if number == wanted:
                 offset = match.start() + len(match.group()) - len(match.group().lstrip())
                 break
@@ -93,7 +99,9 @@ class Cursor:
         return token[NAME]
 
 
-def _blank(match: re.Match[str]) -> str:
-    """Replace a comment by blanks, so that positions stay; keep a quoted text."""
+def blank(match: re.Match[str]) -> str:
+    """Replace a comment by blanks, so that positions stay; keep a quoted text and line ends."""
     text = match.group()
-    return text if text.startswith('"') else " " * len(text)
+    if text.startswith('"'):
+        return text
+    return " " * len(text) if "\n" not in text else re.sub(r"[^\n]", " ", text)

@@ -123,7 +123,7 @@ class _Reader:
         if version.split(".")[0] == "3":
             raise cursor.error(
                 "This is OpenQASM 3; this reader takes OpenQASM 2.0. Load it with "
-                "qiskit.qasm3.loads and run the circuit through quasim_qiskit."
+                "quasim_backend.ir.qasm3.loads."
             )
         if version not in ("2", "2.0"):
             raise cursor.error(f"Expected the version 2.0, found {cursor.seen()}.")

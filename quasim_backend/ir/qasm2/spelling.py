@@ -1,7 +1,8 @@
 """How a gate is spelt in OpenQASM 2: by its name in ``qelib1.inc``, or as gates that have one.
 
-Every decomposition is exact but for the global phase, which OpenQASM 2 cannot say; the phases of
-controlled gates are relative and are kept.
+Every decomposition is exact. `spell` leaves out the global phase, which OpenQASM 2 cannot say; the
+phases of controlled gates are relative and are kept. `spell_template` keeps both: the writer of
+OpenQASM 3 builds on it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.parameters import Affine
 from quasim_backend.ir.program import PrimitiveKind
 
-__all__ = ["MAX_WIDTH", "Line", "spell"]
+__all__ = ["CIRCUITS", "MAX_WIDTH", "Line", "euler_angles", "spell", "spell_template"]
 
-Line: TypeAlias = tuple[str, tuple[float, ...], tuple[int, ...]]
-"""Name in ``qelib1.inc``, parameters, and positions among the gate's qubits."""
+Angle: TypeAlias = float | Affine
+Line: TypeAlias = tuple[str, tuple[Angle, ...], tuple[int, ...]]
+"""Name in ``qelib1.inc`` or ``gphase``, parameters, and positions among the gate's qubits."""
 
 MAX_WIDTH = 10
 """Most qubits of a decomposition whose length grows as ``2**width``."""
@@ -48,7 +50,7 @@ _NAMES: dict[tuple[str, int], str] = {
 """Record and number of controls to name."""
 
 _X = np.array([1, 0])
-_CIRCUITS: dict[str, tuple[Template, ...]] = {
+CIRCUITS: dict[str, tuple[Template, ...]] = {
     "dcx": (
         Template(PrimitiveKind.PERMUTATION, targets=(1,), controls=(0,), table=_X),
         Template(PrimitiveKind.PERMUTATION, targets=(0,), controls=(1,), table=_X),
@@ -82,22 +84,30 @@ def spell(gate: Gate) -> list[Line]:
     flips: list[Line] = [("x", (), (c,)) for c in controls if not gate.control_state >> c & 1]
     name = _NAMES.get((gate.name, gate.num_controls))
     if name is not None and gate.power == 1.0:
-        numbers = tuple(float(p) for p in gate.params if not isinstance(p, Affine))
-        lines = [(name, numbers, tuple(range(gate.num_qubits)))]
+        lines = [(name, gate.params, tuple(range(gate.num_qubits)))]
     elif gate.power != 1.0 and gate.power == round(gate.power) and abs(gate.power) <= 8:
         step = replace(gate, power=1.0)
         lines = spell(step if gate.power > 0 else step.inverse()) * round(abs(gate.power))
         return lines  # each step has its own flips
     else:
-        plain = gate.power == 1.0 and gate.name in _CIRCUITS
+        plain = gate.power == 1.0 and gate.name in CIRCUITS
         lines = []
-        for template in _CIRCUITS[gate.name] if plain else gate.templates():
-            lines += _template(template, controls, gate.name)
-    return [*flips, *lines, *flips]
+        for template in CIRCUITS[gate.name] if plain else gate.templates():
+            lines += spell_template(template, controls, gate.name)
+    return [*flips, *(line for line in lines if line[0] != "gphase"), *flips]
 
 
-def _template(template: Template, controls: tuple[int, ...], name: str) -> list[Line]:
-    """Write one primitive; the gate's targets follow its controls."""
+def spell_template(template: Template, controls: tuple[int, ...], name: str) -> list[Line]:
+    """Write one primitive; the gate's targets follow its controls.
+
+    Args:
+        template: The primitive; an angle may be symbolic.
+        controls: Positions of controls, all of which must be 1.
+        name: Name of the gate, for errors.
+
+    Raises:
+        UnsupportedError: If it is a matrix on several qubits, or too wide.
+    """
     shift = len(controls)
     places = tuple(t + shift for t in template.targets)
     every = (*controls, *(c + shift for c in template.controls))
@@ -119,7 +129,7 @@ def _template(template: Template, controls: tuple[int, ...], name: str) -> list[
         return _diagonal(_on_controls(np.angle(template.data), len(every)), (*every, *places))
     if template.kind == PrimitiveKind.PERMUTATION and template.table is not None:
         return _permutation([int(i) for i in template.table], every, places)
-    angle = 0.0 if isinstance(template.angle, Affine) else template.angle
+    angle = template.angle
     if template.kind == PrimitiveKind.PHASE:
         return _phase(angle, every)
     x_bits, z_bits = ({b + shift for b in bits} for bits in (template.x_bits, template.z_bits))
@@ -127,7 +137,7 @@ def _template(template: Template, controls: tuple[int, ...], name: str) -> list[
     return _rotation(letters, angle, every)
 
 
-def _rotation(letters: dict[int, str], angle: float, controls: tuple[int, ...]) -> list[Line]:
+def _rotation(letters: dict[int, str], angle: Angle, controls: tuple[int, ...]) -> list[Line]:
     """Write ``exp(-i angle/2 P)``: turn P into a parity of bits, rotate it, turn back."""
     if not letters:
         return _phase(-angle / 2, controls)
@@ -155,17 +165,17 @@ def _rotation(letters: dict[int, str], angle: float, controls: tuple[int, ...]) 
     return [*turn, *parity, *core, *reversed(parity), *reversed(back)]
 
 
-def _phase(angle: float, places: tuple[int, ...]) -> list[Line]:
-    """Write a factor ``exp(i angle)`` where all places are 1; nothing if it is global."""
+def _phase(angle: Angle, places: tuple[int, ...]) -> list[Line]:
+    """Write a factor ``exp(i angle)`` where all places are 1."""
     if len(places) > MAX_WIDTH:
         raise UnsupportedError(
             f"A phase under {len(places)} controls has no short form in OpenQASM 2; at most "
             f"{MAX_WIDTH} are written. Decompose it first, for example with qiskit.transpile."
         )
-    if not places:
-        return []
     if len(places) <= 2:
-        return [("cu1" if len(places) == 2 else "u1", (angle,), places)]
+        return [(("gphase", "u1", "cu1")[len(places)], (angle,), places)]
+    if isinstance(angle, Affine):
+        raise UnsupportedError(f"A symbolic phase on {len(places)} qubits has no short form.")
     return _diagonal(_on_controls(np.array([0.0, angle]), len(places) - 1), places)
 
 
@@ -188,7 +198,8 @@ def _diagonal(angles: NDArray[np.float64], places: tuple[int, ...]) -> list[Line
         low, high = np.take(walsh, 0, axis), np.take(walsh, 1, axis)
         walsh = np.stack([low + high, low - high], axis)
     weights = walsh.reshape(-1) * (-2.0 / len(angles))
-    lines: list[Line] = []
+    constant = float(angles[0])  # all parities of 0 are 0
+    lines: list[Line] = [("gphase", (constant,), ())] if constant else []
     for top in range(width):
         collected = 0
         for number in range(1 << top):
@@ -247,15 +258,11 @@ def _controlled_x(controls: tuple[int, ...], target: int) -> list[Line]:
 
 
 def _matrix(matrix: NDArray[np.complex128], controls: tuple[int, ...], place: int) -> list[Line]:
-    """Write a one-qubit unitary ``exp(i alpha) Rz(phi) Ry(theta) Rz(lam)``."""
-    alpha = cmath.phase(complex(np.linalg.det(matrix))) / 2
-    special: Sequence[Sequence[complex]] = (matrix * cmath.exp(-1j * alpha)).tolist()
-    theta = 2 * math.atan2(abs(special[1][0]), abs(special[0][0]))
-    total = 2 * cmath.phase(special[1][1]) if abs(special[1][1]) > 1e-12 else 0.0
-    difference = 2 * cmath.phase(special[1][0]) if abs(special[1][0]) > 1e-12 else 0.0
-    phi, lam = (total + difference) / 2, (total - difference) / 2
+    """Write a one-qubit unitary."""
+    alpha, theta, phi, lam = euler_angles(matrix)
+    total = phi + lam
     if not controls:
-        return [("u3", (theta, phi, lam), (place,))]
+        return [("u3", (theta, phi, lam), (place,)), ("gphase", (alpha - total / 2,), ())]
     if len(controls) == 1:
         return [("cu", (theta, phi, lam, alpha - total / 2), (*controls, place))]
     return [
@@ -264,3 +271,17 @@ def _matrix(matrix: NDArray[np.complex128], controls: tuple[int, ...], place: in
         *_rotation({place: "Z"}, phi, controls),
         *_phase(alpha, controls),
     ]
+
+
+def euler_angles(matrix: NDArray[np.complex128]) -> tuple[float, float, float, float]:
+    """Return ``alpha, theta, phi, lam`` of ``exp(i alpha) Rz(phi) Ry(theta) Rz(lam)``.
+
+    Args:
+        matrix: A unitary, shape ``(2, 2)``.
+    """
+    alpha = cmath.phase(complex(np.linalg.det(matrix))) / 2
+    special: Sequence[Sequence[complex]] = (matrix * cmath.exp(-1j * alpha)).tolist()
+    theta = 2 * math.atan2(abs(special[1][0]), abs(special[0][0]))
+    total = 2 * cmath.phase(special[1][1]) if abs(special[1][1]) > 1e-12 else 0.0
+    difference = 2 * cmath.phase(special[1][0]) if abs(special[1][0]) > 1e-12 else 0.0
+    return alpha, theta, (total + difference) / 2, (total - difference) / 2

@@ -17,6 +17,7 @@ from quasim_backend.ir.instructions import (
     Measure,
     Reset,
 )
+from quasim_backend.ir.parameters import Affine
 from quasim_backend.ir.qasm2.definitions import LIBRARY_NAMES
 from quasim_backend.ir.qasm2.gate_bodies import KEYWORDS
 from quasim_backend.ir.qasm2.spelling import spell
@@ -174,9 +175,10 @@ def _value(constant: Const) -> int:
     return int(constant.value) & ((1 << constant.type.width) - 1)
 
 
-def _number(value: float) -> str:
+def _number(value: float | Affine) -> str:
     """Write a number that reads back equal; the language wants a dot before an exponent."""
-    text = repr(value)
+    assert not isinstance(value, Affine)  # `spell` refuses what is not bound
+    text = repr(float(value))
     if "e" in text and "." not in text:
         text = text.replace("e", ".0e")
     return text
