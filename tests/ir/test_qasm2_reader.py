@@ -209,6 +209,14 @@ def test_a_gate_of_qelib1_used_without_the_include_says_which_line_to_add():
         loads("qreg q[1]; h q[0];")
 
 
+def test_the_global_phase_pennylane_writes_is_kept():
+    text = HEAD + "qreg q[1]; creg c[1]; gphase(0.5) q[0]; gphase(pi) ; if (c==0) gphase(1) q;"
+    first, second, third = loads(text).instructions
+    assert [i.gate.params for i in (first, second, third.body[0])] == [(-0.5,), (-math.pi,), (-1,)]
+    with pytest.raises(QasmError, match="1 parameter"):
+        loads(HEAD + "qreg q[1]; gphase q[0];")
+
+
 def test_openqasm_3_is_named():
     with pytest.raises(QasmError, match=r"OpenQASM 3.*ir\.qasm3"):
         loads("OPENQASM 3.0; qubit q;")

@@ -9,7 +9,8 @@ from pathlib import Path
 from quasim_backend.errors import QasmError, near_matches
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.expr import Binary, Bits, Const, Expr, uint
-from quasim_backend.ir.instructions import Barrier, If, Instruction, Measure, Reset
+from quasim_backend.ir.gates import Gate
+from quasim_backend.ir.instructions import Barrier, GateOp, If, Instruction, Measure, Reset
 from quasim_backend.ir.qasm2.definitions import (
     KNOWN,
     PAPER_NAMES,
@@ -245,6 +246,8 @@ class _Reader:
                 return self._measure(cursor)
             if name == "reset":
                 return self._reset(cursor)
+            if name == "gphase":
+                return self._global_phase(cursor)
             raise unknown_gate(cursor, self.gates)
         cursor.at += 1
         parameters: Sequence[Code] = ()
@@ -298,6 +301,24 @@ class _Reader:
         cursor.take_symbol(";", "after a reset")
         if len(qubits):
             self._emit(cursor, start, [Reset(tuple(qubits))], len(qubits))
+
+    def _global_phase(self, cursor: Cursor) -> None:
+        """Read ``gphase(angle) q[0];``, which the language does not have and PennyLane writes.
+
+        It is PennyLane's GlobalPhase, ``exp(-i angle)``; its qubits, if any, mean nothing.
+        """
+        start = cursor.at
+        cursor.at += 1
+        parameters: Sequence[Code] = ()
+        if cursor.tokens[cursor.at][SYMBOL] == "(":
+            parameters = read_arguments(cursor, {})
+        if len(parameters) != 1 or not isinstance(parameters[0], float):
+            raise cursor.error(f"'gphase' takes 1 parameter; got {len(parameters)}.", start)
+        if cursor.tokens[cursor.at][SYMBOL] != ";":
+            self._operands(cursor)
+        cursor.take_symbol(";", "after 'gphase'")
+        gate = Gate.named("gphase", (-parameters[0],))
+        self._emit(cursor, start, [GateOp(gate, ())], 1)
 
     def _emit(
         self, cursor: Cursor, start: int, operations: Iterable[Instruction], size: int

@@ -7,6 +7,9 @@ from quasim_backend.ir.qasm3.lexer import NAME, SYMBOL, Cursor
 __all__ = ["assigned_names", "leaves_loop", "skip_statement"]
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
+_ASSIGNING = frozenset(
+    {"[", "=", *(f"{op}=" for op in ["+", "-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>"])}
+)
 _BEFORE_STATEMENT = frozenset({"{", "}", ";", ")", "]"})
 
 
@@ -90,6 +93,7 @@ def assigned_names(cursor: Cursor, first: int, last: int) -> set[str]:
             at == first
             or tokens[at - 1][SYMBOL] in _BEFORE_STATEMENT
             or tokens[at - 1][NAME] == "else"
+            or tokens[at + 1][SYMBOL] in _ASSIGNING
         )
     }
 

@@ -209,8 +209,8 @@ def converted(value: Value, to: Type) -> Value:
         step = Const(math.ldexp(math.tau, -source.width), FLOAT)
         return runtime(Binary("*", Cast(FLOAT, inner), step), to, value)
     if source.kind == "float" and to.kind == "angle":
-        raise ValueError(
-            "A float that is only known while the circuit runs cannot become an angle."
+        raise Unknown(
+            f"A float must be known before the run to become an angle; '{value.name}' is not."
         )
     if source.kind == to.kind == "angle":
         return _resized_angle(value, inner, to)

@@ -138,6 +138,16 @@ def test_known_values_are_forgotten_where_paths_meet():
     assert [i.qubits for i in qasm3.loads(HEAD + grows).instructions] == [(0,), (1,), (2,)]
 
 
+def test_values_assigned_anywhere_in_a_loop_are_forgotten():
+    text = (
+        "array[int[8], 2] arr = {1, 2}; qubit q; bit[4] c; uint[4] n = 0; for int i in [0:1] "
+        "for int j in arr n += 1; c = n;"
+    )
+    assert distribution(text) == pytest.approx({4: 1.0})
+    text = COIN + "uint[4] n = 0; while (c[0]) { if (c[1]) ; else n = 3; c[0] = 0; } c = n;"
+    assert distribution(text) == pytest.approx({0: 0.5, 3: 0.5})
+
+
 def test_a_quantum_fourier_transform_with_nested_loops(dense):
     text = """const int n = 3; qubit[n] q;
         for int i in [n - 1:-1:0] {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+import time
 
 import numpy as np
 import pytest
@@ -257,6 +258,25 @@ def test_names_may_be_unicode_and_may_hide_gates():
         "qubit[2] q; const float θ = π/2; uint[8] x = 1; rx(θ) q[x]; x q[0]; rx(τ/ℇ) q[0];"
     )
     assert [g.name for g, _ in found if isinstance(g, Gate)] == ["rx", "x", "rx"]
+
+
+def test_a_gate_takes_microseconds_to_read():
+    rng = np.random.default_rng(0)
+    lines = []
+    for _ in range(10_000):
+        first, second = rng.permutation(20)[:2]
+        number = rng.uniform(-3, 3)
+        lines += [
+            (f"h q[{first}];", f"cx q[{first}], q[{second}];", f"rz(pi/2) q[{first}];",
+             f"cp({number}) q[{first}], q[{second}];")[rng.integers(4)]
+        ]  # fmt: skip
+    text = HEAD + "qubit[20] q;\n" + "\n".join(lines)
+    best = 1.0
+    for _ in range(5):
+        start = time.perf_counter()
+        assert len(qasm3.loads(text)) == 10_000
+        best = min(best, time.perf_counter() - start)
+    assert best / 10_000 < 20e-6
 
 
 def test_comments_annotations_and_include_variants():
