@@ -273,9 +273,9 @@ def test_a_gate_takes_microseconds_to_read():
     text = HEAD + "qubit[20] q;\n" + "\n".join(lines)
     best = 1.0
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         assert len(qasm3.loads(text)) == 10_000
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     assert best / 10_000 < 20e-6
 
 

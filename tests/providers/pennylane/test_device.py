@@ -203,21 +203,7 @@ def device_tests(folder, device, shots):
 
 
 @needs_entry_points
-def test_pennylanes_device_tests_pass_without_shots(tmp_path):
-    device_tests(tmp_path, "quasim.cpu", None)
-
-
-@needs_entry_points
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("device", "shots"),
-    [
-        ("quasim.cpu", 10000),
-        ("quasim.gpu", None),
-        ("quasim.gpu", 10000),
-        ("quasim.auto", None),
-        ("quasim.auto", 10000),
-    ],
-)
+@pytest.mark.parametrize("shots", [None, 10000])
+@pytest.mark.parametrize("device", ["quasim.cpu", "quasim.gpu", "quasim.auto"])
 def test_pennylanes_device_tests_pass(tmp_path, device, shots):
     device_tests(tmp_path, device, shots)
