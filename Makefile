@@ -88,4 +88,4 @@ stubs: $(VENV)/.stamp-dev
 clean:
 	rm -rf $(VENV) build dist demo-out docs/_build docs/reference .mypy_cache .ruff_cache \
 		.pytest_cache .import_linter_cache .hypothesis
-	find quasim_backend providers twins_addon tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	find quasim_backend providers $(wildcard twins_addon) tests -type d -name __pycache__ -prune -exec rm -rf {} +
