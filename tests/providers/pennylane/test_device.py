@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,9 @@ def test_runtime_takes_tapes_and_qnodes():
         np.testing.assert_allclose(rt.simulate(tape), expected, atol=1e-12)
         node = qml.QNode(bell, qml.device("default.qubit"))
         np.testing.assert_allclose(np.abs(rt.simulate(node)) ** 2, [0.5, 0, 0, 0.5], atol=1e-12)
+        turned = qml.QNode(lambda x, wire: (qml.RX(x, wire), qml.state())[1], node.device)
+        state = rt.simulate(partial(turned, 0.6, wire=1))
+        np.testing.assert_allclose(state, [np.cos(0.3), -1j * np.sin(0.3)], atol=1e-12)
         prepared = qml.tape.QuantumScript([qml.StatePrep([0.6, 0.8], 0), qml.X(1)], [])
         np.testing.assert_allclose(rt.simulate(prepared), [0, 0.6, 0, 0.8], atol=1e-12)
 
@@ -172,7 +176,7 @@ def test_circuits_with_measurements_run_in_the_runtime():
 @pytest.mark.parametrize(
     ("circuit", "match"),
     [
-        (lambda: qml.QNode(lambda x: qml.RX(x, 0), qml.device("default.qubit")), "construct_tape"),
+        (lambda: qml.QNode(lambda x: qml.RX(x, 0), qml.device("default.qubit")), "partial"),
         (lambda: qml.tape.QuantumScript([qml.RX([0.1, 0.2], 0)], []), "batch of 2"),
         (lambda: qml.tape.QuantumScript([qml.Projector([1], 0)], []), "Projector"),
     ],
