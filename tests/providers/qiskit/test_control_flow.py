@@ -317,3 +317,33 @@ def test_dynamic_circuits_agree_with_aer(seed: int, same_distribution) -> None:
     reference = aer.AerSimulator(seed_simulator=5, max_parallel_threads=1)
     expected = reference.run(circuit, shots=SHOTS).result().get_counts()
     same_distribution(counts(circuit, seed=seed), expected)
+
+
+def test_blocks_map_bits_by_position_at_every_depth() -> None:
+    from itertools import permutations
+
+    from qiskit.circuit import Clbit, IfElseOp, Qubit
+
+    def block() -> QuantumCircuit:
+        return QuantumCircuit([Qubit() for _ in range(3)], [Clbit() for _ in range(3)])
+
+    circuits, answers = [], []
+    for outer in permutations(range(3)):
+        for inner in permutations(range(3)):
+            for tested in range(3):
+                circuit = QuantumCircuit(3, 3)
+                circuit.x(0)
+                circuit.measure(0, 1)  # bit 1 is one, the others zero
+                circuit.x(0)
+                flip, body = block(), block()
+                flip.x(0)
+                body.append(IfElseOp((body.clbits[tested], 1), flip), inner, inner)
+                circuit.append(IfElseOp((circuit.clbits[1], 1), body), outer, outer)
+                circuit.measure([0, 1, 2], [0, 1, 2])
+                circuits.append(circuit)
+                # Bit `tested` of the body is bit outer[tested] of the circuit, and qubit 0 of the
+                # inner block is qubit outer[inner[0]].
+                answers.append(1 << outer[inner[0]] if outer[tested] == 1 else 0)
+    result = AerSimulator().run(circuits, shots=3).result()
+    for number, answer in enumerate(answers):
+        assert result.get_counts(number) == {format(answer, "03b"): 3}
