@@ -11,7 +11,8 @@
 
 #include "bindings/arrays.hpp"
 #include "bindings/interrupt.hpp"
-#include "cpu/kernel_table.hpp"
+#include "cpu/blocks.hpp"
+#include "cpu/compiled.hpp"
 #include "quasim/adjoint.hpp"
 #include "quasim/executor.hpp"
 #include "quasim/isa.hpp"
@@ -90,6 +91,22 @@ void run_plan(const NativePlan& plan, Amplitudes<T> state, Array<double> paramet
     run(plan, reinterpret_cast<T*>(state.data()), view(parameters), context.control,
         context.threads);
   });
+}
+
+// One line a sweep of one stage's tiles, for people.
+template <typename T>
+std::vector<std::vector<std::string>> sweeps_of(const NativePlan& plan) {
+  const auto compiled = plan.compiled<T>(reduction_kernels<T>(), Form::kTiles);
+  std::vector<std::vector<std::string>> result;
+  for (const auto& stage : compiled->stages) {
+    auto& lines = result.emplace_back();
+    if (!stage.tiled) {
+      lines.assign(stage.ops.size(), "kernel over the whole state");
+      continue;
+    }
+    for (const TileOp& op : stage.tile.ops) lines.push_back(describe(stage.tile, op));
+  }
+  return result;
 }
 
 template <typename T>
@@ -282,6 +299,8 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
       "cancel"_a.none(), "threads"_a,
       "Run this plan, the inverse of a circuit's, on the circuit's final state and on the bra, "
       "in place; return the derivative of 2 Re<bra|state> by each angle of the circuit.");
+  plan.def(name("sweeps_").c_str(), &sweeps_of<T>,
+           "Describe the sweeps over a tile of each stage, a line each.");
   m.def(name("empty_").c_str(), &empty<T>, "size"_a, "Allocate aligned amplitudes, unset.");
   m.def(name("zero_state_").c_str(), &zero_state<T>, "num_qubits"_a, "Allocate |0...0>.");
   m.def("copy", &copy_state<T>, "state"_a.noconvert(), "Copy a state.");

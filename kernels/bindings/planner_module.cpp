@@ -6,7 +6,7 @@ namespace quasim::bindings {
 namespace {
 
 nb::dict plan(nb::object program, int max_fused, int max_diagonal, int tile_qubits,
-              int low_qubits) {
+              int low_qubits, bool split) {
   const ProgramFields fields(program);
   const Program view = fields.view();
   PlanOptions options;
@@ -14,6 +14,7 @@ nb::dict plan(nb::object program, int max_fused, int max_diagonal, int tile_qubi
   options.max_diagonal = max_diagonal;
   options.tile_qubits = tile_qubits;
   options.low_qubits = low_qubits;
+  options.split = split;
   Plan result;
   {
     const nb::gil_scoped_release release;
@@ -40,7 +41,8 @@ NB_MODULE(_planner, m) {
   m.doc() = "The native planner; use quasim_backend.compile.planner.";
   m.def("plan", &quasim::bindings::plan, nb::arg("program"), nb::kw_only(), nb::arg("max_fused"),
         nb::arg("max_diagonal"), nb::arg("tile_qubits"), nb::arg("low_qubits"),
+        nb::arg("split"),
         nb::sig("def plan(program: object, *, max_fused: int, max_diagonal: int, "
-                "tile_qubits: int, low_qubits: int) -> dict[str, object]"),
+                "tile_qubits: int, low_qubits: int, split: bool) -> dict[str, object]"),
         "Return the arrays of an ExecutionPlan for a Program, by field name.");
 }

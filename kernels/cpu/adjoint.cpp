@@ -83,8 +83,8 @@ class StageAdjoint {
           apply(i, k, outside, 0, op.groups, free);
           apply(i, b, outside, 0, op.groups, free);
         }
-        ket_buffer.scatter(ket + 2 * outside);
-        bra_buffer.scatter(bra + 2 * outside);
+        ket_buffer.scatter(k, ket + 2 * outside, nullptr);
+        bra_buffer.scatter(b, bra + 2 * outside, nullptr);
       }
     };
     if (threads == 1) {
@@ -143,7 +143,7 @@ template <typename T>
 void adjoint(const NativePlan& inverse, T* ket, T* bra, std::span<const double> parameters,
              std::span<double> derivatives, Control& control, int threads) {
   const FlushDenormals guard;
-  const auto compiled = inverse.compiled<T>(reduction_kernels<T>());
+  const auto compiled = inverse.compiled<T>(reduction_kernels<T>(), Form::kOperations);
   const Program& program = inverse.program();
   const Bound<T> bound(program, *compiled, parameters);
   const int workers = choose_threads(std::uint64_t{1} << program.num_qubits, threads);

@@ -14,10 +14,14 @@ struct Bound {
   const CompiledPlan<T>& plan;
   AlignedArray<T> coefs;
   std::vector<SweepFn<T>> functions;  // by operation, over all stages
+  std::vector<std::size_t> first_op;  // of each stage, in `functions`
+  std::vector<std::vector<const TileValues<T>*>> values;  // by stage and tile operation
 
   Bound(const Program& program, const CompiledPlan<T>& compiled, std::span<const double> parameters)
       : plan(compiled), coefs(compiled.bound_size) {
     for (const auto& stage : plan.stages) {
+      first_op.push_back(functions.size());
+      bind_tile_ops(program, stage, parameters);
       for (const auto& op : stage.ops) {
         SweepFn<T> function = op.function;
         if (!op.constant &&
@@ -32,6 +36,28 @@ struct Bound {
   const T* coefs_of(const CompiledOp<T>& op) const {
     return (op.constant ? plan.constants.data() : coefs.data()) + op.coef_start;
   }
+
+ private:
+  void bind_tile_ops(const Program& program, const CompiledStage<T>& stage,
+                     std::span<const double> parameters) {
+    auto& list = values.emplace_back();
+    list.reserve(stage.tile.ops.size());
+    for (std::size_t i = 0; i < stage.tile.ops.size(); ++i) {
+      const TileOp& op = stage.tile.ops[i];
+      const bool numbers = op.kind == TileOpKind::kBlock || op.kind == TileOpKind::kLayer;
+      if (numbers && !op.constant) {
+        double scale = 1.0;
+        for (const int b : op.deferred) scale *= list[static_cast<std::size_t>(b)]->scale;
+        fresh_.push_back(std::make_unique<TileValues<T>>(
+            bind_tile_op<T>(program, stage.tile, op, parameters, scale)));
+        list.push_back(fresh_.back().get());
+      } else {
+        list.push_back(&stage.values[i]);
+      }
+    }
+  }
+
+  std::vector<std::unique_ptr<TileValues<T>>> fresh_;
 };
 
 // Sweeps groups [begin, end) of `op` over a tile whose qubits outside have the bits of `outside`.
@@ -76,13 +102,21 @@ class TileBuffer {
     return buffer_.data();
   }
 
-  // Writes the tile back.
-  void scatter(T* home) const {
-    if (stage_.in_place) return;
-    const T* from = buffer_.data();
+  // Writes a tile that was worked on at `from` back to its home. Meanwhile the tile at `next`, if
+  // there is one, is brought nearer: its runs are too far apart for the hardware to foresee them.
+  void scatter(const T* from, T* home, const T* next) const {
+    if (stage_.in_place) {
+      if (from != home) {
+        std::memcpy(home, from, sizeof(T) * (std::size_t{2} << stage_.tile_qubits));
+      }
+      return;
+    }
     for (const auto offset : stage_.run_offsets) {
       std::memcpy(home + 2 * offset, from, run_bytes());
       from += std::size_t{2} << stage_.run_qubits;
+      if (next == nullptr) continue;
+      const char* const line = reinterpret_cast<const char*>(next + 2 * offset);
+      for (std::size_t b = 0; b < run_bytes(); b += 64) __builtin_prefetch(line + b, 1, 2);
     }
   }
 

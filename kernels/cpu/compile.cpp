@@ -17,14 +17,22 @@ constexpr std::size_t kMaxDense = 3;
 template <typename T>
 class StageCompiler {
  public:
-  StageCompiler(const NativePlan& plan, const KernelTable<T>& kernels, std::size_t stage)
+  StageCompiler(const NativePlan& plan, const KernelTable<T>& kernels, std::size_t stage, Form form)
       : program_(plan.program()), plan_(plan.plan()), kernels_(kernels) {
     const int n = program_.num_qubits;
+    const auto first = static_cast<std::size_t>(plan_.stage_start[stage]);
+    const auto last = static_cast<std::size_t>(plan_.stage_start[stage + 1]);
     for (auto k = static_cast<std::size_t>(plan_.stage_qubit_start[stage]);
          k < static_cast<std::size_t>(plan_.stage_qubit_start[stage + 1]); ++k) {
       local_ |= bit(plan_.stage_qubits[k]);
     }
     if (std::popcount(local_) > std::min(kMaxTileQubits, n - 1)) local_ = low_mask(n);
+    result_.tiled = form == Form::kTiles && std::popcount(local_) <= kMaxTileQubits;
+    // Nothing to gain for one operation. States smaller than a vector need a tile's padding.
+    if (last - first == 1 && n >= kernels_.lane_bits) {
+      result_.tiled = false;
+      if (form == Form::kTiles) local_ = low_mask(n);
+    }
     position_.fill(kOutside);
     int next = 0;
     for_each_bit(local_, [&](int q) { position_[static_cast<std::size_t>(q)] = next++; });
@@ -40,8 +48,10 @@ class StageCompiler {
     result_.run_offsets.resize(runs);
     for (std::uint64_t r = 0; r < runs; ++r) result_.run_offsets[r] = deposit(r, jumps);
 
-    const auto first = static_cast<std::size_t>(plan_.stage_start[stage]);
-    const auto last = static_cast<std::size_t>(plan_.stage_start[stage + 1]);
+    if (result_.tiled) {
+      compile_tile(first, last);
+      return;
+    }
     result_.ops.reserve(last - first);
     for (std::size_t op = first; op < last; ++op) compile_operation(op);
   }
@@ -53,22 +63,60 @@ class StageCompiler {
   int lane_bits() const { return kernels_.lane_bits; }
   std::size_t reals() const { return std::size_t{2} << lane_bits(); }
 
+  // Takes the operations apart; compiles those that stay whole.
+  void compile_tile(std::size_t first, std::size_t last) {
+    TileShape shape;
+    shape.position = position_;
+    shape.qubits = result_.padded_qubits;
+    shape.lane_bits = lane_bits();
+    shape.words_a_lane = 2 * sizeof(T) / 4;
+    for (std::size_t op = first; op < last; ++op) check_operation(op);
+    result_.tile =
+        schedule(program_, take_apart(program_, plan_, first, last, shape), shape);
+    std::erase_if(result_.tile.ops, [&](TileOp& op) {
+      if (op.kind != TileOpKind::kKernel) return false;
+      const std::size_t before = result_.ops.size();
+      compile_operation(first + static_cast<std::size_t>(op.operation));
+      op.operation = static_cast<int>(before);
+      return result_.ops.size() == before;  // the identity
+    });
+    result_.only_kernels = result_.ops.size() == result_.tile.ops.size();
+    for (const TileOp& op : result_.tile.ops) {
+      const bool numbers = op.kind == TileOpKind::kBlock || op.kind == TileOpKind::kLayer;
+      result_.values.push_back(numbers && op.constant
+                                   ? bind_tile_op<T>(program_, result_.tile, op, {},
+                                                     deferred_scale(result_.values, op))
+                                   : TileValues<T>{});
+    }
+  }
+
+  void check_operation(std::size_t op) const {
+    const auto first = static_cast<std::size_t>(plan_.op_member_start[op]);
+    const auto last = static_cast<std::size_t>(plan_.op_member_start[op + 1]);
+    Footprint footprint;
+    for (std::size_t k = first; k < last; ++k) {
+      const auto member = static_cast<std::size_t>(plan_.op_members[k]);
+      footprint = unite(footprint, footprint_of(program_, member));
+    }
+    if ((footprint.mixing() & ~local_) != 0) {
+      throw std::invalid_argument("Malformed plan: a mixing qubit lies outside its stage.");
+    }
+    if (static_cast<OpKind>(plan_.op_kind[op]) == OpKind::kSingle && last - first > 1) {
+      throw std::invalid_argument("Malformed plan: a single operation has several members.");
+    }
+  }
+
   void compile_operation(std::size_t op) {
     const auto first = static_cast<std::size_t>(plan_.op_member_start[op]);
     const auto last = static_cast<std::size_t>(plan_.op_member_start[op + 1]);
     if (first == last) return;
+    check_operation(op);
     const std::span<const std::int32_t> members(plan_.op_members.data() + first, last - first);
     Footprint footprint;
     for (const auto i : members) {
       footprint = unite(footprint, footprint_of(program_, static_cast<std::size_t>(i)));
     }
-    if ((footprint.mixing() & ~local_) != 0) {
-      throw std::invalid_argument("Malformed plan: a mixing qubit lies outside its stage.");
-    }
     const auto kind = static_cast<OpKind>(plan_.op_kind[op]);
-    if (kind == OpKind::kSingle && members.size() != 1) {
-      throw std::invalid_argument("Malformed plan: a single operation has several members.");
-    }
     CompiledOp<T> out;
     out.constant = std::ranges::none_of(
         members, [&](auto i) { return program_.is_parametric(static_cast<std::size_t>(i)); });
@@ -364,14 +412,14 @@ class StageCompiler {
 
 template <typename T>
 std::shared_ptr<const CompiledPlan<T>> compile(const NativePlan& plan,
-                                               const KernelTable<T>& kernels) {
+                                               const KernelTable<T>& kernels, Form form) {
   auto compiled = std::make_shared<CompiledPlan<T>>();
   compiled->kernels = &kernels;
   const std::size_t stages = plan.plan().stage_start.size() - 1;
   compiled->stages.reserve(stages);
   std::size_t constant_size = 0;
   for (std::size_t s = 0; s < stages; ++s) {
-    compiled->stages.push_back(StageCompiler<T>(plan, kernels, s).take());
+    compiled->stages.push_back(StageCompiler<T>(plan, kernels, s, form).take());
     for (CompiledOp<T>& op : compiled->stages.back().ops) {
       if (op.recipe == Recipe::kPermute) continue;
       std::size_t& arena = op.constant ? constant_size : compiled->bound_size;
@@ -395,8 +443,8 @@ std::shared_ptr<const CompiledPlan<T>> compile(const NativePlan& plan,
 }
 
 template std::shared_ptr<const CompiledPlan<float>> compile(const NativePlan&,
-                                                            const KernelTable<float>&);
+                                                            const KernelTable<float>&, Form);
 template std::shared_ptr<const CompiledPlan<double>> compile(const NativePlan&,
-                                                             const KernelTable<double>&);
+                                                             const KernelTable<double>&, Form);
 
 }  // namespace quasim

@@ -9,6 +9,7 @@
 
 #include "cpu/kernel_table.hpp"
 #include "cpu/members.hpp"
+#include "cpu/tile_bind.hpp"
 #include "quasim/memory.hpp"
 #include "quasim/native_plan.hpp"
 
@@ -67,6 +68,13 @@ struct CompiledStage {
   int run_qubits = 0;     // a tile is made of runs of 2^run_qubits contiguous amplitudes
   bool in_place = false;  // the tile is contiguous: no copy
   std::vector<std::uint64_t> run_offsets;
+
+  // Form::kTiles: what a tile goes through; `ops` then holds its kernels only. Stages of one
+  // operation, or too wide for a tile, have no tile program.
+  bool tiled = false;
+  bool only_kernels = false;
+  TileProgram tile;
+  std::vector<TileValues<T>> values;  // of operations that depend on no parameter
 };
 
 template <typename T>
@@ -85,6 +93,6 @@ bool bind(const Program& program, const CompiledOp<T>& op, std::span<const doubl
 
 template <typename T>
 std::shared_ptr<const CompiledPlan<T>> compile(const NativePlan& plan,
-                                               const KernelTable<T>& kernels);
+                                               const KernelTable<T>& kernels, Form form);
 
 }  // namespace quasim

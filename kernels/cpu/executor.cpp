@@ -6,6 +6,7 @@
 #include "cpu/blocks.hpp"
 #include "cpu/bound.hpp"
 #include "cpu/denormals.hpp"
+#include "cpu/tile_runner.hpp"
 #include "quasim/thread_pool.hpp"
 
 namespace quasim {
@@ -46,54 +47,19 @@ void run_whole(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t
   }
 }
 
-// All operations of the stage on one tile after the other: one pass over memory.
 template <typename T>
-class TileRunner {
- public:
-  TileRunner(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t first_op,
-             T* amplitudes)
-      : stage_(stage),
-        bound_(bound),
-        first_op_(first_op),
-        amplitudes_(amplitudes),
-        buffer_(stage),
-        scratch_(bound.plan.scratch_size) {}
-
-  void operator()(std::uint64_t tile, const Control& control) {
-    const Mask outside = deposit(tile, stage_.outer_qubits);
-    T* const home = amplitudes_ + 2 * outside;
-    const auto acts = [&](const CompiledOp<T>& op) { return acts_on(op, outside); };
-    if (std::ranges::none_of(stage_.ops, acts)) return;
-    T* const work = buffer_.gather(home);
-    for (std::size_t i = 0; i < stage_.ops.size(); ++i) {
-      const auto& op = stage_.ops[i];
-      if (!acts(op)) continue;
-      if (control.stopped()) return;
-      sweep<T>(op, bound_.functions[first_op_ + i], bound_.coefs_of(op), work, outside, 0,
-               op.groups, scratch_.data());
-    }
-    buffer_.scatter(home);
-  }
-
- private:
-  const CompiledStage<T>& stage_;
-  const Bound<T>& bound_;
-  std::size_t first_op_;
-  T* amplitudes_;
-  TileBuffer<T> buffer_;
-  AlignedArray<T> scratch_;
-};
-
-template <typename T>
-void run_tiles(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t first_op,
+void run_tiles(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t number,
                T* amplitudes, Control& control, int threads) {
   const std::uint64_t tiles = std::uint64_t{1} << std::popcount(stage.outer_qubits);
+  if (tiles == 1) {
+    TileRunner<T>(stage, bound, number, amplitudes)(0, 1, control, true);
+    return;
+  }
   parallel_ranges(tiles, threads, control, [&](std::uint64_t begin, std::uint64_t end, int worker) {
-    TileRunner<T> runner(stage, bound, first_op, amplitudes);
+    TileRunner<T> runner(stage, bound, number, amplitudes);
     for (std::uint64_t tile = begin; tile < end; ++tile) {
       if (control.stopped()) return;
-      if (worker == 0) control.poll();
-      runner(tile, control);
+      runner(tile, end, control, worker == 0);
     }
   });
 }
@@ -104,18 +70,17 @@ template <typename T>
 void run(const NativePlan& plan, T* amplitudes, std::span<const double> parameters,
          Control& control, int threads) {
   const FlushDenormals guard;
-  const auto compiled = plan.compiled<T>(reduction_kernels<T>());
+  const auto compiled = plan.compiled<T>(reduction_kernels<T>(), Form::kTiles);
   const Bound<T> bound(plan.program(), *compiled, parameters);
   const int workers = choose_threads(std::uint64_t{1} << plan.program().num_qubits, threads);
-  std::size_t first_op = 0;
-  for (const auto& stage : compiled->stages) {
+  for (std::size_t number = 0; number < compiled->stages.size(); ++number) {
+    const auto& stage = compiled->stages[number];
     control.throw_if_cancelled();
-    if (stage.outer_qubits == 0 && stage.in_place) {
-      run_whole(stage, bound, first_op, amplitudes, control, workers);
+    if (stage.tiled) {
+      run_tiles(stage, bound, number, amplitudes, control, workers);
     } else {
-      run_tiles(stage, bound, first_op, amplitudes, control, workers);
+      run_whole(stage, bound, bound.first_op[number], amplitudes, control, workers);
     }
-    first_op += stage.ops.size();
   }
   control.throw_if_cancelled();
 }

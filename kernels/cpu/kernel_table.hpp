@@ -50,6 +50,83 @@ struct CrossSweep {
 template <typename T>
 using CrossFn = void (*)(const CrossSweep<T>&);
 
+// Steps of a block: what happens to the 2^k vectors of a group while they are in registers.
+// Vector r holds the amplitudes whose block qubits have the value r.
+enum BlockCode : std::uint32_t {
+  kStepEnd = 0,
+  // + qubit. Coefs: one vector t. (a, b) -> (a - t b, t a + b), a real rotation over its cosine.
+  kStepRotate = 1,
+  // + qubit. Coefs: one vector t. (a, b) -> (t a - b, a + t b), the same over its sine.
+  kStepRotateFar = 5,
+  // + flip (1 to 7). Coefs: two vectors a row. r_i -> c_i r_i + s_i r_(i ^ flip).
+  kStepPairs = 9,
+  // + lane bit. Coefs: two vectors. r_i -> c r_i + s r_i, lanes flipped.
+  kStepLanes = 17,
+  // Coefs: two vectors a row: real parts; imaginary parts with the signs of i.
+  kStepPhases = 20,
+  // Coefs: one vector.
+  kStepScale = 21,
+};
+
+struct BlockStep {
+  std::uint32_t code;
+  std::uint32_t coef;  // first real of its coefficients
+};
+
+// Steps on up to three qubits and on the qubits inside a vector: one load and one store of each
+// amplitude for any number of steps.
+template <typename T>
+struct BlockSweep {
+  T* amplitudes = nullptr;
+  const T* coefs = nullptr;
+  const BlockStep* steps = nullptr;        // ended by kStepEnd
+  const std::uint64_t* offsets = nullptr;  // vector of each row, relative to the group
+  std::uint64_t fixed = 0;                 // bits of the block's qubits
+  std::uint64_t begin = 0;                 // groups [begin, end)
+  std::uint64_t end = 0;
+};
+
+template <typename T>
+using BlockFn = void (*)(const BlockSweep<T>&);
+
+// Multiplies every amplitude by a product of phases. A row is 2^row_bits amplitudes; row r takes
+// table row extract(r, select).
+template <typename T>
+struct LayerSweep {
+  T* amplitudes = nullptr;
+  const T* table = nullptr;      // complex, 2^row_bits for each value of `select`
+  const T* low = nullptr;        // complex, 2^row_bits; times every row
+  const T* high = nullptr;       // complex, one for each row
+  std::uint64_t select = 0;      // bits of the row number
+  std::uint64_t row_vectors = 0;
+  std::uint64_t begin = 0;  // rows [begin, end)
+  std::uint64_t end = 0;
+};
+
+// [1 if `low` is given][1 if `high` is given].
+template <typename T>
+using LayerFn = void (*)(const LayerSweep<T>&);
+
+// Moves amplitudes: to[d] = from[s(d)] with s affine over the bits of the index.
+template <typename T>
+struct ShuffleSweep {
+  const T* from = nullptr;
+  T* to = nullptr;
+  const std::uint32_t* source = nullptr;  // s of the first amplitude of each vector, shift left out
+  std::uint32_t shift = 0;                // xor-ed to every source
+  // Where the lanes of a vector come from: for each part a mask of lanes, an offset in vectors,
+  // and for each lane of `source` a permutation, as bytes or 32-bit numbers of T's halves.
+  std::uint32_t parts = 0;
+  const std::uint32_t* part_offset = nullptr;
+  const std::int32_t* part_mask = nullptr;   // [part][32-bit word of a vector]
+  const std::int32_t* part_lanes = nullptr;  // [part][lane of source][32-bit word of a vector]
+  std::uint64_t begin = 0;                   // vectors [begin, end)
+  std::uint64_t end = 0;
+};
+
+template <typename T>
+using ShuffleFn = void (*)(const ShuffleSweep<T>&);
+
 template <typename T>
 struct KernelTable {
   int lane_bits;  // log2 of the amplitudes in one vector
@@ -68,6 +145,13 @@ struct KernelTable {
   SweepFn<T> permute;             // whole vectors
   SweepFn<T> permute_amplitudes;  // single amplitudes
   SweepFn<T> wide;                // single amplitudes; coefs: column-major complex matrix
+  BlockFn<T> block[4];            // [qubits outside a vector]
+  // Blocks of three qubits whose steps are rotations, at most one a qubit, without the switch.
+  // [1 if lanes rotate][sum over qubits q of 3^q * (0: none, 1: kStepRotate, 2: kStepRotateFar)].
+  // Coefs: t of each qubit, then (if lanes rotate) the two vectors of kStepLanes of each lane bit.
+  BlockFn<T> rotations[2][27];
+  LayerFn<T> layer[2][2];         // [1 if `low` is given][1 if `high` is given]
+  ShuffleFn<T> shuffle[4];        // [parts of a vector: 0 for whole vectors, 1, 2, any number]
 
   // sum |a|^2 over `count` amplitudes.
   double (*norm)(const T* amplitudes, std::uint64_t count);

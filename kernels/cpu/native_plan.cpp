@@ -131,27 +131,28 @@ NativePlan::NativePlan(const Program& program, Plan plan) : plan_(std::move(plan
 }
 
 template <typename T>
-std::shared_ptr<const CompiledPlan<T>> NativePlan::compiled(const KernelTable<T>& kernels) const {
-  auto& slot = [this]() -> auto& {
+std::shared_ptr<const CompiledPlan<T>> NativePlan::compiled(const KernelTable<T>& kernels,
+                                                            Form form) const {
+  auto& slot = [&]() -> auto& {
     if constexpr (std::is_same_v<T, float>) {
-      return single_;
+      return single_[static_cast<std::size_t>(form)];
     } else {
-      return double_;
+      return double_[static_cast<std::size_t>(form)];
     }
   }();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (slot && slot->kernels == &kernels) return slot;
   }
-  auto fresh = compile<T>(*this, kernels);
+  auto fresh = compile<T>(*this, kernels, form);
   const std::lock_guard<std::mutex> lock(mutex_);
   slot = fresh;
   return fresh;
 }
 
 template std::shared_ptr<const CompiledPlan<float>> NativePlan::compiled(
-    const KernelTable<float>&) const;
+    const KernelTable<float>&, Form) const;
 template std::shared_ptr<const CompiledPlan<double>> NativePlan::compiled(
-    const KernelTable<double>&) const;
+    const KernelTable<double>&, Form) const;
 
 }  // namespace quasim

@@ -12,12 +12,16 @@ namespace quasim {
 // One operation to be: primitives that run together.
 struct Group {
   Footprint footprint;
-  double cost = 0.0;                  // predicted FMA per amplitude, with the cost of a sweep
+  double cost = 0.0;                  // predicted FMA per amplitude, with its share of a sweep
+  bool pairs = false;                 // rotations by XX, YY, ZZ of the same two qubits
   std::vector<std::int32_t> members;  // primitives in the order they act
 };
 
 // Predicted real fused multiply-adds per amplitude of primitive `i` run on its own.
 double primitive_fma(const Program& program, std::size_t i);
+
+// Of a group.
+double group_fma(const Program& program, const Group& group, const PlanOptions& options);
 
 // Cost in FMA equivalents of loading and storing every amplitude of a tile once.
 inline constexpr double kSweepCost = 4.0;

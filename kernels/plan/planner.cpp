@@ -61,14 +61,13 @@ Plan make_plan(const Program& program, const PlanOptions& options) {
   std::vector<Footprint> footprints;
   footprints.reserve(groups.size());
   for (const Group& group : groups) footprints.push_back(group.footprint);
-  const auto stages =
-      cut_into_stages(footprints, program.num_qubits, options.tile_qubits, options.low_qubits);
+  const auto stages = cut_into_stages(footprints, program.num_qubits, options);
   for (const Stage& stage : stages) {
     double fma = 0.0;
     for (const auto g : stage.operations) {
       const Group& group = groups[static_cast<std::size_t>(g)];
       append_operation(program, group, options, plan);
-      fma += group.cost - kSweepCost;
+      fma += group_fma(program, group, options);
     }
     append_stage(stage.local, fma, plan);
   }

@@ -1,3 +1,9 @@
+// Greedy partition with restarts.
+//
+// A stage takes every operation whose mixing qubits are local and that commutes with what it
+// overtakes. Which qubits are local is the choice: grown in the order of the circuit, grown again
+// with some operations passed over at random, and improved by exchanging one qubit. The choice that
+// gets most operations done wins. Larger states are worth more tries: a pass costs more.
 #include "plan/stages.hpp"
 
 #include <algorithm>
@@ -5,59 +11,164 @@
 namespace quasim {
 namespace {
 
-// Adds the lowest free qubits until `local` holds `count`: longer runs of contiguous amplitudes.
-Mask fill_low(Mask local, int count, int num_qubits) {
-  for (int q = 0; q < num_qubits && std::popcount(local) < count; ++q) local |= bit(q);
-  return local;
-}
+// SplitMix64 (Steele, Lea, Flood, 2014): plans are the same on every run.
+class Random {
+ public:
+  std::uint64_t next() {
+    std::uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+  }
+
+ private:
+  std::uint64_t state_ = 0;
+};
+
+class Cutter {
+ public:
+  Cutter(std::span<const Footprint> operations, int num_qubits, const PlanOptions& options)
+      : operations_(operations),
+        num_qubits_(num_qubits),
+        tile_(std::min(options.tile_qubits, num_qubits)),
+        low_(low_mask(std::min(options.low_qubits, tile_))) {
+    waiting_.resize(operations.size());
+    for (std::size_t i = 0; i < waiting_.size(); ++i) waiting_[i] = static_cast<std::int32_t>(i);
+    for (const Footprint& operation : operations) touched_ |= operation.all();
+    tries_ = num_qubits <= tile_ ? 0 : num_qubits < 18 ? 4 : num_qubits < 21 ? 12 : 32;
+  }
+
+  std::vector<Stage> run() {
+    std::vector<Stage> stages;
+    while (!waiting_.empty()) stages.push_back(next());
+    return stages;
+  }
+
+ private:
+  const Footprint& at(std::int32_t i) const { return operations_[static_cast<std::size_t>(i)]; }
+
+  Stage next() {
+    const Mask first = at(waiting_.front()).mixing();
+    if (std::popcount(low_ | first) > tile_) {
+      // Too wide for any tile: a stage of its own.
+      Stage stage{{waiting_.front()}, low_ | first};
+      waiting_.erase(waiting_.begin());
+      return stage;
+    }
+    return take(choose(low_ | first));
+  }
+
+  // Local qubits that get the most done, `start` among them or not.
+  Mask choose(Mask start) {
+    Mask best = grow(start, false);
+    std::size_t done = count(best);
+    if (done == waiting_.size()) return best;
+    for (int t = 0; t < tries_; ++t) {
+      const Mask other = grow(low_, true);
+      const std::size_t more = count(other);
+      if (more > done) {
+        done = more;
+        best = other;
+      }
+    }
+    for (int t = 0; t < tries_ / 4; ++t) {
+      if (!exchange(best, done)) break;
+    }
+    return best;
+  }
+
+  // Exchanges one local qubit for another if that gets more done.
+  bool exchange(Mask& best, std::size_t& done) {
+    const Mask inside = best & ~low_;
+    const Mask outside = touched_ & ~best;
+    Mask improved = best;
+    for_each_bit(inside, [&](int leaves) {
+      for_each_bit(outside, [&](int enters) {
+        const Mask candidate = (best & ~bit(leaves)) | bit(enters);
+        const std::size_t more = count(candidate);
+        if (more > done) {
+          done = more;
+          improved = candidate;
+        }
+      });
+    });
+    const bool better = improved != best;
+    best = improved;
+    return better;
+  }
+
+  // Takes in the qubits of operations as they come; `random` passes over one in four.
+  Mask grow(Mask local, bool random) {
+    Footprint passed;
+    for (const auto i : waiting_) {
+      const Footprint& operation = at(i);
+      const Mask grown = local | operation.mixing();
+      const bool skip = random && grown != local && (random_.next() & 3) == 0;
+      if (!skip && std::popcount(grown) <= tile_ && commute(operation, passed)) {
+        local = grown;
+        if (std::popcount(local) == tile_) break;
+        continue;
+      }
+      passed = unite(passed, operation);
+      if ((touched_ & ~passed.general) == 0) break;
+    }
+    return fill_low(local);
+  }
+
+  // Adds the lowest free qubits: longer runs of contiguous amplitudes.
+  Mask fill_low(Mask local) const {
+    for (int q = 0; q < num_qubits_ && std::popcount(local) < tile_; ++q) local |= bit(q);
+    return local;
+  }
+
+  std::size_t count(Mask local) const {
+    std::size_t done = 0;
+    Footprint passed;
+    for (const auto i : waiting_) {
+      const Footprint& operation = at(i);
+      if ((operation.mixing() & ~local) == 0 && commute(operation, passed)) {
+        ++done;
+        continue;
+      }
+      passed = unite(passed, operation);
+      if ((touched_ & ~passed.general) == 0) break;
+    }
+    return done;
+  }
+
+  Stage take(Mask local) {
+    Stage stage{{}, local};
+    skipped_.clear();
+    Footprint passed;
+    for (const auto i : waiting_) {
+      const Footprint& operation = at(i);
+      if ((operation.mixing() & ~local) == 0 && commute(operation, passed)) {
+        stage.operations.push_back(i);
+        continue;
+      }
+      skipped_.push_back(i);
+      passed = unite(passed, operation);
+    }
+    waiting_.swap(skipped_);
+    return stage;
+  }
+
+  std::span<const Footprint> operations_;
+  int num_qubits_;
+  int tile_;
+  Mask low_;
+  Mask touched_ = 0;
+  int tries_ = 0;
+  Random random_;
+  std::vector<std::int32_t> waiting_;  // in the circuit's order
+  std::vector<std::int32_t> skipped_;
+};
 
 }  // namespace
 
 std::vector<Stage> cut_into_stages(std::span<const Footprint> operations, int num_qubits,
-                                   int tile_qubits, int low_qubits) {
-  const int tile = std::min(tile_qubits, num_qubits);
-  const Mask low = low_mask(std::min(low_qubits, tile));
-  const Mask everything = low_mask(num_qubits);
-  std::vector<std::int32_t> waiting(operations.size());
-  for (std::size_t i = 0; i < waiting.size(); ++i) waiting[i] = static_cast<std::int32_t>(i);
-
-  std::vector<Stage> stages;
-  std::vector<std::int32_t> skipped;
-  while (!waiting.empty()) {
-    Stage stage;
-    stage.local = low;
-    const auto first_mixing = operations[static_cast<std::size_t>(waiting.front())].mixing();
-    if (std::popcount(low | first_mixing) > tile) {
-      // Too wide for any tile: a stage of its own.
-      stage.operations.push_back(waiting.front());
-      stage.local = low | first_mixing;
-      waiting.erase(waiting.begin());
-      stages.push_back(std::move(stage));
-      continue;
-    }
-    skipped.clear();
-    Footprint passed;  // union of the operations left for later stages
-    for (std::size_t w = 0; w < waiting.size(); ++w) {
-      const auto& footprint = operations[static_cast<std::size_t>(waiting[w])];
-      const Mask grown = stage.local | footprint.mixing();
-      if (std::popcount(grown) <= tile && commute(footprint, passed)) {
-        stage.local = grown;
-        stage.operations.push_back(waiting[w]);
-        continue;
-      }
-      skipped.push_back(waiting[w]);
-      passed = unite(passed, footprint);
-      if (passed.general == everything) {
-        skipped.insert(skipped.end(), waiting.begin() + static_cast<std::ptrdiff_t>(w) + 1,
-                       waiting.end());
-        break;
-      }
-    }
-    waiting.swap(skipped);
-    stage.local = fill_low(stage.local, tile, num_qubits);
-    stages.push_back(std::move(stage));
-  }
-  return stages;
+                                   const PlanOptions& options) {
+  return Cutter(operations, num_qubits, options).run();
 }
 
 }  // namespace quasim

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "quasim/footprint.hpp"
+#include "quasim/plan.hpp"
 
 namespace quasim {
 
@@ -16,6 +17,6 @@ struct Stage {
 
 // Partitions operations, given by footprint. In a stage every mixing qubit is local.
 std::vector<Stage> cut_into_stages(std::span<const Footprint> operations, int num_qubits,
-                                   int tile_qubits, int low_qubits);
+                                   const PlanOptions& options);
 
 }  // namespace quasim

@@ -34,6 +34,9 @@ class PlanOptions:
         low_qubits: Lowest qubits that are local in every stage, 0 to ``tile_qubits``; a tile is
             made of runs of ``2**low_qubits`` contiguous amplitudes or longer.
         fuse: ``False`` for the trivial plan: one primitive, one operation, one stage.
+        split: Fuse for kernels that take operations apart into rotations, phases and moves, as the
+            native ones do when they run a circuit; ``False`` for kernels that run each operation
+            whole, as un-computing does.
 
     Raises:
         OptionError: If a value is out of range.
@@ -44,6 +47,7 @@ class PlanOptions:
     tile_qubits: int = 13
     low_qubits: int = 6
     fuse: bool = True
+    split: bool = True
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -101,6 +105,7 @@ def plan(program: Program, options: PlanOptions | None = None) -> ExecutionPlan:
         max_diagonal=options.max_diagonal,
         tile_qubits=options.tile_qubits,
         low_qubits=options.low_qubits,
+        split=options.split,
     )
     return _freeze(program, arrays, "native")
 

@@ -18,6 +18,10 @@ struct KernelTable;
 template <typename T>
 struct CompiledPlan;
 
+// How a plan is compiled: each operation as the plan has it (what un-computing needs), or taken
+// apart into sweeps over tiles.
+enum class Form : std::uint8_t { kOperations, kTiles };
+
 // Immutable after construction, apart from the compiled forms, which are made at first use.
 class NativePlan {
  public:
@@ -32,7 +36,7 @@ class NativePlan {
   std::size_t num_parameters() const { return num_parameters_; }
 
   template <typename T>
-  std::shared_ptr<const CompiledPlan<T>> compiled(const KernelTable<T>& kernels) const;
+  std::shared_ptr<const CompiledPlan<T>> compiled(const KernelTable<T>& kernels, Form form) const;
 
  private:
   struct Storage;
@@ -42,8 +46,8 @@ class NativePlan {
   std::size_t num_parameters_ = 0;
 
   mutable std::mutex mutex_;
-  mutable std::shared_ptr<const CompiledPlan<float>> single_;
-  mutable std::shared_ptr<const CompiledPlan<double>> double_;
+  mutable std::shared_ptr<const CompiledPlan<float>> single_[2];  // by form
+  mutable std::shared_ptr<const CompiledPlan<double>> double_[2];
 };
 
 }  // namespace quasim

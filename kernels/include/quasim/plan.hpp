@@ -17,6 +17,7 @@ struct PlanOptions {
   int tile_qubits = 13;  // local qubits of a stage
   int low_qubits = 6;    // lowest qubits, local in every stage so that tiles are contiguous runs
   bool fuse = true;      // false: one primitive, one operation, one stage
+  bool split = true;     // kernels take operations apart (cpu/tile_items.hpp); false: they do not
 };
 
 // The arrays of ExecutionPlan; CSR pairs as there.

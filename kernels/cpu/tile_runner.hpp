@@ -1,0 +1,196 @@
+// Runs a stage's tile program on one tile after the other: one pass over memory.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "cpu/bound.hpp"
+
+namespace quasim {
+
+// Belongs to one thread.
+template <typename T>
+class TileRunner {
+ public:
+  TileRunner(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t number,
+             T* amplitudes)
+      : stage_(stage),
+        bound_(bound),
+        values_(bound.values[number]),
+        first_op_(bound.first_op[number]),
+        amplitudes_(amplitudes),
+        buffer_(stage),
+        other_(stage.tile.moves ? std::size_t{2} << stage.padded_qubits : 0),
+        high_(any_outer() ? std::size_t{2} << (stage.tile.shape.qubits - row_bits()) : 0),
+        scratch_(bound.plan.scratch_size) {}
+
+  // Runs tile `tile`; the next will be `tile` + 1 if that is below `tiles`. `polls`: in the calling
+  // thread.
+  void operator()(std::uint64_t tile, std::uint64_t tiles, Control& control, bool polls) {
+    const Mask outside = deposit(tile, stage_.outer_qubits);
+    T* const home = amplitudes_ + 2 * outside;
+    if (stage_.only_kernels && std::ranges::none_of(stage_.ops, [&](const CompiledOp<T>& op) {
+          return acts_on(op, outside);
+        })) {
+      return;
+    }
+    work_ = buffer_.gather(home);
+    spare_ = other_.data();
+    const auto& ops = stage_.tile.ops;
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      if (control.stopped()) return;
+      if (polls && i % 16 == 0) control.poll();
+      switch (ops[i].kind) {
+        case TileOpKind::kBlock:
+          block(ops[i], *values_[i]);
+          break;
+        case TileOpKind::kLayer:
+          layer(ops[i], *values_[i], outside);
+          break;
+        case TileOpKind::kMove:
+          move(ops[i], outside);
+          break;
+        case TileOpKind::kKernel:
+          kernel(ops[i], outside);
+          break;
+      }
+    }
+    const T* const next =
+        tile + 1 < tiles ? amplitudes_ + 2 * deposit(tile + 1, stage_.outer_qubits) : nullptr;
+    buffer_.scatter(work_, home, next);
+  }
+
+ private:
+  int row_bits() const { return stage_.tile.shape.row_bits(); }
+  const KernelTable<T>& kernels() const { return *bound_.plan.kernels; }
+
+  bool any_outer() const {
+    return std::ranges::any_of(stage_.tile.ops, [](const TileOp& op) { return op.outer; });
+  }
+
+  void block(const TileOp& op, const TileValues<T>& values) {
+    BlockSweep<T> sweep;
+    sweep.amplitudes = work_;
+    sweep.coefs = values.coefs.data();
+    sweep.steps = values.steps.data();
+    sweep.offsets = op.offsets.data();
+    sweep.fixed = op.fixed;
+    sweep.end = op.groups;
+    if (values.forms >= 0) {
+      kernels().rotations[values.lanes][values.forms](sweep);
+    } else {
+      kernels().block[op.qubits.size()](sweep);
+    }
+  }
+
+  void layer(const TileOp& op, const TileValues<T>& values, Mask outside) {
+    LayerSweep<T> sweep;
+    sweep.amplitudes = work_;
+    sweep.table = values.coefs.data();
+    sweep.select = op.select;
+    sweep.row_vectors = std::uint64_t{1} << (row_bits() - stage_.tile.shape.lane_bits);
+    sweep.end = std::uint64_t{1} << (stage_.tile.shape.qubits - row_bits());
+    if (values.high.size() != 0) sweep.high = values.high.data();
+    if (op.outer) {
+      phases_outside(values, outside);
+      sweep.high = high_.data();
+      if (op.outer_low) sweep.low = low_.data();
+    }
+    kernels().layer[sweep.low != nullptr][sweep.high != nullptr](sweep);
+  }
+
+  // What the qubits outside make of a layer on this tile: one phase for each of its qubits.
+  void phases_outside(const TileValues<T>& values, Mask outside) {
+    Complex all = 1.0;
+    std::array<std::array<Complex, 2>, 64> factors;
+    Mask touched = 0;
+    for (const PhaseTerm& term : values.outer) {
+      if (term.inner == 0) {
+        all = times(all, term.at(0, outside));
+        continue;
+      }
+      if (term.kind == PhaseTerm::Kind::kMatch && (outside & term.outer) != term.outer_value) {
+        all = times(all, term.miss);
+        continue;
+      }
+      auto& factor = factors[static_cast<std::size_t>(std::countr_zero(term.inner))];
+      if ((touched & term.inner) == 0) factor = {1.0, 1.0};
+      touched |= term.inner;
+      factor[0] = times(factor[0], term.at(0, outside));
+      factor[1] = times(factor[1], term.at(term.inner, outside));
+    }
+    const auto spread = [&](std::vector<Complex>& table, int first, int count) {
+      for (int p = 0; p < count; ++p) {
+        const std::size_t filled = std::size_t{1} << p;
+        if (((touched >> (first + p)) & 1) == 0) {
+          for (std::size_t j = 0; j < filled; ++j) table[filled + j] = table[j];
+          continue;
+        }
+        const auto& factor = factors[static_cast<std::size_t>(first + p)];
+        for (std::size_t j = 0; j < filled; ++j) {
+          table[filled + j] = times(table[j], factor[1]);
+          table[j] = times(table[j], factor[0]);
+        }
+      }
+    };
+    const std::size_t rows = values.rows.size();
+    phases_.resize(std::max<std::size_t>(rows, std::size_t{1} << TileShape::kMaxRowBits));
+    phases_[0] = all;
+    spread(phases_, row_bits(), stage_.tile.shape.qubits - row_bits());
+    for (std::size_t r = 0; r < rows; ++r) {
+      const Complex value = times(phases_[r], values.rows[r]);
+      high_.data()[2 * r] = static_cast<T>(value.real());
+      high_.data()[2 * r + 1] = static_cast<T>(value.imag());
+    }
+    phases_[0] = 1.0;
+    spread(phases_, 0, row_bits());
+    for (std::size_t j = 0; j < std::size_t{1} << row_bits(); ++j) {
+      low_[2 * j] = static_cast<T>(phases_[j].real());
+      low_[2 * j + 1] = static_cast<T>(phases_[j].imag());
+    }
+  }
+
+  void move(const TileOp& op, Mask outside) {
+    ShuffleSweep<T> sweep;
+    sweep.from = work_;
+    sweep.to = spare_;
+    sweep.source = op.source.data();
+    sweep.shift = op.shift;
+    for (const auto& [qubit, shift] : op.outer_shift) {
+      if ((outside >> qubit) & 1) sweep.shift ^= shift;
+    }
+    sweep.parts = static_cast<std::uint32_t>(op.part_offset.size());
+    sweep.part_offset = op.part_offset.data();
+    sweep.part_mask = op.part_mask.data();
+    sweep.part_lanes = op.part_lanes.data();
+    sweep.end = op.source.size();
+    kernels().shuffle[op.whole_vectors ? 0 : std::min(sweep.parts, 3u)](sweep);
+    std::swap(work_, spare_);
+  }
+
+  void kernel(const TileOp& op, Mask outside) {
+    const auto o = static_cast<std::size_t>(op.operation);
+    const auto& compiled = stage_.ops[o];
+    if (!acts_on(compiled, outside)) return;
+    sweep<T>(compiled, bound_.functions[first_op_ + o], bound_.coefs_of(compiled), work_, outside,
+             0, compiled.groups, scratch_.data());
+  }
+
+  const CompiledStage<T>& stage_;
+  const Bound<T>& bound_;
+  const std::vector<const TileValues<T>*>& values_;
+  std::size_t first_op_;
+  T* amplitudes_;
+  TileBuffer<T> buffer_;
+  AlignedArray<T> other_;
+  T* work_ = nullptr;
+  T* spare_ = nullptr;
+  std::vector<Complex> phases_;
+  AlignedArray<T> high_;
+  alignas(64) std::array<T, std::size_t{2} << TileShape::kMaxRowBits> low_{};
+  AlignedArray<T> scratch_;
+};
+
+}  // namespace quasim
