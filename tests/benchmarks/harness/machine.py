@@ -134,4 +134,4 @@ def _isa() -> str:
     from quasim_backend.kernels import native
 
     reason = native.is_available()
-    return f"NumPy kernels ({reason})" if reason else str(native.get_isa())
+    return f"NumPy kernels ({reason})" if reason else str(native.info()["isa"])

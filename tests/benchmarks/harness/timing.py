@@ -13,9 +13,9 @@ Start = Callable[[], Callable[[], Any]]
 
 _PAUSE = 0.002
 """OpenMP's threads spin for a while after a parallel region; the next one in turn shall not pay."""
-_SHORT = 0.05
+_SHORT = 0.02
 """Seconds: what takes less in all rounds together gets more rounds."""
-_MOST_ROUNDS = 40
+_MOST_ROUNDS = 20
 
 
 def clocked(start: Start) -> float:

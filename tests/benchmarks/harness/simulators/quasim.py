@@ -38,11 +38,13 @@ def circuit(ops: Operations, n: int) -> Any:
 
 
 def session(dtype: str, threads: int) -> Any:
-    """Open a session, with empty caches."""
+    """Open a session that has run something else: engines are chosen, no plan is known."""
     import quasim_backend as quasim
 
     precision = "fp32" if dtype == "complex64" else "fp64"
-    return quasim.runtime(simulation_precision=precision, num_threads=threads, device="cpu")
+    runtime = quasim.runtime(simulation_precision=precision, num_threads=threads, device="cpu")
+    runtime.simulate(quasim.Circuit(1).h(0))
+    return runtime
 
 
 def runners(ops: Operations, n: int, dtype: str, threads: int) -> list[Runner]:
