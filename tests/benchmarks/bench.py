@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
 import json
 import os
 import shlex
@@ -74,7 +75,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.set_defaults(dtypes=["complex64", "complex128"], qubits=None, threads=None)
     found = parser.parse_args(words)
     default = QUICK_QUBITS if found.quick else QUBITS
-    listed = default if found.qubits is None else sum(found.qubits, [])
+    listed = default if found.qubits is None else itertools.chain(*found.qubits)
     found.qubits = sorted(set(listed))
     found.threads = sorted(set(found.threads or [1, machine.all_threads()]))
     found.repeats = found.repeats or (2 if found.quick else 5)

@@ -1,6 +1,6 @@
 """Print the Markdown sections of docs/performance.md from a result of the benchmark.
 
-    python tests/benchmarks/report.py bench-out/result.json
+Usage: ``python tests/benchmarks/report.py bench-out/result.json``.
 """
 
 from __future__ import annotations

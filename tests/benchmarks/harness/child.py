@@ -1,6 +1,6 @@
 """One process of the harness: one number of threads, all simulators in it.
 
-    python -m harness.child SETTINGS.json RESULT.json
+Started as ``python -m harness.child SETTINGS.json RESULT.json``.
 """
 
 from __future__ import annotations

@@ -159,8 +159,8 @@ def _memory(rows: list[dict[str, Any]]) -> str:
         return ""
     header = ["family", "qubits", "dtype", "threads", "peak of the process, MiB"]
     return (
-        "## Peak memory\n\nOf a process that runs one circuit on QuASIM (`ru_maxrss`), and how "
-        "much of it came with the run, in units of the state.\n\n"
+        "## Peak memory\n\nLargest resident size of a process that runs one circuit on QuASIM, and "
+        "how much of it came with the run, in units of the state.\n\n"
         + table([*header, "added by the run / state"], cells)
     )
 

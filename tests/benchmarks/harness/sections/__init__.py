@@ -38,11 +38,11 @@ class Section(Protocol):
 
 
 SECTIONS: dict[str, Section] = {
-    "sampling": cast(Section, sampling),
-    "paulis": cast(Section, paulis),
-    "gradients": cast(Section, gradients),
-    "small": cast(Section, small),
-    "adapters": cast(Section, adapters),
-    "planning": cast(Section, planning),
-    "accuracy": cast(Section, accuracy),
+    "sampling": cast("Section", sampling),
+    "paulis": cast("Section", paulis),
+    "gradients": cast("Section", gradients),
+    "small": cast("Section", small),
+    "adapters": cast("Section", adapters),
+    "planning": cast("Section", planning),
+    "accuracy": cast("Section", accuracy),
 }

@@ -7,7 +7,8 @@ from typing import Any
 from harness.agreement import TOLERANCE, check, difference, infidelity, norm_drift
 from harness.families import random_gates
 from harness.families.layered import ansatz
-from harness.markdown import number, table as markdown_table
+from harness.markdown import number
+from harness.markdown import table as markdown_table
 from harness.settings import Settings
 from harness.simulators import QUASIM, Simulator
 

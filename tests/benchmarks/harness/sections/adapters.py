@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.agreement import TOLERANCE, WrongStateError, difference
 from harness.families import FAMILIES
-from harness.markdown import milliseconds, number, table as markdown_table
+from harness.markdown import milliseconds, number
+from harness.markdown import table as markdown_table
 from harness.operations import ComplexArray, Operations
 from harness.settings import Settings
 from harness.simulators import Simulator, aer, qsim, quasim

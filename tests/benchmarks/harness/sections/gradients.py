@@ -8,7 +8,8 @@ import numpy as np
 
 from harness.agreement import WrongStateError
 from harness.families.layered import ansatz
-from harness.markdown import milliseconds, number, table as markdown_table, times
+from harness.markdown import milliseconds, number, times
+from harness.markdown import table as markdown_table
 from harness.operations import Operations
 from harness.settings import Settings
 from harness.simulators import Simulator, lightning, quasim

@@ -8,7 +8,8 @@ import numpy as np
 
 from harness.agreement import WrongStateError
 from harness.families.random import brickwork
-from harness.markdown import milliseconds, table as markdown_table, times
+from harness.markdown import milliseconds, times
+from harness.markdown import table as markdown_table
 from harness.operations import Operations
 from harness.settings import Settings
 from harness.simulators import Simulator, aer, lightning, quasim, qulacs
@@ -34,7 +35,9 @@ def random_terms(n: int, count: int) -> Terms:
 def run(settings: Settings, peers: list[Simulator]) -> list[dict[str, Any]]:
     """Time each dtype."""
     n, count = (14, 50) if settings.quick else (22, _TERMS)
-    return [_measure(n, random_terms(n, count), dtype, settings, peers) for dtype in settings.dtypes]
+    return [
+        _measure(n, random_terms(n, count), dtype, settings, peers) for dtype in settings.dtypes
+    ]
 
 
 def _measure(

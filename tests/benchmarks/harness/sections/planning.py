@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from harness.families import FAMILIES, random_gates
-from harness.markdown import milliseconds, table as markdown_table
+from harness.markdown import milliseconds
+from harness.markdown import table as markdown_table
 from harness.operations import Operations
 from harness.settings import Settings
 from harness.simulators import Simulator, quasim

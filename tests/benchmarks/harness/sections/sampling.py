@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.agreement import WrongStateError
 from harness.families.random import brickwork
-from harness.markdown import milliseconds, table as markdown_table, times
+from harness.markdown import milliseconds, times
+from harness.markdown import table as markdown_table
 from harness.operations import Operations
 from harness.settings import Settings
 from harness.simulators import Simulator, aer, qsim, quasim, qulacs
@@ -25,7 +26,7 @@ Histogram = Callable[[], np.ndarray]
 
 
 def run(settings: Settings, peers: list[Simulator]) -> list[dict[str, Any]]:
-    """Sample a shallow random circuit; a time is that with all shots less that with (almost) none."""
+    """Sample a shallow random circuit; a time is that with all shots less that with few or none."""
     n, shots = (16, 100_000) if settings.quick else (24, 1_000_000)
     ops = brickwork(n, _DEPTH)
     names = [peer.NAME for peer in peers]

@@ -7,10 +7,10 @@ from typing import cast
 from harness.simulators import aer, lightning, qsim, quasim, qulacs
 from harness.simulators.base import Runner, Simulator
 
-QUASIM = cast(Simulator, quasim)
+QUASIM = cast("Simulator", quasim)
 PEERS: dict[str, Simulator] = {
     peer.NAME: peer
-    for peer in (cast(Simulator, module) for module in (qsim, lightning, aer, qulacs))
+    for peer in (cast("Simulator", module) for module in (qsim, lightning, aer, qulacs))
 }
 
 __all__ = ["PEERS", "QUASIM", "Runner", "Simulator", "usable"]

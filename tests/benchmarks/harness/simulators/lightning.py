@@ -76,13 +76,24 @@ def device(n: int, dtype: str) -> Any:
 
 
 def runners(ops: Operations, n: int, dtype: str, threads: int) -> list[Runner]:
-    """Execute the tape on the device itself: no queuing, no preprocessing under the clock."""
+    """The device without queuing and preprocessing, and the device's own state vector."""
     import pennylane as qml
+    from pennylane_lightning.lightning_qubit._state_vector import LightningStateVector
 
     simulator = device(n, dtype)
-    tape = qml.tape.QuantumScript(operations(ops, n), [qml.state()])
+    gates = operations(ops, n)
+    tape = qml.tape.QuantumScript(gates, [qml.state()])
 
-    def run() -> ComplexArray:
+    def execute() -> ComplexArray:
         return np.asarray(simulator.execute([tape])[0])
 
-    return [Runner(NAME, "device.execute", lambda: run)]
+    def apply() -> ComplexArray:
+        state = LightningStateVector(n, np.dtype(dtype).type)
+        state.apply_operations(gates)
+        amplitudes: ComplexArray = state.state
+        return amplitudes
+
+    return [
+        Runner(NAME, "device.execute", lambda: execute),
+        Runner(NAME, "its state vector", lambda: apply),
+    ]
