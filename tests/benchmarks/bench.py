@@ -79,7 +79,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     found.qubits = sorted(set(listed))
     found.threads = sorted(set(found.threads or [1, machine.all_threads()]))
     found.repeats = found.repeats or (2 if found.quick else 5)
-    found.budget = found.budget or (1.0 if found.quick else 30.0)
+    found.budget = found.budget or (0.5 if found.quick else 30.0)
     return found
 
 
@@ -154,8 +154,8 @@ def write(result: dict[str, Any], folder: Path) -> None:
     (folder / "result.json").write_text(json.dumps(result, indent=1))
     text = report.report(result)
     (folder / "report.md").write_text(text)
-    print(f"\n{text}")
     written = plots.write(result, folder)
+    print(f"\n{text}")
     print(f"In {folder}: result.json, report.md, {', '.join(path.name for path in written)}")
 
 

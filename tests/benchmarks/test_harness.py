@@ -83,6 +83,22 @@ def test_without_a_peer_complex64_is_compared_with_complex128():
     assert states.line(row)
 
 
+def test_wide_states_are_compared_by_a_sample(monkeypatch):
+    monkeypatch.setattr(states, "_WIDEST_ACCURACY", 4)
+    row, exact = states.measure(QFT, [fake_peer()], settings(), None)
+    assert row["checked"]
+    assert exact is None
+    with pytest.raises(WrongStateError, match="from fake"):
+        states.measure(QFT, [fake_peer(1e-3)], settings(), None)
+
+
+def test_a_row_that_nothing_was_compared_with_says_so():
+    row, _ = states.measure(QFT, [], settings(), None)
+    assert not row["checked"]
+    assert "not compared" in states.line(row)
+    assert "to compare with: QFT at 5 qubits" in report._settings_used([row])
+
+
 def test_a_peer_without_the_dtype_or_the_memory_is_left_out():
     narrow, hungry = fake_peer(dtypes=("complex64",)), fake_peer()
     hungry.NAME, hungry.states = "hungry", lambda dtype: 1e15

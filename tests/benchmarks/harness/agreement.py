@@ -92,7 +92,7 @@ class Reference:
         size = len(state)
         if size <= 1 << widest:
             return cls(source, None, state)
-        count = 1 << 20
+        count = min(1 << 20, size)
         peak = max(range(0, size, _CHUNK), key=lambda i: float(np.abs(state[i : i + _CHUNK]).max()))
         around = np.clip(np.arange(peak, peak + count), 0, size - 1)
         random = np.random.default_rng(9).integers(0, size, count)

@@ -31,6 +31,7 @@ def write(result: dict[str, Any], folder: Path) -> list[Path]:
 def _plot(rows: list[dict[str, Any]], title: str, path: Path) -> None:
     """Draw the ratio against the number of qubits, one line a family."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = Figure(figsize=(7.5, 4.8), layout="constrained")
     axes = figure.add_subplot()
@@ -41,9 +42,12 @@ def _plot(rows: list[dict[str, Any]], title: str, path: Path) -> None:
         axes.plot(*zip(*points, strict=True), style, label=family, markersize=4, linewidth=1.2)
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("qubits")
     axes.set_ylabel("time of the best peer / time of QuASIM")
     axes.set_title(title, fontsize=9)
-    axes.grid(visible=True, which="both", alpha=0.25)
+    axes.grid(visible=True, alpha=0.25)
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     figure.savefig(path, dpi=130)

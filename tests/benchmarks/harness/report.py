@@ -65,8 +65,8 @@ def _times(rows: list[dict[str, Any]]) -> str:
         "## State vectors\n\n"
         "Median milliseconds from the SDK's circuit object to amplitudes on the host; all states "
         "were compared first, and the simulators took turns. QuASIM's first time is that of a "
-        "circuit it has not seen, planning included, and is the one in the ratio; the second is "
-        "that of a compiled circuit. Building the circuit is not counted for anybody, nor is "
+        "circuit it has not seen, planning included, and is the one in the first ratio; the second "
+        "is that of a compiled circuit. Building the circuit is not counted for anybody, nor is "
         "Qulacs' optimizer."
     ]
     for (threads, dtype), group in groupby(sorted(rows, key=_order), key=_table_key):
@@ -79,13 +79,19 @@ def _times(rows: list[dict[str, Any]]) -> str:
                 str(row["gates"]),
                 *(milliseconds(row["seconds"].get(name)) for name in names),
                 times(row["ratio"], row["best_peer"]),
+                number(_planned_ratio(row)),
             ]
             for row in chosen
         ]
-        header = ["family", "qubits", "gates", *names, "best peer / QuASIM"]
+        header = ["family", "qubits", "gates", *names, "best peer / QuASIM", "/ planned"]
         parts.append(f"### {dtype}, {_threads(threads)}\n\n{table(header, cells)}")
         parts.append(_settings_used(chosen))
     return "\n\n".join(parts)
+
+
+def _planned_ratio(row: dict[str, Any]) -> float | None:
+    best = row["best_peer"]
+    return row["seconds"][best] / row["seconds"]["QuASIM, planned"] if best else None
 
 
 def _settings_used(rows: list[dict[str, Any]]) -> str:
@@ -106,6 +112,11 @@ def _settings_used(rows: list[dict[str, Any]]) -> str:
         if not why.startswith("no ")
     )
     left_out = f" Left out: {'; '.join(skipped)}." if skipped else ""
+    alone = [f"{row['family']} at {row['qubits']} qubits" for row in rows if not row["checked"]]
+    if alone:
+        left_out += f" No simulator fits beside QuASIM to compare with: {', '.join(alone)}."
+    if not used:
+        return left_out.strip()
     return f"Settings, with the number of rows they were best in: {'; '.join(listed)}.{left_out}"
 
 

@@ -108,8 +108,8 @@ def _compared(
 ) -> tuple[Reference, dict[str, Any]]:
     """Run every candidate once and compare; return the state kept and what was found.
 
-    The first peer is the reference, so that QuASIM is never compared with itself alone; without
-    any peer the complex128 state is.
+    The first peer is the reference; without any peer our own complex128 state is. Where there is
+    neither, nothing could be compared, and ``checked`` is False.
     """
     names = [name for name in candidates if name != quasim.NAME]
     reference = None if names else exact
@@ -127,6 +127,7 @@ def _compared(
             del state
     assert reference is not None
     facts["reference"] = reference.source
+    facts["checked"] = reference.source != quasim.NAME
     facts["exact"] = exact.source if exact else None
     facts["distance"] = differences
     check(differences, reference.source, str(case), TOLERANCE[case.dtype])
@@ -217,6 +218,8 @@ def line(row: dict[str, Any]) -> str:
     """Return a row as one line for people who wait."""
     times = "  ".join(f"{name} {1e3 * s:.3g}" for name, s in row["seconds"].items())
     ratio = f"{row['ratio']:.2f}x {row['best_peer']}" if row["ratio"] else "no peer"
+    if not row["checked"]:
+        ratio = "not compared"
     return (
         f"{row['family']:>16} {row['qubits']:>3}q {row['dtype']:<10} {row['threads']} thr  "
         f"{ratio:<16} ms: {times}"
