@@ -15,7 +15,7 @@ CPP := $(shell find kernels -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '
 SOURCES := pyproject.toml $(wildcard kernels/CMakeLists.txt) $(CPP)
 CLANG_FORMAT_FILES := $(CPP)
 
-.PHONY: help venv demo test test-full lint format stubs bench docs clean
+.PHONY: help venv demo test test-full lint format stubs bench bench-quick docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,7 +25,8 @@ help:
 	@echo "make lint       ruff, mypy, import-linter, clang-format, stub check"
 	@echo "make format     rewrite Python and C++ files in the project's format"
 	@echo "make stubs      regenerate the .pyi files of the native modules"
-	@echo "make bench      time QuASIM against the simulators it stands in for"
+	@echo "make bench      time QuASIM against the simulators it stands in for, into bench-out"
+	@echo "make bench-quick  the same with small circuits, in about three minutes"
 	@echo "make docs       build the documentation into docs/_build/html"
 	@echo "make clean      remove what the other targets made"
 
@@ -60,8 +61,12 @@ test: $(VENV)/.stamp-dev
 test-full: $(VENV)/.stamp-dev
 	$(BIN)/python -m pytest -n $(WORKERS) tests
 
+# More with BENCH, for example: make bench BENCH="--qubits 20-24 --threads all"
 bench: $(VENV)/.stamp-dev
-	$(BIN)/python tests/benchmarks/bench.py
+	$(BIN)/python tests/benchmarks/bench.py $(BENCH)
+
+bench-quick: $(VENV)/.stamp-dev
+	$(BIN)/python tests/benchmarks/bench.py --quick $(BENCH)
 
 docs: $(VENV)/.stamp-dev
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
@@ -86,6 +91,6 @@ stubs: $(VENV)/.stamp-dev
 	$(BIN)/python .ci/stubs.py
 
 clean:
-	rm -rf $(VENV) build dist demo-out docs/_build docs/reference .mypy_cache .ruff_cache \
+	rm -rf $(VENV) build dist demo-out bench-out docs/_build docs/reference .mypy_cache .ruff_cache \
 		.pytest_cache .import_linter_cache .hypothesis
 	find quasim_backend providers $(wildcard twins_addon) tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -66,11 +66,14 @@ def qiskit_samples(circuit, theirs, seed):
     """Return counts of ours and of Aer's; None for Aer's where it cannot read the circuit.
 
     Aer 0.18 gives two loops of one circuit the same jump label ("Duplicated mark destination") and
-    loses loops inside a switch ("unordered_map::at").
+    loses loops inside a switch ("unordered_map::at"). It also turns break, continue and control
+    flow inside a block without qubits into jumps without qubits, which no barrier holds: it sorts
+    them to other places of the circuit and returns wrong counts. So Aer gets the circuit with a
+    barrier on all qubits in every block, which means the same; ours gets it as it is.
     """
     ours = _qiskit_counts(quasim_qiskit.AerSimulator(), theirs, SHOTS, seed)
     aer = qiskit_aer.AerSimulator()
-    lowered = transpile(theirs, aer, optimization_level=0)
+    lowered = transpile(to_qiskit(circuit, fenced=True), aer, optimization_level=0)
     try:
         return ours, _qiskit_counts(aer, lowered, PEER_SHOTS["qiskit"], seed + 1)
     except RuntimeError as problem:

@@ -96,16 +96,25 @@ def qiskit_gate(gate, annotated=True):
     return None
 
 
-def to_qiskit(circuit):
-    """Return an IR circuit, dynamic or not, as a Qiskit circuit on one classical register."""
+def to_qiskit(circuit, fenced=False):
+    """Return an IR circuit, dynamic or not, as a Qiskit circuit on one classical register.
+
+    With ``fenced``, every block of control flow starts with a barrier on all qubits. That keeps
+    the meaning, and no block is then without qubits.
+    """
     qubits = QuantumRegister(circuit.num_qubits, "q")
     clbits = ClassicalRegister(circuit.num_clbits, "c")
     result = QuantumCircuit(qubits, clbits)
-    _fill(result, circuit.instructions, qubits, clbits)
+    _fill(result, circuit.instructions, qubits, clbits, fenced)
     return result
 
 
-def _fill(result, instructions, qubits, clbits):
+def _fill(result, instructions, qubits, clbits, fenced):
+    def block(body):
+        if fenced:
+            result.barrier(qubits)
+        _fill(result, body, qubits, clbits, fenced)
+
     for instruction in instructions:
         match instruction:
             case GateOp(gate, places):
@@ -122,21 +131,21 @@ def _fill(result, instructions, qubits, clbits):
             case If(condition, body, orelse):
                 condition = _condition(condition, clbits)
                 with result.if_test(condition) as otherwise:
-                    _fill(result, body, qubits, clbits)
+                    block(body)
                 if orelse:
                     with otherwise:
-                        _fill(result, orelse, qubits, clbits)
+                        block(orelse)
             case While(condition, body):
                 with result.while_loop(_condition(condition, clbits)):
-                    _fill(result, body, qubits, clbits)
+                    block(body)
             case For(values, body, None, None):
                 with result.for_loop(values):
-                    _fill(result, body, qubits, clbits)
+                    block(body)
             case Switch(Bits(), cases):
                 with result.switch(clbits) as case:
                     for values, body in cases:
                         with case(*((case.DEFAULT,) if values is None else values)):
-                            _fill(result, body, qubits, clbits)
+                            block(body)
             case Break():
                 result.break_loop()
             case Continue():

@@ -1,213 +1,163 @@
-"""Time QuASIM against the simulators it stands in for, side by side in one run.
+"""Time QuASIM against the simulators it stands in for, side by side.
 
-Every family is built once for each SDK, every simulator's amplitudes are compared first, and the
-timed runs are interleaved. A time is the median from circuit object to amplitudes on the host.
+    python tests/benchmarks/bench.py --qubits 16 20-24 --threads 1 all --output bench-out
 
-    python tests/benchmarks/bench.py --qubits 16 20 --json out.json
+Each number of threads has a process of its own, since some simulators read it when they are
+imported; in that process all simulators take turns. States are compared before anything is timed.
+Writes ``result.json``, ``report.md`` and plots.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import itertools
 import json
 import os
-import platform
-import statistics
+import shlex
+import subprocess
 import sys
-import time
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from harness import machine, plots, report
+from harness.child import WRONG_STATES
+from harness.families import FAMILIES
+from harness.sections import SECTIONS
+from harness.settings import Settings, thread_environment
+from harness.simulators import PEERS
 
-sys.path.insert(0, str(Path(__file__).parent))
-from families import FAMILIES, Operation
-
-Runner = Callable[[], np.ndarray]
-
-
-def quasim_runner(ops: list[Operation], n: int, dtype: str) -> Runner:
-    """Run on QuASIM's own API."""
-    import quasim_backend as quasim
-
-    circuit = quasim.Circuit(n)
-    for name, qubits, angles in ops:
-        circuit.gate(name, qubits, angles)
-    precision = "fp32" if dtype == "complex64" else "fp64"
-    runtime = quasim.runtime(quasim.Config(simulation_precision=precision))
-
-    def run() -> np.ndarray:
-        # A copy each time: a compiled circuit must not come out of a cache.
-        return runtime.simulate(circuit.bind({}))
-
-    return run
+HERE = Path(__file__).parent
+QUBITS = [4, 8, 12, 16, 20, 22]
+QUICK_QUBITS = [5, 16]
 
 
-def qiskit_circuit(ops: list[Operation], n: int) -> Any:
-    """Build the circuit for Qiskit."""
-    from qiskit import QuantumCircuit
-
-    circuit = QuantumCircuit(n)
-    for name, qubits, angles in ops:
-        getattr(circuit, name)(*angles, *qubits)
-    return circuit
-
-
-def aer_runner(ops: list[Operation], n: int, dtype: str) -> Runner:
-    """Run on Qiskit Aer's statevector method."""
-    from qiskit_aer import AerSimulator
-
-    circuit = qiskit_circuit(ops, n)
-    circuit.save_statevector()
-    precision = "single" if dtype == "complex64" else "double"
-    backend = AerSimulator(method="statevector", precision=precision)
-    return lambda: np.asarray(backend.run(circuit, shots=1).result().get_statevector())
+def qubit_numbers(word: str) -> list[int]:
+    """Read ``20``, ``20-24`` or ``max``: the widest complex64 state that fits into free memory."""
+    if word == "max":
+        return [int(machine.free_memory() / (1.06 * 8)).bit_length() - 1]
+    first, _, last = word.partition("-")
+    try:
+        numbers = list(range(int(first), int(last or first) + 1))
+    except ValueError:
+        numbers = []
+    if not numbers or numbers[0] < 2:
+        raise argparse.ArgumentTypeError(f"{word!r}: give 20, 20-24 or max; 2 qubits or more")
+    return numbers
 
 
-def quasim_qiskit_runner(ops: list[Operation], n: int, dtype: str) -> Runner:
-    """Run on the Qiskit adapter."""
-    from quasim_qiskit import AerSimulator
-
-    circuit = qiskit_circuit(ops, n)
-    circuit.save_statevector()
-    precision = "single" if dtype == "complex64" else "double"
-    backend = AerSimulator(method="statevector", precision=precision)
-    return lambda: np.asarray(backend.run(circuit, shots=1).result().get_statevector())
+def thread_number(word: str) -> int:
+    """Read ``all`` or a number of threads."""
+    threads = machine.all_threads() if word == "all" else int(word)
+    if threads < 1:
+        raise argparse.ArgumentTypeError(f"{word!r}: give 1 or more, or all")
+    return threads
 
 
-def cirq_circuit(ops: list[Operation], n: int) -> tuple[Any, list[Any]]:
-    """Build the circuit for Cirq; its first qubit is our last."""
-    import cirq
-
-    wires = cirq.LineQubit.range(n)
-    made: dict[str, Callable[..., Any]] = {
-        "x": lambda: cirq.X,
-        "h": lambda: cirq.H,
-        "cx": lambda: cirq.CNOT,
-        "cz": lambda: cirq.CZ,
-        "swap": lambda: cirq.SWAP,
-        "rx": cirq.rx,
-        "ry": cirq.ry,
-        "rz": cirq.rz,
-        "cp": lambda t: cirq.CZPowGate(exponent=t / np.pi),
-        "rxx": lambda t: cirq.XXPowGate(exponent=t / np.pi, global_shift=-0.5),
-        "ryy": lambda t: cirq.YYPowGate(exponent=t / np.pi, global_shift=-0.5),
-        "rzz": lambda t: cirq.ZZPowGate(exponent=t / np.pi, global_shift=-0.5),
-        "u": lambda t, p, v: cirq.MatrixGate(_u(t, p, v)),
-    }
-    circuit = cirq.Circuit(
-        made[name](*angles)(*(wires[q] for q in qubits)) for name, qubits, angles in ops
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").split("\n\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    return circuit, wires[::-1]
+    add = parser.add_argument
+    add("--qubits", type=qubit_numbers, nargs="+", metavar="N", help="20, 20-24 or max")
+    add("--families", nargs="*", choices=list(FAMILIES), default=list(FAMILIES))
+    add("--dtypes", nargs="+", choices=["complex64", "complex128"])
+    add("--threads", type=thread_number, nargs="+", metavar="T", help="numbers, or all")
+    add("--repeats", type=int, help="timed runs of each simulator")
+    add("--budget", type=float, help="seconds of one simulator for one case")
+    add("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
+    add("--sections", nargs="*", choices=list(SECTIONS), default=list(SECTIONS))
+    add("--quick", action="store_true", help="small sizes, about three minutes")
+    add("--output", type=Path, default=Path("bench-out"), help="folder to write to")
+    parser.set_defaults(dtypes=["complex64", "complex128"], qubits=None, threads=None)
+    found = parser.parse_args(words)
+    default = QUICK_QUBITS if found.quick else QUBITS
+    listed = default if found.qubits is None else itertools.chain(*found.qubits)
+    found.qubits = sorted(set(listed))
+    found.threads = sorted(set(found.threads or [1, machine.all_threads()]))
+    found.repeats = found.repeats or (2 if found.quick else 5)
+    found.budget = found.budget or (0.5 if found.quick else 30.0)
+    return found
 
 
-def _u(theta: float, phi: float, lam: float) -> np.ndarray:
-    c, s = np.cos(theta / 2), np.sin(theta / 2)
-    return np.array(
-        [[c, -np.exp(1j * lam) * s], [np.exp(1j * phi) * s, np.exp(1j * (phi + lam)) * c]]
-    )
-
-
-def qsim_runner(ops: list[Operation], n: int, dtype: str) -> Runner:
-    """Run on qsim at its documented best for this width; it knows complex64 only."""
-    import qsimcirq
-
-    circuit, order = cirq_circuit(ops, n)
-    threads = len(os.sched_getaffinity(0))
-    options = qsimcirq.QSimOptions(max_fused_gate_size=4 if n >= 22 else 3, cpu_threads=threads)
-    simulator = qsimcirq.QSimSimulator(options)
-    return lambda: simulator.simulate_into_1d_array(circuit, qubit_order=order)[1]
-
-
-def quasim_cirq_runner(ops: list[Operation], n: int, dtype: str) -> Runner:
-    """Run on the Cirq adapter."""
-    import quasim_cirq
-
-    circuit, order = cirq_circuit(ops, n)
-    simulator = quasim_cirq.Simulator(dtype=np.dtype(dtype).type)
-    return lambda: simulator.simulate(circuit, qubit_order=order).final_state_vector
-
-
-RUNNERS: dict[str, Callable[[list[Operation], int, str], Runner]] = {
-    "quasim": quasim_runner,
-    "quasim (Qiskit)": quasim_qiskit_runner,
-    "quasim (Cirq)": quasim_cirq_runner,
-    "Aer": aer_runner,
-    "qsim": qsim_runner,
-}
-PEERS = ("Aer", "qsim")
-
-
-def measure(family: str, n: int, dtype: str, repeats: int) -> dict[str, Any]:
-    """Time one family on every simulator; refuse to time states that disagree."""
-    ops = FAMILIES[family](n)
-    runners = {
-        name: make(ops, n, dtype)
-        for name, make in RUNNERS.items()
-        if not (name == "qsim" and dtype == "complex128")
-    }
-    truth = runners["Aer"]()
-    tolerance = 2e-5 if dtype == "complex64" else 1e-10
-    for name, run in runners.items():
-        error = float(np.abs(np.asarray(run()) - truth).max())
-        if error > tolerance:
-            raise SystemExit(f"{family}, {n} qubits, {dtype}: {name} is off by {error:.3g}.")
-    times: dict[str, list[float]] = {name: [] for name in runners}
-    for _ in range(repeats):
-        for name, run in runners.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
-    median = {name: statistics.median(t) for name, t in times.items()}
-    best = min((median[p], p) for p in PEERS if p in median)
-    return {
-        "family": family,
-        "qubits": n,
-        "dtype": dtype,
-        "gates": len(ops),
-        "seconds": median,
-        "best_peer": best[1],
-        "ratio": best[0] / median["quasim"],
-    }
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Write the results as a Markdown table, times in milliseconds."""
-    names = [n for n in RUNNERS if any(n in r["seconds"] for r in rows)]
-    lines = [
-        "| family | qubits | dtype | " + " | ".join(names) + " | faster than the best peer by |",
-        "|---" * (len(names) + 4) + "|",
-    ]
-    for row in rows:
-        cells = [f"{row['seconds'][n] * 1e3:.1f}" if n in row["seconds"] else "" for n in names]
-        lines.append(
-            f"| {row['family']} | {row['qubits']} | {row['dtype']} | "
-            + " | ".join(cells)
-            + f" | {row['ratio']:.1f}x ({row['best_peer']}) |"
+def settings_of(options: argparse.Namespace) -> list[Settings]:
+    """Return what each process is asked to do."""
+    most = max(options.threads)
+    return [
+        Settings(
+            threads=threads,
+            qubits=options.qubits,
+            families=options.families,
+            dtypes=options.dtypes,
+            peers=options.peers,
+            sections=[
+                name
+                for name in options.sections
+                if threads == most or SECTIONS[name].EVERY_THREAD_COUNT
+            ],
+            repeats=options.repeats,
+            budget=options.budget,
+            quick=options.quick,
         )
-    return "\n".join(lines)
+        for threads in options.threads
+    ]
 
 
-def main() -> None:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--qubits", type=int, nargs="+", default=[16, 20])
-    parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
-    parser.add_argument("--dtypes", nargs="+", default=["complex64", "complex128"])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", type=Path, default=None)
-    arguments = parser.parse_args()
-    rows = []
-    for n in arguments.qubits:
-        for dtype in arguments.dtypes:
-            for family in arguments.families:
-                rows.append(measure(family, n, dtype, arguments.repeats))
-                print(table(rows[-1:]).splitlines()[-1], flush=True)
-    print(f"\nMedian milliseconds, {platform.machine()}, {os.cpu_count()} cores\n\n{table(rows)}")
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+def run_child(settings: Settings) -> tuple[int, dict[str, Any] | None]:
+    """Measure in a process of its own; return its exit status and result."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answer = Path(folder) / "settings.json", Path(folder) / "result.json"
+        asked.write_text(json.dumps(settings.as_dict()))
+        done = subprocess.run(
+            [sys.executable, "-m", "harness.child", str(asked), str(answer)],
+            cwd=HERE,
+            env=os.environ | thread_environment(settings.threads),
+            check=False,
+        )
+        return done.returncode, json.loads(answer.read_text()) if answer.exists() else None
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the benchmark.
+
+    Returns:
+        Exit status: 0; `WRONG_STATES` if simulators disagree; 1 after a crash.
+    """
+    options = arguments(words)
+    result: dict[str, Any] = {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", "tests/benchmarks/bench.py", *(words or sys.argv[1:])]),
+        "machine": machine.describe(),
+        "runs": [],
+    }
+    status = 0
+    for settings in settings_of(options):
+        print(f"\n== {settings.threads} thread(s)", flush=True)
+        code, measured = run_child(settings)
+        if measured is not None:
+            result["runs"].append(measured)
+        if code:
+            reason = "wrong states" if code == WRONG_STATES else f"exit status {code}"
+            print(f"The run with {settings.threads} thread(s) ended early: {reason}.")
+            status = status or (code if code == WRONG_STATES else 1)
+    if result["runs"]:
+        write(result, options.output)
+    return status
+
+
+def write(result: dict[str, Any], folder: Path) -> None:
+    """Write the result, its report and its plots into a folder, and print the report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "result.json").write_text(json.dumps(result, indent=1))
+    text = report.report(result)
+    (folder / "report.md").write_text(text)
+    written = plots.write(result, folder)
+    print(f"\n{text}")
+    print(f"In {folder}: result.json, report.md, {', '.join(path.name for path in written)}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -347,3 +347,38 @@ def test_blocks_map_bits_by_position_at_every_depth() -> None:
     result = AerSimulator().run(circuits, shots=3).result()
     for number, answer in enumerate(answers):
         assert result.get_counts(number) == {format(answer, "03b"): 3}
+
+
+@pytest.mark.parametrize("end", ["continue_loop", "break_loop"])
+@pytest.mark.parametrize("taken", [False, True])
+def test_loops_without_qubits_leave_the_rest_of_the_circuit_alone(end: str, taken: bool) -> None:
+    # Aer 0.18 makes such a `continue` or `break` a jump without qubits, moves it up to before the
+    # measurement, and skips all between it and the loop.
+    circuit = QuantumCircuit(2, 2)
+    circuit.x(0)
+    circuit.measure(0, 1)
+    with circuit.for_loop(range(2)), circuit.if_test((circuit.clbits[0], 0 if taken else 1)):
+        getattr(circuit, end)()
+    (loop,) = circuit.get_instructions("for_loop")
+    assert not loop.qubits
+    circuit.x(1)
+    circuit.measure(1, 0)
+    assert only(circuit) == "11"
+
+
+def test_loop_without_qubits_after_an_if_inside_an_if(chi_square) -> None:
+    circuit = QuantumCircuit(2, 2)
+    circuit.ry(2 * math.asin(math.sqrt(0.3)), 0)
+    circuit.measure(0, 1)
+    with circuit.if_test((circuit.clbits[0], 0)):
+        circuit.swap(1, 0)
+        with circuit.if_test((circuit.clbits[1], 1)):
+            circuit.ry(2 * math.asin(math.sqrt(0.25)), 0)
+            circuit.measure(0, 0)
+            circuit.x(1)  # Aer 0.18 loses this gate
+    with circuit.for_loop(range(1)), circuit.if_test((circuit.clbits[0], 0)):
+        circuit.continue_loop()
+    circuit.measure(1, 1)
+    # With chance 0.3 bit 1 is one, and so is qubit 1 after the swap. Then bit 0 is one with chance
+    # 0.25, and qubit 1 is flipped back to zero.
+    chi_square(counts(circuit), {"00": 0.7 + 0.3 * 0.75, "01": 0.3 * 0.25}, SHOTS)

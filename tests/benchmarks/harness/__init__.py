@@ -1,0 +1,1 @@
+"""The benchmark harness: circuits, simulators, measurements and their report."""
