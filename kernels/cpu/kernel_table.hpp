@@ -57,15 +57,24 @@ enum BlockCode : std::uint32_t {
   // + qubit. Coefs: one vector t. (a, b) -> (a - t b, t a + b), a real rotation over its cosine.
   kStepRotate = 1,
   // + qubit. Coefs: one vector t. (a, b) -> (t a - b, a + t b), the same over its sine.
-  kStepRotateFar = 5,
-  // + flip (1 to 7). Coefs: two vectors a row. r_i -> c_i r_i + s_i r_(i ^ flip).
-  kStepPairs = 9,
+  kStepRotateFar = 4,
   // + lane bit. Coefs: two vectors. r_i -> c r_i + s r_i, lanes flipped.
-  kStepLanes = 17,
+  kStepLanes = 7,
   // Coefs: two vectors a row: real parts; imaginary parts with the signs of i.
-  kStepPhases = 20,
+  kStepPhases = 10,
   // Coefs: one vector.
-  kStepScale = 21,
+  kStepScale = 11,
+  // + qubit: exchange of the rows that differ there.
+  kStepFlip = 12,
+  // + 3 * control + target: the same where the control qubit is 1.
+  kStepExchange = 15,
+  // + qubit. Coefs: a mask of lanes, all bits set or none. Exchange of the rows in those lanes.
+  kStepLaneExchange = 24,
+  // Coefs: 32-bit words of one vector a row: which word of the row goes there.
+  kStepWords = 27,
+  // + flip of rows + 8 * flip of lanes. Coefs: two vectors a row.
+  // r_i -> c_i r_i + s_i r_(i ^ flip), lanes flipped.
+  kStepPairs = 32,
 };
 
 struct BlockStep {

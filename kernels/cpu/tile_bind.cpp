@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace quasim {
 
@@ -46,10 +47,15 @@ class Binder {
         continue;
       }
       flush(phases);
-      if (item.kind == ItemKind::kPairs) {
-        pairs(tile_.stage.pairs[static_cast<std::size_t>(item.group)]);
-      } else {
-        rotation(item, scale);
+      switch (item.kind) {
+        case ItemKind::kPairs:
+          pairs(tile_.stage.pairs[static_cast<std::size_t>(item.group)]);
+          break;
+        case ItemKind::kMove:
+          move(static_cast<std::size_t>(item.primitive));
+          break;
+        default:
+          rotation(item, scale);
       }
     }
     flush(phases);
@@ -235,17 +241,84 @@ class Binder {
   void pairs(const PairGroup& group) {
     const double xx = angle_sum(group.xx);
     const double yy = angle_sum(group.yy);
-    const std::size_t lower =
-        std::size_t{1} << place_in_block(tile_.shape.position_of(group.qubits[0]));
-    const std::size_t upper =
-        std::size_t{1} << place_in_block(tile_.shape.position_of(group.qubits[1]));
-    step(kStepPairs + static_cast<std::uint32_t>(lower | upper));
-    for (std::size_t row = 0; row < std::size_t{1} << op_.qubits.size(); ++row) {
-      const bool equal = ((row & lower) != 0) == ((row & upper) != 0);
-      const double angle = (equal ? xx - yy : xx + yy) / 2;
-      repeat(std::cos(angle));
-      repeat(row & lower ? std::sin(angle) : -std::sin(angle));
+    // Of each qubit, its bit in (lane, row), rows above lanes.
+    const Mask lower = place_of(group.qubits[0]);
+    const Mask upper = place_of(group.qubits[1]);
+    const Mask flip = lower | upper;
+    step(kStepPairs + static_cast<std::uint32_t>(flip >> tile_.shape.lane_bits) +
+         8 * static_cast<std::uint32_t>(flip & (lanes() - 1)));
+    for (Mask row = 0; row < Mask{1} << op_.qubits.size(); ++row) {
+      std::vector<T> sines;
+      for (Mask lane = 0; lane < lanes(); ++lane) {
+        const Mask place = row << tile_.shape.lane_bits | lane;
+        const bool equal = ((place & lower) != 0) == ((place & upper) != 0);
+        const double angle = (equal ? xx - yy : xx + yy) / 2;
+        coefs_.insert(coefs_.end(), 2, static_cast<T>(std::cos(angle)));
+        sines.insert(sines.end(), 2,
+                     static_cast<T>(place & lower ? std::sin(angle) : -std::sin(angle)));
+      }
+      coefs_.insert(coefs_.end(), sines.begin(), sines.end());
     }
+  }
+
+  // A qubit's bit in the index of an amplitude within a block's group: lanes, then rows.
+  Mask place_of(int qubit) const {
+    const int position = tile_.shape.position_of(qubit);
+    return position < tile_.shape.lane_bits
+               ? bit(position)
+               : bit(tile_.shape.lane_bits + place_in_block(position));
+  }
+
+  void move(std::size_t primitive) {
+    AffineMove affine;
+    std::vector<Exchange> exchanges;
+    as_affine(program_, primitive, affine);
+    as_exchanges(affine, exchanges);
+    for (const Exchange& exchange : exchanges) {
+      const Mask control = exchange.control == kNoControl ? 0 : place_of(exchange.control);
+      const Mask target = place_of(exchange.target);
+      const auto row = [&](Mask place) {
+        return static_cast<std::uint32_t>(std::countr_zero(place) - tile_.shape.lane_bits);
+      };
+      if (target < lanes()) {
+        step(kStepWords);
+        move_lanes(control, target);
+      } else if (control == 0) {
+        step(kStepFlip + row(target));
+      } else if (control >= lanes()) {
+        step(kStepExchange + 3 * row(control) + row(target));
+      } else {
+        step(kStepLaneExchange + row(target));
+        std::vector<std::int32_t> words;
+        for (Mask lane = 0; lane < lanes(); ++lane) {
+          words.insert(words.end(), words_a_lane(), lane & control ? -1 : 0);
+        }
+        push_words(words);
+      }
+    }
+  }
+
+  void move_lanes(Mask control, Mask target) {
+    for (Mask row = 0; row < Mask{1} << op_.qubits.size(); ++row) {
+      std::vector<std::int32_t> words;
+      for (Mask lane = 0; lane < lanes(); ++lane) {
+        const Mask place = row << tile_.shape.lane_bits | lane;
+        const Mask from = (place & control) == control ? lane ^ target : lane;
+        for (std::size_t w = 0; w < words_a_lane(); ++w) {
+          words.push_back(static_cast<std::int32_t>(from * words_a_lane() + w));
+        }
+      }
+      push_words(words);
+    }
+  }
+
+  std::size_t words_a_lane() const { return static_cast<std::size_t>(tile_.shape.words_a_lane); }
+
+  // Appends one vector of 32-bit words, bit for bit.
+  void push_words(const std::vector<std::int32_t>& words) {
+    const std::size_t first = coefs_.size();
+    coefs_.resize(first + 2 * lanes());
+    std::memcpy(coefs_.data() + first, words.data(), words.size() * sizeof(std::int32_t));
   }
 
   // Phases inside a block: a factor for each row and lane.

@@ -180,9 +180,7 @@ class Splitter {
   // Rotations by XX, YY and ZZ of two qubits, in any number: they commute, so phases can go first.
   bool paulis(std::span<const std::int32_t> members, const Footprint& footprint) {
     const Mask both = footprint.all();
-    if (std::popcount(both) != 2 || shape_.position_of(std::countr_zero(both)) < shape_.lane_bits) {
-      return false;
-    }
+    if (std::popcount(both) != 2) return false;
     PairGroup group;
     group.constant = all_constant(members);
     group.qubits = {std::countr_zero(both), 63 - std::countl_zero(both)};
@@ -296,10 +294,44 @@ bool as_affine(const Program& program, std::size_t i, AffineMove& move) {
   return true;
 }
 
-std::vector<int> table_qubits(const Program& program, std::size_t i) {
-  std::vector<int> qubits;
-  for_each_bit(program.qubits_of(i), [&](int q) { qubits.push_back(q); });
-  return qubits;
+bool as_exchanges(const AffineMove& move, std::vector<Exchange>& exchanges) {
+  exchanges.clear();
+  const auto add = [&](std::size_t target, int control) {
+    exchanges.push_back({move.qubits[target], control < 0 ? kNoControl : move.qubits[control]});
+  };
+  if (move.qubits.size() > 2) return false;
+  if (move.qubits.size() == 2) {
+    // The six invertible maps of two bits, by the images of 01 and 10.
+    switch (move.columns[0] * 4 + move.columns[1]) {
+      case 1 * 4 + 2:
+        break;
+      case 3 * 4 + 2:
+        add(1, 0);
+        break;
+      case 1 * 4 + 3:
+        add(0, 1);
+        break;
+      case 2 * 4 + 1:
+        add(1, 0);
+        add(0, 1);
+        add(1, 0);
+        break;
+      case 2 * 4 + 3:
+        add(1, 0);
+        add(0, 1);
+        break;
+      case 3 * 4 + 1:
+        add(0, 1);
+        add(1, 0);
+        break;
+      default:
+        return false;
+    }
+  }
+  for (std::size_t k = 0; k < move.qubits.size(); ++k) {
+    if ((move.constant >> k) & 1) add(k, kNoControl);
+  }
+  return true;
 }
 
 StageItems take_apart(const Program& program, const Plan& plan, std::size_t first,

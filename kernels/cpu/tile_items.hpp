@@ -103,7 +103,14 @@ struct AffineMove {
 };
 bool as_affine(const Program& program, std::size_t i, AffineMove& move);
 
-// Qubits the table of a kTable term lists, lowest index bit first.
-std::vector<int> table_qubits(const Program& program, std::size_t i);
+// X on `target`, if there is a `control` where that is 1.
+struct Exchange {
+  int target;
+  int control;
+};
+inline constexpr int kNoControl = -1;
+
+// A move of one or two qubits as exchanges, in order; false for wider ones.
+bool as_exchanges(const AffineMove& move, std::vector<Exchange>& exchanges);
 
 }  // namespace quasim

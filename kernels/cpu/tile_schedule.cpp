@@ -1,9 +1,10 @@
 // Orders the items of a stage into sweeps.
 //
-// Rotations go first, three qubits a block: any that commutes with what was left behind may run.
-// When none is ready, all ready phases make one layer, or all ready moves one move. A rotation that
-// waits for a single phase (as in a Fourier transform) has it done inside the block.
+// Each step takes the sweep that gets most done for its cost. Blocks that are full of rotations go
+// first: phases and moves that wait for them then share one layer or one move. What only serves a
+// few qubits, such as the phases of a Fourier transform, is done inside the blocks.
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "cpu/tile_program.hpp"
@@ -11,27 +12,76 @@
 namespace quasim {
 namespace {
 
-constexpr std::size_t kMaxBlock = 3;
-// Rotations tried as company for the first of a block.
-constexpr int kCandidates = 12;
+constexpr int kMaxBlock = 3;
+// Items looked at for a block, first items tried, and items tried as company for the first.
+constexpr std::size_t kWindow = 96;
+constexpr int kSeeds = 3;
+constexpr int kCompany = 8;
+// Policies tried: a block without phases and moves that has so many rotations is taken at once.
+// Regular circuits want their last few rotations done before the next layer, ragged ones do not.
+constexpr int kFull[] = {3, 1, 2, 5};
+// Smaller tiles are done before a second policy has paid.
+constexpr int kTryAllFrom = 10;
+
+// Measured times of sweeps over a tile in L2, relative to loading and storing it. `worth` is what an
+// item costs where it is done in the best company.
+constexpr double kSweep = 1.0;
+constexpr double kRotationCost = 0.25;
+constexpr double kLaneCost = 0.45;
+constexpr double kPairsCost = 0.6;
+constexpr double kPhasesCost = 0.7;
+constexpr double kMoveCost = 0.25;
+constexpr double kLaneMoveCost = 0.5;
+constexpr double kLayerSweep = 1.3;
+constexpr double kOuterLayerSweep = 1.8;
+constexpr double kMoveSweep = 1.5;
+constexpr double kLaneMoveSweep = 3.0;
+constexpr double kRotationWorth = 0.6;
+constexpr double kPairsWorth = 1.1;
+constexpr double kTermWorth = 0.1;
+constexpr double kMoveWorth = 0.2;
 // Blocks between two layers that leave their scale to the second.
 constexpr std::size_t kMaxDeferred = 16;
 
 class Scheduler {
  public:
-  Scheduler(const Program& program, TileProgram& out) : program_(program), out_(out) {
+  Scheduler(const Program& program, TileProgram& out, int full)
+      : program_(program), out_(out), full_(full) {
+    AffineMove affine;
+    std::vector<Exchange> exchanges;
     for (int i = 0; i < static_cast<int>(items().size()); ++i) {
+      const Item& one = item(i);
       todo_.push_back(i);
-      touched_ |= item(i).footprint.all();
+      touched_ |= one.footprint.all();
+      Reach reach = reach_of(one);
+      if (one.kind == ItemKind::kMove) {
+        as_affine(program_, static_cast<std::size_t>(one.primitive), affine);
+        reach.in_block = !reach.outside && as_exchanges(affine, exchanges);
+      } else if (one.kind == ItemKind::kOther) {
+        reach.in_block = false;
+      } else {
+        reach.in_block = !reach.outside;
+      }
+      reach_.push_back(reach);
     }
   }
 
-  void run() {
+  // Returns the predicted cost.
+  double run() {
+    double cost = 0.0;
     while (!todo_.empty()) {
-      if (block() || gather(ItemKind::kTerm) || gather(ItemKind::kMove)) continue;
-      kernel();
+      if (kernel()) continue;
+      Choice best = block();
+      if (!best.full) {
+        consider(best, gather(ItemKind::kTerm, true));
+        Choice moves = gather(ItemKind::kMove, false);
+        consider(best, moves.taken.empty() ? gather(ItemKind::kMove, true) : std::move(moves));
+      }
+      cost += best.cost;
+      take(std::move(best));
     }
     defer_scales();
+    return cost;
   }
 
  private:
@@ -61,103 +111,192 @@ class Scheduler {
     return out_.ops.back();
   }
 
-  // --- blocks ------------------------------------------------------------------------------
+  // A sweep that could come next.
+  struct Choice {
+    TileOpKind kind = TileOpKind::kKernel;
+    std::vector<int> taken;
+    double worth = 0.0;
+    double cost = kSweep;
+    bool full = false;
+    Mask qubits = 0;  // positions of a block
 
-  // Tile positions outside a vector that an item acts on, and whether it acts anywhere else than
-  // there and inside a vector.
-  struct Reach {
-    Mask positions = 0;
-    bool outside = false;
+    double rate() const { return worth / cost; }
   };
 
-  Reach reach(const Item& i) const {
+  static void consider(Choice& best, Choice other) {
+    if (other.taken.empty()) return;
+    if (best.taken.empty() || other.rate() > best.rate()) best = std::move(other);
+  }
+
+  void take(Choice choice) {
+    TileOp& op = append(choice.kind, std::move(choice.taken));
+    switch (choice.kind) {
+      case TileOpKind::kBlock:
+        block_details(op, choice.qubits);
+        break;
+      case TileOpKind::kLayer:
+        layer(op);
+        break;
+      case TileOpKind::kMove:
+        move(op);
+        break;
+      case TileOpKind::kKernel:
+        break;
+    }
+  }
+
+  // --- blocks ------------------------------------------------------------------------------
+
+  struct Reach {
+    Mask positions = 0;  // outside a vector
+    bool lanes = false;  // inside a vector
+    bool outside = false;
+    bool in_block = false;  // can be a step of a block
+  };
+
+  Reach reach_of(const Item& i) const {
     Reach result;
     for_each_bit(i.footprint.all(), [&](int q) {
       const int p = position(q);
       if (p == kNoPosition) {
         result.outside = true;
-      } else if (p >= out_.shape.lane_bits) {
+      } else if (p < out_.shape.lane_bits) {
+        result.lanes = true;
+      } else {
         result.positions |= bit(p);
       }
     });
     return result;
   }
+  const Reach& reach(int i) const { return reach_[static_cast<std::size_t>(i)]; }
 
-  // Items a block on `qubits` could do now, with or without phases.
-  std::vector<int> fitting(Mask qubits, bool phases, int& rotations) const {
-    std::vector<int> taken;
-    std::size_t last = 0;  // one past the last rotation taken
-    rotations = 0;
+  // What a block on `qubits` could do now: rotations only, or all kinds of steps.
+  Choice fitting(Mask qubits, bool all) const {
+    Choice choice;
+    choice.kind = TileOpKind::kBlock;
+    choice.qubits = qubits;
+    // As of the last item that no layer could do as well.
+    std::size_t kept = 0;
+    double worth = 0.0;
+    double cost = kSweep;
+    int rotations = 0;
+    bool in_phases = false;
+    bool moved = false;
     Footprint passed;
-    for (const int i : todo_) {
+    const std::size_t window = std::min(todo_.size(), kWindow);
+    for (std::size_t w = 0; w < window; ++w) {
+      const int i = todo_[w];
       const Item& candidate = item(i);
-      const bool kind = rotates(candidate) || (phases && candidate.kind == ItemKind::kTerm);
-      if (kind && commute(candidate.footprint, passed)) {
-        const Reach r = reach(candidate);
-        if (!r.outside && (r.positions & ~qubits) == 0) {
-          taken.push_back(i);
-          if (rotates(candidate)) {
-            ++rotations;
-            last = taken.size();
-          }
-          continue;
-        }
+      const Reach& r = reach(i);
+      const bool possible = r.in_block && (all || rotates(candidate)) &&
+                            (r.positions & ~qubits) == 0 && commute(candidate.footprint, passed);
+      if (!possible) {
+        passed = unite(passed, candidate.footprint);
+        if ((touched_ & ~passed.general) == 0) break;
+        continue;
       }
-      passed = unite(passed, candidate.footprint);
-      if ((touched_ & ~passed.general) == 0) break;
+      choice.taken.push_back(i);
+      switch (candidate.kind) {
+        case ItemKind::kRotation:
+          worth += kRotationWorth;
+          cost += r.lanes ? kLaneCost : kRotationCost;
+          ++rotations;
+          break;
+        case ItemKind::kPairs:
+          worth += kPairsWorth;
+          cost += kPairsCost;
+          rotations += 2;
+          break;
+        case ItemKind::kMove:
+          worth += kMoveWorth;
+          cost += r.lanes ? kLaneMoveCost : kMoveCost;
+          moved = true;
+          break;
+        default:
+          worth += kTermWorth;
+          if (!in_phases) cost += kPhasesCost;
+          in_phases = true;
+          continue;
+      }
+      in_phases = false;
+      if (candidate.kind == ItemKind::kMove && rotations > 0 && kept < choice.taken.size() - 1) {
+        continue;  // a move alone is no reason to do phases here
+      }
+      kept = choice.taken.size();
+      choice.worth = worth;
+      choice.cost = cost;
     }
-    taken.resize(last);  // phases that no rotation waits for belong in a layer
-    return taken;
+    choice.taken.resize(kept);
+    choice.full = !moved && rotations >= full_;
+    return choice;
   }
 
-  bool block() {
-    // The rotations that are ready, and the next ones whether ready or not.
+  // The best block found by growing the qubits of one of the first items that are ready.
+  Choice block() const {
     std::vector<int> ready;
-    std::vector<int> next;
+    std::vector<int> next;  // not ready yet
     Footprint passed;
-    for (const int i : todo_) {
+    const std::size_t window = std::min(todo_.size(), kWindow);
+    for (std::size_t w = 0; w < window; ++w) {
+      const int i = todo_[w];
       const Item& candidate = item(i);
-      if (rotates(candidate)) {
-        if (commute(candidate.footprint, passed)) {
-          ready.push_back(i);
-          continue;
-        }
-        if (next.size() < kCandidates) next.push_back(i);
+      const bool leads = reach(i).in_block && candidate.kind != ItemKind::kTerm;
+      if (leads && commute(candidate.footprint, passed)) {
+        ready.push_back(i);
+        if (rotates(candidate)) continue;
+      } else if (leads) {
+        next.push_back(i);
       }
       passed = unite(passed, candidate.footprint);
     }
-    if (ready.empty()) return false;
-    const bool alone = ready.size() == 1;
-    Mask qubits = reach(item(ready.front())).positions;
-    int rotations = 0;
-    std::vector<int> taken = fitting(qubits, alone, rotations);
-    const auto& company = alone ? next : ready;
-    while (std::popcount(qubits) < static_cast<int>(kMaxBlock)) {
-      Mask best = qubits;
+    Choice best;
+    std::vector<int> rotations;
+    for (const int i : ready) {
+      if (rotates(item(i))) rotations.push_back(i);
+    }
+    if (!rotations.empty()) {
+      Choice wave = grown(rotations.front(), rotations, false);
+      if (wave.full) return wave;
+      consider(best, std::move(wave));
+    }
+    std::vector<int> company = ready;
+    company.insert(company.end(), next.begin(), next.end());
+    for (std::size_t s = 0; s < ready.size() && s < kSeeds; ++s) {
+      consider(best, grown(ready[s], company, true));
+    }
+    best.full = false;
+    return best;
+  }
+
+  Choice grown(int seed, const std::vector<int>& company, bool all) const {
+    Choice best = fitting(reach(seed).positions, all);
+    while (std::popcount(best.qubits) < kMaxBlock) {
+      Choice improved;
       int tried = 0;
       for (const int i : company) {
-        const Mask grown = qubits | reach(item(i)).positions;
-        if (grown == qubits || std::popcount(grown) > static_cast<int>(kMaxBlock)) continue;
-        if (++tried > kCandidates) break;
-        int count = 0;
-        auto more = fitting(grown, alone, count);
-        if (count > rotations) {
-          rotations = count;
-          best = grown;
-          taken = std::move(more);
-          if (!alone) break;  // one more rotation is as good as another
+        const Mask more = best.qubits | reach(i).positions;
+        if (more == best.qubits || std::popcount(more) > kMaxBlock) continue;
+        if (++tried > kCompany) break;
+        Choice candidate = fitting(more, all);
+        if (candidate.rate() > best.rate() &&
+            (improved.taken.empty() || candidate.rate() > improved.rate())) {
+          improved = std::move(candidate);
+          if (!all) break;  // one more rotation is as good as another
         }
       }
-      if (best == qubits) break;
-      qubits = best;
+      if (improved.taken.empty()) break;
+      best = std::move(improved);
     }
+    return best;
+  }
+
+  void block_details(TileOp& op, Mask qubits) const {
     // Qubits that come along fill the registers: fewer, longer groups.
     const int lane_bits = out_.shape.lane_bits;
     for (int p = lane_bits; p < out_.shape.qubits; ++p) {
-      if (std::popcount(qubits) == static_cast<int>(kMaxBlock)) break;
+      if (std::popcount(qubits) == kMaxBlock) break;
       qubits |= bit(p);
     }
-    TileOp& op = append(TileOpKind::kBlock, std::move(taken));
     for_each_bit(qubits, [&](int p) {
       op.qubits.push_back(p);
       op.fixed |= bit(p - lane_bits);
@@ -170,30 +309,38 @@ class Scheduler {
     }
     op.groups = std::uint64_t{1} << (out_.shape.qubits - lane_bits -
                                      static_cast<int>(op.qubits.size()));
-    return true;
   }
 
   // --- layers and moves --------------------------------------------------------------------
 
-  // All items of a kind that commute with what they would overtake.
-  bool gather(ItemKind kind) {
-    std::vector<int> taken;
+  // All items of a kind that commute with what they would overtake; of moves those that leave
+  // lanes alone, or all.
+  Choice gather(ItemKind kind, bool lanes) const {
+    Choice choice;
+    choice.kind = kind == ItemKind::kTerm ? TileOpKind::kLayer : TileOpKind::kMove;
+    bool outside = false;
+    bool in_lanes = false;
     Footprint passed;
     for (const int i : todo_) {
       const Item& candidate = item(i);
-      if (candidate.kind == kind && commute(candidate.footprint, passed)) {
-        taken.push_back(i);
+      const bool fits = candidate.kind == kind && (lanes || !reach(i).lanes);
+      if (fits && commute(candidate.footprint, passed)) {
+        choice.taken.push_back(i);
+        outside |= reach(i).outside;
+        in_lanes |= reach(i).lanes;
       } else {
         passed = unite(passed, candidate.footprint);
       }
     }
-    if (taken.empty()) return false;
+    const double count = static_cast<double>(choice.taken.size());
     if (kind == ItemKind::kTerm) {
-      layer(append(TileOpKind::kLayer, std::move(taken)));
+      choice.worth = kTermWorth * count;
+      choice.cost = outside ? kOuterLayerSweep : kLayerSweep;
     } else {
-      move(append(TileOpKind::kMove, std::move(taken)));
+      choice.worth = kMoveWorth * count;
+      choice.cost = in_lanes ? kLaneMoveSweep : kMoveSweep;
     }
-    return true;
+    return choice;
   }
 
   // Rotations are done up to a factor; the next layer takes it over for nothing.
@@ -237,15 +384,24 @@ class Scheduler {
     }
   }
 
-  void kernel() {
-    // A kernel that waits for nothing: the first item is always one.
-    const int first = todo_.front();
-    TileOp op{};
-    op.kind = TileOpKind::kKernel;
-    op.constant = item(first).constant;
-    op.operation = item(first).operation;
-    todo_.erase(todo_.begin());
-    out_.ops.push_back(std::move(op));
+  // Kernels share nothing, so none is worth waiting with: it only makes others wait.
+  bool kernel() {
+    Footprint passed;
+    for (auto i = todo_.begin(); i != todo_.end(); ++i) {
+      const Item& candidate = item(*i);
+      if (candidate.kind == ItemKind::kOther && commute(candidate.footprint, passed)) {
+        TileOp op{};
+        op.kind = TileOpKind::kKernel;
+        op.constant = candidate.constant;
+        op.operation = candidate.operation;
+        out_.ops.push_back(std::move(op));
+        todo_.erase(i);
+        return true;
+      }
+      passed = unite(passed, candidate.footprint);
+      if ((touched_ & ~passed.general) == 0) break;
+    }
+    return false;
   }
 
   // x -> linear(x) ^ constant ^ outer over the tile's index bits.
@@ -357,7 +513,9 @@ class Scheduler {
 
   const Program& program_;
   TileProgram& out_;
+  int full_;
   std::vector<int> todo_;  // what is left, in the order it came
+  std::vector<Reach> reach_;
   Mask touched_ = 0;
 };
 
@@ -392,11 +550,20 @@ std::string describe(const TileProgram& tile, const TileOp& op) {
 }
 
 TileProgram schedule(const Program& program, StageItems stage, const TileShape& shape) {
-  TileProgram result;
-  result.stage = std::move(stage);
-  result.shape = shape;
-  Scheduler(program, result).run();
-  return result;
+  TileProgram best;
+  double least = std::numeric_limits<double>::infinity();
+  for (const int full : kFull) {
+    TileProgram candidate;
+    candidate.stage = stage;
+    candidate.shape = shape;
+    const double cost = Scheduler(program, candidate, full).run();
+    if (cost < least) {
+      least = cost;
+      best = std::move(candidate);
+    }
+    if (shape.qubits < kTryAllFrom) break;
+  }
+  return best;
 }
 
 }  // namespace quasim
