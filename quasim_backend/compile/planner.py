@@ -45,7 +45,7 @@ class PlanOptions:
     max_fused: int = 3
     max_diagonal: int = 8
     tile_qubits: int = 13
-    low_qubits: int = 6
+    low_qubits: int = 5
     fuse: bool = True
     split: bool = True
 
