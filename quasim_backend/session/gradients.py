@@ -152,8 +152,11 @@ class DifferentiableRun:
     def _sweep(self, bra: State) -> NDArray[np.float64]:
         result = np.zeros(len(self.compiled.parameters))
         ket = self.kernels.copy(self.final)
-        for step, values in reversed(self.bound):
-            derivatives = self.kernels.adjoint(step.plan, ket, bra, values, self.cancel)
+        for number in reversed(range(len(self.bound))):
+            step, values = self.bound[number]
+            derivatives = self.kernels.adjoint(
+                step.plan, ket, bra, values, self.cancel, discard=number == 0
+            )
             _collect(step.plan.program, step.sources, derivatives, result)
         return result
 

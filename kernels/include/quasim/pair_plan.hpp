@@ -1,0 +1,57 @@
+// The schedule of sweeps over two states: what gradients run on.
+//
+// Every primitive with a parameter stays an operation of its own, or a part of a diagonal one, so
+// that its derivative is a plain sum over the amplitudes. Stages are nested: tiles of a few hundred
+// KB that hold both states, and inside them tiles that fit the first cache.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "quasim/native_plan.hpp"
+
+namespace quasim {
+
+struct PairOptions {
+  int tile_qubits = 13;   // of an outer tile
+  int inner_qubits = 9;   // of an inner tile
+  int low_qubits = 6;     // the lowest qubits, local in every outer stage
+  int max_diagonal = 8;   // widest diagonal operation
+  bool prune = false;     // leave out what no derivative needs
+};
+
+// One pass over both states.
+struct PairStage {
+  // Qubits were renumbered: those of the tile from 0 up, then the others. Its stages are the inner
+  // ones, in order.
+  std::unique_ptr<NativePlan> plan;
+  std::vector<std::int32_t> primitives;  // number in the whole program of each primitive
+  std::vector<bool> measure_only;        // of each primitive: nothing later needs it applied
+  Mask local = 0;                        // qubits of the tile
+  bool whole = false;                    // too wide for a tile: operation by operation
+  bool writes = true;                    // false if every operation is only measured
+};
+
+class PairPlan {
+ public:
+  // `order` lists the primitives of `program` that run, in a legal order.
+  PairPlan(const Program& program, std::span<const std::int32_t> order, const PairOptions& options);
+
+  PairPlan(const PairPlan&) = delete;
+  PairPlan& operator=(const PairPlan&) = delete;
+
+  int num_qubits() const { return num_qubits_; }
+  std::size_t num_primitives() const { return num_primitives_; }
+  std::size_t num_parameters() const { return num_parameters_; }
+  const std::vector<PairStage>& stages() const { return stages_; }
+
+ private:
+  int num_qubits_;
+  std::size_t num_primitives_;
+  std::size_t num_parameters_ = 0;
+  std::vector<PairStage> stages_;
+};
+
+}  // namespace quasim
