@@ -95,6 +95,8 @@ struct KernelTable {
   // the `select` bits, what i times the amplitude is multiplied by. Sums: a vector for each value,
   // whose even minus odd entries are Im(conj(second) * first).
   PairFn<T> scale_pair[kPairModes];
+  // Permutations of whole vectors that are one exchange.
+  PairFn<T> exchange_pair;
 };
 
 // Filled in by the translation unit of each instruction set.

@@ -123,6 +123,7 @@ void PairOps<T>::prepare() {
       out.coefs = bound_.coefs_of(op);
       out.coef_size = op.coef_size;
       out.parametric = !op.constant;
+      if (is_exchange(op)) out.function = kernels_.exchange_pair;
       if (out.parametric) {
         out.applied = !stage_.measure_only[static_cast<std::size_t>(op.members.front().primitive)];
         if (!is_turn(op) && !is_scale(op)) out.generator.emplace(op, inner, kernels_);
@@ -140,6 +141,12 @@ bool PairOps<T>::is_turn(const CompiledOp<T>& op) const {
 template <typename T>
 bool PairOps<T>::is_scale(const CompiledOp<T>& op) const {
   return op.recipe == Recipe::kDiagonal && op.tile_control_mask == 0;
+}
+
+template <typename T>
+bool PairOps<T>::is_exchange(const CompiledOp<T>& op) const {
+  return op.recipe == Recipe::kPermute && op.function == kernels_.permute &&
+         op.outer_select == 0 && op.cycles.size() == 4;
 }
 
 template <typename T>
@@ -212,6 +219,8 @@ void PairOps<T>::run(const PairOp<T>& op, T* first, T* second, Mask outside, std
   pair.sweep.coefs = op.coefs + choice * op.coef_size;
   pair.sweep.begin = begin;
   pair.sweep.end = end;
+  pair.sweep.offsets = compiled.offsets.data();
+  pair.sweep.cycles = compiled.cycles.data();
   pair.sweep.negate = static_cast<std::uint64_t>(parity(outside & compiled.outer_parity));
   pair.partner = second;
   pair.rates = op.rates + choice * op.rate_size;

@@ -62,6 +62,7 @@ class PairOps {
   void make_turn(PairOp<T>& out, double cosine, double sine, PairMode mode);
   bool is_turn(const CompiledOp<T>& op) const;
   bool is_scale(const CompiledOp<T>& op) const;
+  bool is_exchange(const CompiledOp<T>& op) const;
   double angle(const PairOp<T>& op, std::span<const double> parameters) const;
   double rate(const Member& member, std::span<const double> tangent) const;
   std::size_t reals() const { return std::size_t{2} << kernels_.lane_bits; }

@@ -13,6 +13,8 @@ namespace {
 
 // A diagonal primitive looks this far back for one to join.
 constexpr std::size_t kWindow = 96;
+// Blocks of a tile must be made of whole vectors on every instruction set.
+constexpr int kLargestLaneBits = 3;
 
 struct Step {
   Footprint footprint;
@@ -146,6 +148,48 @@ Footprint renumbered(const Footprint& footprint, const std::array<int, 64>& plac
   return {move(footprint.z), move(footprint.x), move(footprint.y), move(footprint.general)};
 }
 
+// Cuts a stage into levels that run by turns on blocks of 2^inner amplitudes and on the whole tile.
+std::vector<Stage> cut_into_levels(std::span<const Footprint> steps, int inner, int tile) {
+  const auto fits = [&](std::int32_t s) {
+    return (steps[static_cast<std::size_t>(s)].mixing() & ~low_mask(inner)) == 0;
+  };
+  std::vector<Stage> levels;
+  std::vector<std::int32_t> waiting(steps.size());
+  for (std::size_t s = 0; s < waiting.size(); ++s) waiting[s] = static_cast<std::int32_t>(s);
+  for (bool small = true; !waiting.empty(); small = !small) {
+    Stage level;
+    level.local = low_mask(small ? inner : tile);
+    std::vector<std::int32_t> skipped;
+    Footprint passed;  // union of the operations left for later levels
+    for (const auto s : waiting) {
+      const Footprint& footprint = steps[static_cast<std::size_t>(s)];
+      if (fits(s) == small && commute(footprint, passed)) {
+        level.operations.push_back(s);
+      } else {
+        skipped.push_back(s);
+        passed = unite(passed, footprint);
+      }
+    }
+    waiting.swap(skipped);
+    if (!level.operations.empty()) levels.push_back(std::move(level));
+  }
+  return levels;
+}
+
+// The qubits of a tile by position: contiguous ones stay low, then those that mix most often.
+std::vector<int> order_of(std::span<const Step> steps, Mask local) {
+  std::array<int, 64> uses{};
+  for (const Step& step : steps) {
+    for_each_bit(step.footprint.mixing(), [&](int q) { ++uses[static_cast<std::size_t>(q)]; });
+  }
+  std::vector<int> order;
+  for_each_bit(local, [&](int q) { order.push_back(q); });
+  std::stable_sort(order.begin() + std::countr_one(local), order.end(), [&](int a, int b) {
+    return uses[static_cast<std::size_t>(a)] > uses[static_cast<std::size_t>(b)];
+  });
+  return order;
+}
+
 PairStage make_stage(const Program& program, std::span<const Step> steps, Mask local,
                      const PairOptions& options) {
   const int n = program.num_qubits;
@@ -153,32 +197,26 @@ PairStage make_stage(const Program& program, std::span<const Step> steps, Mask l
   stage.whole = std::popcount(local) > std::min(options.tile_qubits, n);
   if (stage.whole) local = low_mask(n);
   stage.local = local;
+  stage.order = order_of(steps, local);
+  const int tile = static_cast<int>(stage.order.size());
   std::array<int, 64> place{};
   int next = 0;
-  for_each_bit(local, [&](int q) { place[static_cast<std::size_t>(q)] = next++; });
-  const int tile = next;
+  for (const int q : stage.order) place[static_cast<std::size_t>(q)] = next++;
   for_each_bit(low_mask(n) & ~local, [&](int q) { place[static_cast<std::size_t>(q)] = next++; });
 
   std::vector<Footprint> moved;
   for (const Step& step : steps) moved.push_back(renumbered(step.footprint, place));
-  std::vector<Stage> inner(1);
-  if (stage.whole || tile <= options.inner_qubits) {
-    inner.front().local = low_mask(tile);
-    for (std::size_t s = 0; s < steps.size(); ++s) {
-      inner.front().operations.push_back(static_cast<std::int32_t>(s));
-    }
-  } else {
-    inner = cut_into_stages(moved, tile, options.inner_qubits,
-                            std::min(options.low_qubits, options.inner_qubits / 3));
-  }
+  const bool nested = !stage.whole && options.inner_qubits < tile &&
+                      options.inner_qubits >= kLargestLaneBits;
+  const auto levels = cut_into_levels(moved, nested ? options.inner_qubits : tile, tile);
   Extract extract(program, place);
   Plan plan;
   stage.writes = false;
   const auto append_bits = [](Mask mask, std::vector<std::int32_t>& out) {
     for_each_bit(mask, [&](int q) { out.push_back(q); });
   };
-  for (const Stage& cut : inner) {
-    for (const auto s : cut.operations) {
+  for (const Stage& level : levels) {
+    for (const auto s : level.operations) {
       const Step& step = steps[static_cast<std::size_t>(s)];
       for (const auto i : step.members) {
         plan.op_members.push_back(extract.add(static_cast<std::size_t>(i)));
@@ -193,7 +231,7 @@ PairStage make_stage(const Program& program, std::span<const Step> steps, Mask l
       plan.op_qubit_start.push_back(static_cast<std::int32_t>(plan.op_qubits.size()));
     }
     plan.stage_start.push_back(static_cast<std::int32_t>(plan.op_kind.size()));
-    append_bits(cut.local, plan.stage_qubits);
+    append_bits(level.local, plan.stage_qubits);
     plan.stage_qubit_start.push_back(static_cast<std::int32_t>(plan.stage_qubits.size()));
     plan.stage_fma.push_back(0.0);
   }

@@ -1,4 +1,4 @@
-// Runs a stage over two states: outer tiles shared by the threads, inner tiles in the first cache.
+// Runs a stage over two states: tiles shared by the threads, blocks of them in the first cache.
 #pragma once
 
 #include <algorithm>
@@ -10,9 +10,10 @@
 
 namespace quasim {
 
-// Sums are kept for this many parts of a stage and added in order, so that they do not depend on
-// which thread took which part.
-inline constexpr std::uint64_t kPairParts = 64;
+// Sums are kept for a number of parts and added in order, so that they do not depend on which thread
+// took which part. More parts serve more threads, but each costs its sums.
+inline constexpr std::uint64_t kMostPairParts = 64;
+inline constexpr std::uint64_t kFewPairParts = 16;
 
 // A share of an operation's work on one tile.
 struct Share {
@@ -52,15 +53,18 @@ void sweep_each(const PairTask<T>& task) {
 
 // Where the tiles of a stage lie in a state, for TileBuffer.
 template <typename T>
-CompiledStage<T> tiles_of(const PairStage& stage) {
+CompiledStage<T> tiles_of(const PairStage& stage, int lane_bits) {
   CompiledStage<T> tiles;
-  tiles.tile_qubits = tiles.padded_qubits = std::popcount(stage.local);
+  tiles.tile_qubits = static_cast<int>(stage.order.size());
+  tiles.padded_qubits = std::max(tiles.tile_qubits, lane_bits);
   tiles.run_qubits = std::countr_one(stage.local);
-  tiles.in_place = tiles.run_qubits >= tiles.tile_qubits;
-  const Mask jumps = stage.local & ~low_mask(tiles.run_qubits);
-  tiles.run_offsets.resize(std::uint64_t{1} << std::popcount(jumps));
-  for (std::uint64_t r = 0; r < tiles.run_offsets.size(); ++r) {
-    tiles.run_offsets[r] = deposit(r, jumps);
+  tiles.in_place =
+      tiles.run_qubits >= tiles.tile_qubits && tiles.padded_qubits == tiles.tile_qubits;
+  tiles.run_offsets.assign(std::size_t{1} << (tiles.tile_qubits - tiles.run_qubits), 0);
+  for (std::size_t r = 0; r < tiles.run_offsets.size(); ++r) {
+    for_each_bit(r, [&](int k) {
+      tiles.run_offsets[r] |= bit(stage.order[static_cast<std::size_t>(tiles.run_qubits + k)]);
+    });
   }
   return tiles;
 }
@@ -95,19 +99,17 @@ class PairRun {
   }
 
  private:
-  std::uint64_t parts() const { return stage_.whole ? kPairParts : std::min(kPairParts, tiles_); }
+  std::uint64_t parts() const {
+    if (stage_.whole) return kMostPairParts;
+    return std::min(tiles_, std::clamp(tiles_ / 16, kFewPairParts, kMostPairParts));
+  }
 
   void run_tiles(T* first, T* second, Control& control, int threads) {
-    const CompiledStage<T> tiles = tiles_of<T>(stage_);
+    const CompiledStage<T> tiles = tiles_of<T>(stage_, ops_.plan().kernels->lane_bits);
     const std::uint64_t tiles_a_part = tiles_ / parts();
     const auto body = [&](std::uint64_t begin, std::uint64_t end, int worker) {
       TileBuffer<T> first_buffer(tiles);
       TileBuffer<T> second_buffer(tiles);
-      std::vector<TileBuffer<T>> inner;
-      for (const auto& level : ops_.plan().stages) {
-        inner.emplace_back(level);
-        inner.emplace_back(level);
-      }
       AlignedArray<T> scratch(ops_.plan().scratch_size);
       for (std::uint64_t t = begin * tiles_a_part; t < end * tiles_a_part; ++t) {
         const Mask home = 2 * deposit(t, outer_);
@@ -115,13 +117,12 @@ class PairRun {
         T* const b = second_buffer.gather(second + home);
         double* const sums = sums_.data() + t / tiles_a_part * ops_.num_sums();
         std::size_t op = 0;
-        for (std::size_t s = 0; s < ops_.plan().stages.size(); ++s) {
+        for (const CompiledStage<T>& level : ops_.plan().stages) {
           if (control.stopped()) return;
           if (worker == 0) control.poll();
-          const std::size_t next = op + ops_.plan().stages[s].ops.size();
-          run_inner(s, op, next, t << tiles.tile_qubits, a, b, inner.data() + 2 * s,
-                    scratch.data(), sums);
-          op = next;
+          const std::span<const PairOp<T>> ops(ops_.ops().data() + op, level.ops.size());
+          run_level(level, ops, t << tiles.tile_qubits, a, b, scratch.data(), sums);
+          op += level.ops.size();
         }
         if (!stage_.writes) continue;
         first_buffer.scatter(first + home);
@@ -135,26 +136,17 @@ class PairRun {
     }
   }
 
-  // One inner stage on one outer tile, at `a` and `b`.
-  void run_inner(std::size_t s, std::size_t begin, std::size_t end, Mask outside, T* a, T* b,
-                 TileBuffer<T>* buffers, T* scratch, double* sums) {
-    const CompiledStage<T>& level = ops_.plan().stages[s];
-    const Mask others = level.outer_qubits & low_mask(std::popcount(stage_.local));
-    const std::uint64_t count = std::uint64_t{1} << std::popcount(others);
-    for (std::uint64_t t = 0; t < count; ++t) {
-      const Mask place = deposit(t, others);
-      T* const first = buffers[0].gather(a + 2 * place);
-      T* const second = buffers[1].gather(b + 2 * place);
-      for (std::size_t i = begin; i < end; ++i) {
-        const PairOp<T>& op = ops_.ops()[i];
-        if (!acts_on(*op.op, outside | place)) continue;
-        const PairTask<T> task{op, first, second, outside | place, {}, scratch, sums};
+  // The operations of one level on one tile, block by block.
+  void run_level(const CompiledStage<T>& level, std::span<const PairOp<T>> ops, Mask outside, T* a,
+                 T* b, T* scratch, double* sums) {
+    const auto tile = std::uint64_t{1} << stage_.order.size();
+    for (std::uint64_t at = 0; at < tile; at += std::uint64_t{1} << level.tile_qubits) {
+      for (const PairOp<T>& op : ops) {
+        if (!acts_on(*op.op, outside | at)) continue;
+        const PairTask<T> task{op, a + 2 * at, b + 2 * at, outside | at, {}, scratch, sums};
         before_(task);
         after_(task);
       }
-      if (!stage_.writes) continue;
-      buffers[0].scatter(a + 2 * place);
-      buffers[1].scatter(b + 2 * place);
     }
   }
 
@@ -162,13 +154,13 @@ class PairRun {
   void run_whole(T* first, T* second, Control& control, int threads) {
     for (const PairOp<T>& op : ops_.ops()) {
       const auto each = [&](const auto& work) {
-        parallel_ranges(kPairParts, threads, control,
+        parallel_ranges(kMostPairParts, threads, control,
                         [&](std::uint64_t begin, std::uint64_t end, int worker) {
                           AlignedArray<T> scratch(ops_.plan().scratch_size);
                           for (std::uint64_t part = begin; part < end; ++part) {
                             if (control.stopped()) return;
                             if (worker == 0) control.poll();
-                            work(PairTask<T>{op, first, second, 0, {part, kPairParts},
+                            work(PairTask<T>{op, first, second, 0, {part, kMostPairParts},
                                              scratch.data(),
                                              sums_.data() + part * ops_.num_sums()});
                           }

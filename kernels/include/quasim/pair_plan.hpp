@@ -1,8 +1,8 @@
 // The schedule of sweeps over two states: what gradients run on.
 //
 // Every primitive with a parameter stays an operation of its own, or a part of a diagonal one, so
-// that its derivative is a plain sum over the amplitudes. Stages are nested: tiles of a few hundred
-// KB that hold both states, and inside them tiles that fit the first cache.
+// that its derivative is a plain sum over the amplitudes. A stage runs tile by tile, and inside a
+// tile by turns on blocks that fit the first cache and on the whole tile.
 #pragma once
 
 #include <cstdint>
@@ -15,21 +15,22 @@
 namespace quasim {
 
 struct PairOptions {
-  int tile_qubits = 13;   // of an outer tile
-  int inner_qubits = 9;   // of an inner tile
-  int low_qubits = 6;     // the lowest qubits, local in every outer stage
-  int max_diagonal = 8;   // widest diagonal operation
-  bool prune = false;     // leave out what no derivative needs
+  int tile_qubits = 13;  // local qubits of a stage
+  int inner_qubits = 9;  // of them, those of a block
+  int low_qubits = 6;    // the lowest qubits, local in every stage
+  int max_diagonal = 8;  // widest diagonal operation
+  bool prune = false;    // leave out what no derivative needs
 };
 
 // One pass over both states.
 struct PairStage {
-  // Qubits were renumbered: those of the tile from 0 up, then the others. Its stages are the inner
-  // ones, in order.
+  // Qubits were renumbered: those of the tile first, by position. Its stages are the levels, on the
+  // lowest positions or on all of the tile.
   std::unique_ptr<NativePlan> plan;
   std::vector<std::int32_t> primitives;  // number in the whole program of each primitive
   std::vector<bool> measure_only;        // of each primitive: nothing later needs it applied
-  Mask local = 0;                        // qubits of the tile
+  std::vector<int> order;                // qubit of each position of the tile
+  Mask local = 0;                        // the same as a mask
   bool whole = false;                    // too wide for a tile: operation by operation
   bool writes = true;                    // false if every operation is only measured
 };
