@@ -16,9 +16,9 @@ namespace quasim {
 
 struct PairOptions {
   int tile_qubits = 13;  // local qubits of a stage
-  int inner_qubits = 9;  // of them, those of a block
+  int inner_qubits = 10; // of them, those of a block
   int low_qubits = 6;    // the lowest qubits, local in every stage
-  int max_diagonal = 8;  // widest diagonal operation
+  int max_diagonal = 6;  // widest diagonal operation
   bool prune = false;    // leave out what no derivative needs
 };
 
