@@ -39,9 +39,9 @@ using SweepFn = void (*)(const Sweep<T>&);
 template <typename T>
 struct PairSweep {
   Sweep<T> sweep;
-  T* partner = nullptr;       // the second array
-  const T* rates = nullptr;   // kTangent: the derivatives of the coefficients, see each kernel
-  double* sums = nullptr;     // added to, unless null
+  T* partner = nullptr;      // the second array
+  const T* rates = nullptr;  // kTangent: the derivatives of the coefficients, see each kernel
+  double* sums = nullptr;    // added to, unless null
 };
 
 template <typename T>

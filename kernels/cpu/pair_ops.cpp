@@ -145,8 +145,8 @@ bool PairOps<T>::is_scale(const CompiledOp<T>& op) const {
 
 template <typename T>
 bool PairOps<T>::is_exchange(const CompiledOp<T>& op) const {
-  return op.recipe == Recipe::kPermute && op.function == kernels_.permute &&
-         op.outer_select == 0 && op.cycles.size() == 4;
+  return op.recipe == Recipe::kPermute && op.function == kernels_.permute && op.outer_select == 0 &&
+         op.cycles.size() == 4;
 }
 
 template <typename T>
@@ -248,8 +248,7 @@ void PairOps<T>::finish(const PairOp<T>& op, const double* sums,
   for (std::size_t choice = 0; choice < choices; ++choice) {
     for (std::size_t row = 0; row < op.sum_size / reals(); ++row, sums += reals()) {
       for (std::uint32_t lane = 0; lane < reals() / 2; ++lane) {
-        products[choice << inner | entry(*op.op, row, lane)] +=
-            sums[2 * lane] - sums[2 * lane + 1];
+        products[choice << inner | entry(*op.op, row, lane)] += sums[2 * lane] - sums[2 * lane + 1];
       }
     }
   }

@@ -37,7 +37,8 @@ class PairOps {
  public:
   // For un-computing two states. Between the operations of a stage both may be off by a common
   // factor, which the weights of the sums take into account.
-  PairOps(const PairStage& stage, const KernelTable<T>& kernels, std::span<const double> parameters);
+  PairOps(const PairStage& stage, const KernelTable<T>& kernels,
+          std::span<const double> parameters);
   // For running a state and its derivative along `tangent`, one entry for each parameter.
   PairOps(const PairStage& stage, const KernelTable<T>& kernels, std::span<const double> parameters,
           std::span<const double> tangent);

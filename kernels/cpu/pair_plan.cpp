@@ -30,11 +30,13 @@ std::vector<Step> group(const Program& program, std::span<const std::int32_t> or
   for (const auto i : order) {
     const auto index = static_cast<std::size_t>(i);
     Step step{footprint_of(program, index), {i}, program.is_parametric(index)};
-    step.diagonal = step.footprint.mixing() == 0 && program.kind_of(index) != PrimitiveKind::kMatrix &&
+    step.diagonal = step.footprint.mixing() == 0 &&
+                    program.kind_of(index) != PrimitiveKind::kMatrix &&
                     program.kind_of(index) != PrimitiveKind::kPermutation &&
                     std::popcount(step.footprint.all()) <= max_diagonal;
     bool joined = false;
-    for (std::size_t s = steps.size(), seen = 0; step.diagonal && s-- > 0 && seen < kWindow; ++seen) {
+    for (std::size_t s = steps.size(), seen = 0; step.diagonal && s-- > 0 && seen < kWindow;
+         ++seen) {
       Step& other = steps[s];
       const Footprint both = unite(other.footprint, step.footprint);
       if (other.diagonal && std::popcount(both.all()) <= max_diagonal) {
@@ -71,7 +73,8 @@ std::vector<Footprint> footprints_of(std::span<const Step> steps) {
 // Copies primitives with their qubits renumbered.
 class Extract {
  public:
-  Extract(const Program& source, const std::array<int, 64>& place) : source_(source), place_(place) {}
+  Extract(const Program& source, const std::array<int, 64>& place)
+      : source_(source), place_(place) {}
 
   std::int32_t add(std::size_t i) {
     const auto number = static_cast<std::int32_t>(kind_.size());
@@ -206,8 +209,8 @@ PairStage make_stage(const Program& program, std::span<const Step> steps, Mask l
 
   std::vector<Footprint> moved;
   for (const Step& step : steps) moved.push_back(renumbered(step.footprint, place));
-  const bool nested = !stage.whole && options.inner_qubits < tile &&
-                      options.inner_qubits >= kLargestLaneBits;
+  const bool nested =
+      !stage.whole && options.inner_qubits < tile && options.inner_qubits >= kLargestLaneBits;
   const auto levels = cut_into_levels(moved, nested ? options.inner_qubits : tile, tile);
   Extract extract(program, place);
   Plan plan;

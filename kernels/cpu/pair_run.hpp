@@ -10,8 +10,8 @@
 
 namespace quasim {
 
-// Sums are kept for a number of parts and added in order, so that they do not depend on which thread
-// took which part. More parts serve more threads, but each costs its sums.
+// Sums are kept for a number of parts and added in order, so that they do not depend on which
+// thread took which part. More parts serve more threads, but each costs its sums.
 inline constexpr std::uint64_t kMostPairParts = 64;
 inline constexpr std::uint64_t kFewPairParts = 16;
 
@@ -160,7 +160,11 @@ class PairRun {
                           for (std::uint64_t part = begin; part < end; ++part) {
                             if (control.stopped()) return;
                             if (worker == 0) control.poll();
-                            work(PairTask<T>{op, first, second, 0, {part, kMostPairParts},
+                            work(PairTask<T>{op,
+                                             first,
+                                             second,
+                                             0,
+                                             {part, kMostPairParts},
                                              scratch.data(),
                                              sums_.data() + part * ops_.num_sums()});
                           }

@@ -231,9 +231,7 @@ class DifferentiableRun:
         self._check_memory(2)
         return self._sweep(self.kernels.from_host(array, array.dtype))
 
-    def _combined(
-        self, observables: Sequence[PauliSum], factors: NDArray[np.float64]
-    ) -> PauliSum:
+    def _combined(self, observables: Sequence[PauliSum], factors: NDArray[np.float64]) -> PauliSum:
         """Return ``sum(factors[k] * observables[k])`` on the simulated qubits."""
         collected: dict[PauliString, float] = {}
         for observable, factor in zip(observables, factors.tolist(), strict=True):

@@ -15,11 +15,11 @@
 namespace quasim {
 
 struct PairOptions {
-  int tile_qubits = 13;  // local qubits of a stage
-  int inner_qubits = 10; // of them, those of a block
-  int low_qubits = 6;    // the lowest qubits, local in every stage
-  int max_diagonal = 6;  // widest diagonal operation
-  bool prune = false;    // leave out what no derivative needs
+  int tile_qubits = 13;   // local qubits of a stage
+  int inner_qubits = 10;  // of them, those of a block
+  int low_qubits = 6;     // the lowest qubits, local in every stage
+  int max_diagonal = 6;   // widest diagonal operation
+  bool prune = false;     // leave out what no derivative needs
 };
 
 // One pass over both states.
