@@ -20,8 +20,9 @@ void measure(const PairTask<T>& task) {
 
 template <typename T>
 void undo(const PairTask<T>& task) {
+  if (task.op.merged) return;
   if (task.op.function != nullptr) {
-    const std::uint64_t groups = task.op.op->groups;
+    const std::uint64_t groups = PairOps<T>::groups(task.op);
     PairOps<T>::run(task.op, task.first, task.second, task.outside, task.share.begin(groups),
                     task.share.end(groups), task.sums);
   } else if (task.op.applied) {

@@ -42,6 +42,11 @@ struct PairSweep {
   T* partner = nullptr;      // the second array
   const T* rates = nullptr;  // kTangent: the derivatives of the coefficients, see each kernel
   double* sums = nullptr;    // added to, unless null
+  // Two operations in one sweep: the second one's.
+  const T* next_coefs = nullptr;
+  double* next_sums = nullptr;
+  std::uint64_t next_flip = 0;
+  std::uint64_t next_select = 0;
 };
 
 template <typename T>
@@ -91,6 +96,9 @@ struct KernelTable {
   // partner's factors for even, then odd parity of `select`. Rates: one vector, the factor of the
   // partner in the derivative. Sums: one, Im<second|P|first>.
   PairFn<T> turn_pair[8][2][kPairModes];
+  // Two rotations by X or Y (the same for both) of one qubit each, neither inside a vector;
+  // [1 if the partner's factor is imaginary][0: both kUndoScaled, 1: kUndo].
+  PairFn<T> turn_two[2][2];
   // A diagonal; [mode]. Coefs: as for `diagonal`. Rates: a vector of real factors for each value of
   // the `select` bits, what i times the amplitude is multiplied by. Sums: a vector for each value,
   // whose even minus odd entries are Im(conj(second) * first).

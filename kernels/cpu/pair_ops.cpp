@@ -61,6 +61,7 @@ PairOps<T>::PairOps(const PairStage& stage, const KernelTable<T>& kernels,
     op.sum_start = num_sums_;
     num_sums_ += op.sum_size << std::popcount(op.op->outer_select);
   }
+  merge_turns();
 }
 
 template <typename T>
@@ -149,6 +150,38 @@ bool PairOps<T>::is_exchange(const CompiledOp<T>& op) const {
          op.cycles.size() == 4;
 }
 
+// Whether `op` turns one qubit, which lies between vectors, about X or Y on every tile.
+template <typename T>
+bool PairOps<T>::is_plain_turn(const PairOp<T>& op) const {
+  const CompiledOp<T>& o = *op.op;
+  return op.applied && o.recipe == Recipe::kRotation && o.tile_control_mask == 0 &&
+         o.outer_control_mask == 0 && o.outer_parity == 0 && o.lane_parity == 0 &&
+         std::has_single_bit(o.tile_flip) && o.sweep.flip != 0 &&
+         (o.sweep.select == 0 || o.sweep.select == o.sweep.flip);
+}
+
+// Neighbours in a level that turn two qubits run in one sweep: half the loads and stores.
+template <typename T>
+void PairOps<T>::merge_turns() {
+  std::size_t begin = 0;
+  for (const auto& level : plan_->stages) {
+    const std::size_t end = begin + level.ops.size();
+    for (std::size_t i = begin; i + 1 < end; ++i) {
+      PairOp<T>& one = ops_[i];
+      PairOp<T>& two = ops_[i + 1];
+      if (one.merged || !is_plain_turn(one) || !is_plain_turn(two)) continue;
+      const bool imaginary = one.op->sweep.select == 0;
+      if (imaginary != (two.op->sweep.select == 0)) continue;
+      if (one.op->tile_flip == two.op->tile_flip) continue;
+      const bool scaled = one.mode == kUndoScaled && two.mode == kUndoScaled;
+      one.function = kernels_.turn_two[imaginary ? 1 : 0][scaled ? 0 : 1];
+      one.next = &two;
+      two.merged = true;
+    }
+    begin = end;
+  }
+}
+
 template <typename T>
 double PairOps<T>::angle(const PairOp<T>& op, std::span<const double> parameters) const {
   return stage_.plan->program().angle(static_cast<std::size_t>(op.op->members.front().primitive),
@@ -185,6 +218,7 @@ void PairOps<T>::make_turn(PairOp<T>& out, double cosine, double sine, PairMode 
   out.coefs = at;
   out.coef_size = 0;
   out.sum_size = 1;
+  out.mode = mode;
   at = std::fill_n(at, reals(), static_cast<T>(cosine));
   at = std::fill_n(at, reals(), static_cast<T>(sine));
   for (int odd = 0; odd < 2; ++odd) {
@@ -225,6 +259,12 @@ void PairOps<T>::run(const PairOp<T>& op, T* first, T* second, Mask outside, std
   pair.partner = second;
   pair.rates = op.rates + choice * op.rate_size;
   pair.sums = op.sum_size == 0 ? nullptr : sums + op.sum_start + choice * op.sum_size;
+  if (op.next != nullptr) {
+    pair.next_coefs = op.next->coefs;
+    pair.next_sums = op.next->sum_size == 0 ? nullptr : sums + op.next->sum_start;
+    pair.next_flip = op.next->op->sweep.flip;
+    pair.next_select = op.next->op->sweep.select;
+  }
   op.function(pair);
 }
 

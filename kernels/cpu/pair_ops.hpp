@@ -27,7 +27,10 @@ struct PairOp {
 
   bool parametric = false;
   bool applied = true;
-  double weight = 1.0;  // of its sums
+  PairMode mode = kUndo;         // of a rotation
+  const PairOp* next = nullptr;  // runs in the same sweep
+  bool merged = false;           // runs in the sweep of the operation before
+  double weight = 1.0;           // of its sums
   std::size_t sum_start = 0;
   std::size_t sum_size = 0;  // for each value of outer_select
 };
@@ -50,6 +53,10 @@ class PairOps {
   const std::vector<PairOp<T>>& ops() const { return ops_; }
   std::size_t num_sums() const { return num_sums_; }
 
+  // Groups of a tile that the kernel of `op` sweeps.
+  static std::uint64_t groups(const PairOp<T>& op) {
+    return op.next == nullptr ? op.op->groups : op.op->groups / 2;
+  }
   // Runs the kernel of `op` on groups [begin, end) of a tile; `sums` are those of the stage.
   static void run(const PairOp<T>& op, T* first, T* second, Mask outside, std::uint64_t begin,
                   std::uint64_t end, double* sums);
@@ -64,6 +71,8 @@ class PairOps {
   bool is_turn(const CompiledOp<T>& op) const;
   bool is_scale(const CompiledOp<T>& op) const;
   bool is_exchange(const CompiledOp<T>& op) const;
+  bool is_plain_turn(const PairOp<T>& op) const;
+  void merge_turns();
   double angle(const PairOp<T>& op, std::span<const double> parameters) const;
   double rate(const Member& member, std::span<const double> tangent) const;
   std::size_t reals() const { return std::size_t{2} << kernels_.lane_bits; }
