@@ -18,8 +18,10 @@
 #include "quasim/isa.hpp"
 #include "quasim/memory.hpp"
 #include "quasim/native_plan.hpp"
+#include "quasim/pair_plan.hpp"
 #include "quasim/philox.hpp"
 #include "quasim/reductions.hpp"
+#include "quasim/tangent.hpp"
 #include "quasim/thread_pool.hpp"
 
 namespace quasim::bindings {
@@ -109,21 +111,55 @@ std::vector<std::vector<std::string>> sweeps_of(const NativePlan& plan) {
   return result;
 }
 
+// The primitives of an ExecutionPlan in its order, for two states.
+void construct_pair_plan(PairPlan* self, nb::object plan, int tile_qubits, int inner_qubits,
+                         int low_qubits, bool prune) {
+  const ProgramFields fields(plan.attr("program"));
+  const Program program = fields.view();
+  const Field<std::int32_t> order(plan, "op_members");
+  PairOptions options;
+  options.tile_qubits = tile_qubits;
+  options.inner_qubits = inner_qubits;
+  options.low_qubits = low_qubits;
+  options.prune = prune;
+  new (self) PairPlan(program, order, options);
+}
+
 template <typename T>
-NumpyArray<double> adjoint_of(const NativePlan& inverse, Amplitudes<T> state, Amplitudes<T> bra,
-                              Array<double> parameters, CancelFlag cancel, int threads) {
-  if (num_qubits_of(state) != inverse.program().num_qubits || bra.size() != state.size()) {
+void check_pair(const PairPlan& plan, const Amplitudes<T>& first, const Amplitudes<T>& second,
+                const Array<double>& parameters) {
+  if (num_qubits_of(first) != plan.num_qubits() || second.size() != first.size()) {
     throw std::invalid_argument("The plan and the states have different numbers of qubits.");
   }
-  if (parameters.size() < inverse.num_parameters()) {
+  if (first.data() == second.data()) throw std::invalid_argument("The two states are one array.");
+  if (parameters.size() < plan.num_parameters()) {
     throw std::invalid_argument("The parameter vector is too short for the plan.");
   }
-  std::vector<double> derivatives(inverse.program().size());
+}
+
+template <typename T>
+NumpyArray<double> adjoint_of(const PairPlan& inverse, Amplitudes<T> state, Amplitudes<T> bra,
+                              Array<double> parameters, CancelFlag cancel, int threads) {
+  check_pair<T>(inverse, state, bra, parameters);
+  std::vector<double> derivatives(inverse.num_primitives());
   without_gil(cancel, threads, [&](RunContext context) {
     adjoint(inverse, reinterpret_cast<T*>(state.data()), reinterpret_cast<T*>(bra.data()),
             view(parameters), std::span<double>(derivatives), context.control, context.threads);
   });
   return to_numpy(std::move(derivatives));
+}
+
+template <typename T>
+void tangent_of(const PairPlan& plan, Amplitudes<T> state, Amplitudes<T> derivative,
+                Array<double> parameters, Array<double> direction, CancelFlag cancel, int threads) {
+  check_pair<T>(plan, state, derivative, parameters);
+  if (direction.size() < plan.num_parameters()) {
+    throw std::invalid_argument("The direction is too short for the plan.");
+  }
+  without_gil(cancel, threads, [&](RunContext context) {
+    tangent(plan, reinterpret_cast<T*>(state.data()), reinterpret_cast<T*>(derivative.data()),
+            view(parameters), view(direction), context.control, context.threads);
+  });
 }
 
 template <typename T>
@@ -294,11 +330,6 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
   const auto name = [&](const char* stem) { return std::string(stem) + suffix; };
   plan.def("run", &run_plan<T>, "state"_a.noconvert(), "parameters"_a, "cancel"_a.none(),
            "threads"_a, "Run on a state, in place; raises Cancelled when the flag is set.");
-  plan.def(
-      "adjoint", &adjoint_of<T>, "state"_a.noconvert(), "bra"_a.noconvert(), "parameters"_a,
-      "cancel"_a.none(), "threads"_a,
-      "Run this plan, the inverse of a circuit's, on the circuit's final state and on the bra, "
-      "in place; return the derivative of 2 Re<bra|state> by each angle of the circuit.");
   plan.def(name("sweeps_").c_str(), &sweeps_of<T>,
            "Describe the sweeps over a tile of each stage, a line each.");
   m.def(name("empty_").c_str(), &empty<T>, "size"_a, "Allocate aligned amplitudes, unset.");
@@ -317,6 +348,19 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
         "weights"_a, "threads"_a, "Return a weighted sum of Pauli strings times the state.");
   m.def("inner", &inner_of<T>, "left"_a.noconvert(), "right"_a.noconvert(), "threads"_a,
         "Return <left|right>.");
+}
+
+template <typename T>
+void bind_pairs(nb::class_<PairPlan>& plan) {
+  using namespace nb::literals;
+  plan.def(
+      "adjoint", &adjoint_of<T>, "state"_a.noconvert(), "bra"_a.noconvert(), "parameters"_a,
+      "cancel"_a.none(), "threads"_a,
+      "Run this plan, the inverse of a circuit's, on the circuit's final state and on the bra, "
+      "in place; return the derivative of 2 Re<bra|state> by each angle of the circuit.");
+  plan.def("tangent", &tangent_of<T>, "state"_a.noconvert(), "derivative"_a.noconvert(),
+           "parameters"_a, "direction"_a, "cancel"_a.none(), "threads"_a,
+           "Run on a state and on its derivative along a direction of the parameters, in place.");
 }
 
 // Cancelled is a Python class: it is looked up when it is first needed.
@@ -344,6 +388,14 @@ NB_MODULE(_cpu, m) {
   plan.def("__init__", &construct_native_plan, "plan"_a, "Copy the arrays of an ExecutionPlan.");
   bind_precision<float>(m, plan, "c64");
   bind_precision<double>(m, plan, "c128");
+
+  nb::class_<PairPlan> pairs(m, "PairPlan", "A schedule of sweeps over two states.");
+  pairs.def("__init__", &construct_pair_plan, "plan"_a, "tile_qubits"_a, "inner_qubits"_a,
+            "low_qubits"_a, "prune"_a,
+            "Schedule the primitives of an ExecutionPlan; prune: leave out what no derivative "
+            "needs.");
+  bind_pairs<float>(pairs);
+  bind_pairs<double>(pairs);
 
   m.def("philox_uniforms", &philox_uniforms, "seed"_a, "shots"_a, "draw"_a,
         "Return the uniform of one draw for each shot.");

@@ -34,21 +34,32 @@ struct Sweep {
 template <typename T>
 using SweepFn = void (*)(const Sweep<T>&);
 
-// Sums of products of two states over groups of amplitudes. Group g is the g-th index that has
-// zeros at the `fixed` bits; its rows are at `offsets`.
+// One operation swept over two arrays of amplitudes at a time. `sweep` holds the first one and, but
+// for `coefs`, is as for one array.
 template <typename T>
-struct CrossSweep {
-  const T* ket = nullptr;
-  const T* bra = nullptr;
-  const std::uint64_t* offsets = nullptr;
-  std::uint64_t fixed = 0;
-  std::uint64_t begin = 0;  // groups [begin, end)
-  std::uint64_t end = 0;
-  double* sums = nullptr;  // complex matrix, row-major; added to
+struct PairSweep {
+  Sweep<T> sweep;
+  T* partner = nullptr;      // the second array
+  const T* rates = nullptr;  // kTangent: the derivatives of the coefficients, see each kernel
+  double* sums = nullptr;    // added to, unless null
+  // Two operations in one sweep: the second one's.
+  const T* next_coefs = nullptr;
+  double* next_sums = nullptr;
+  std::uint64_t next_flip = 0;
+  std::uint64_t next_select = 0;
 };
 
 template <typename T>
-using CrossFn = void (*)(const CrossSweep<T>&);
+using PairFn = void (*)(const PairSweep<T>&);
+
+// What a kernel on two states does. The first two measure, then apply the operation to both.
+enum PairMode : int {
+  kUndoScaled = 0,  // rotations only: without the factor cos(angle / 2), which the caller keeps
+  kUndo = 1,
+  kMeasure = 2,  // sums only
+  kTangent = 3,  // apply to both, then add the operation's derivative on the first to the second
+  kPairModes = 4,
+};
 
 // Steps of a block: what happens to the 2^k vectors of a group while they are in registers.
 // Vector r holds the amplitudes whose block qubits have the value r.
@@ -171,8 +182,22 @@ struct KernelTable {
   // out[j] = real or imaginary part of conj(left[j]) * right[j ^ flip]; count is a power of two.
   void (*overlaps)(const T* left, const T* right, std::uint64_t flip, int imaginary,
                    std::uint64_t count, double* out);
-  // [rows: 2, 4, 8]. Adds sum of ket[a] conj(bra[b]) over the groups to row a, column b of `sums`.
-  CrossFn<T> cross[3];
+  // Pairs of states, by PairMode. Reals per amplitude below are equal for both parts.
+  //
+  // A Pauli rotation; [lane part of the flip][1 if the partner's factor is imaginary][mode].
+  // Coefs: cosines; sines (kUndoScaled: tangents); signs, as positive or negative zeros, of the
+  // partner's factors for even, then odd parity of `select`. Rates: one vector, the factor of the
+  // partner in the derivative. Sums: one, Im<second|P|first>.
+  PairFn<T> turn_pair[8][2][kPairModes];
+  // Two rotations by X or Y (the same for both) of one qubit each, neither inside a vector;
+  // [1 if the partner's factor is imaginary][0: both kUndoScaled, 1: kUndo].
+  PairFn<T> turn_two[2][2];
+  // A diagonal; [mode]. Coefs: as for `diagonal`. Rates: a vector of real factors for each value of
+  // the `select` bits, what i times the amplitude is multiplied by. Sums: a vector for each value,
+  // whose even minus odd entries are Im(conj(second) * first).
+  PairFn<T> scale_pair[kPairModes];
+  // Permutations of whole vectors that are one exchange.
+  PairFn<T> exchange_pair;
 };
 
 // Filled in by the translation unit of each instruction set.

@@ -204,6 +204,53 @@ class _QuasimDevice(Device):
         results = self._executor.execute(circuits, execution_config or ExecutionConfig(), keep=True)
         return results, self.compute_vjp(circuits, cotangents, execution_config)
 
+    def supports_jvp(
+        self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
+    ) -> bool:
+        """Return whether Jacobian-vector products are computed, which is so for all gradients."""
+        return self.supports_derivatives(execution_config, circuit)
+
+    def compute_jvp(
+        self,
+        circuits: Sequence[QuantumScript],
+        tangents: Sequence[Any],
+        execution_config: ExecutionConfig | None = None,
+    ) -> tuple[Any, ...]:
+        """Return ``Jacobian @ tangents`` of each circuit, by one run forward each.
+
+        Args:
+            circuits: Circuits without shots and batches.
+            tangents: For each circuit one number for each of its trainable parameters.
+            execution_config: Not used.
+
+        Returns:
+            For each circuit a result of the shape that `execute` gives.
+
+        Raises:
+            DeviceError: If a circuit cannot be differentiated; the message says what is in the way.
+        """
+        return tuple(self._jvp(c, t) for c, t in zip(circuits, tangents, strict=True))
+
+    def execute_and_compute_jvp(
+        self,
+        circuits: Sequence[QuantumScript],
+        tangents: Sequence[Any],
+        execution_config: ExecutionConfig | None = None,
+    ) -> tuple[Any, Any]:
+        """Return results and Jacobian-vector products; the forward run is shared."""
+        results = self._executor.execute(circuits, execution_config or ExecutionConfig(), keep=True)
+        return results, self.compute_jvp(circuits, tangents, execution_config)
+
+    def _jvp(self, tape: QuantumScript, tangents: Any) -> Any:
+        self._refuse(tape)
+        if tape.batch_size is not None:
+            raise DeviceError(
+                "Jacobian-vector products of a circuit with broadcasted parameters are not "
+                "computed; use qml.transforms.broadcast_expand."
+            )
+        prepared, finals = self._executor.finals(tape)
+        return gradients.jvp(tape, prepared, finals[0], self._executor.analyst, tangents)
+
     def _jacobian(self, tape: QuantumScript) -> Any:
         self._refuse(tape)
         if tape.batch_size is not None:

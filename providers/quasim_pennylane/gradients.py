@@ -14,7 +14,7 @@ from quasim_pennylane.measurements import Analyst
 from quasim_pennylane.programs import Prepared
 from quasim_pennylane.states import FinalState
 
-__all__ = ["jacobian", "refuse_adjoint", "vjp"]
+__all__ = ["jacobian", "jvp", "refuse_adjoint", "vjp"]
 
 _MAX_ROWS = 1 << 12
 """Most outputs of one measurement whose Jacobian is computed row by row."""
@@ -76,6 +76,22 @@ class _Cotangents:
             bra = bra + factor * run.apply(observable)
         return run.pullback(bra)
 
+    def along(self, mp: Any, change: NDArray[Any]) -> NDArray[Any]:
+        """Return the derivative of a result, given that of the state, in the result's shape."""
+        places = self._final.places
+        wires = mp.wires.labels or places.order
+        if isinstance(mp, StateMP):
+            order = [places.order.index(w) for w in wires]
+            return change.reshape((2,) * places.num_qubits).transpose(order).reshape(-1)
+        if isinstance(mp, ProbabilityMP):
+            axes = [places.order.index(w) for w in wires]
+            rates = 2 * (self._final.amplitudes.conj() * change).real
+            others = tuple(k for k in range(places.num_qubits) if k not in axes)
+            kept = np.argsort(np.argsort(axes))
+            summed = rates.reshape((2,) * places.num_qubits).sum(axis=others)
+            return np.asarray(summed.transpose(kept).reshape(-1))
+        return np.asarray(2 * np.vdot(self._bra(mp, np.ones(())), change).real)
+
     def _bra(self, mp: Any, dy: NDArray[Any]) -> NDArray[Any]:
         """Return ``bra`` with ``d(dy . result) = 2 Re <bra|d psi>``."""
         state, places = self._final.amplitudes, self._final.places
@@ -128,6 +144,38 @@ def vjp(
             mine = tuple(np.asarray(dy)[entry] for dy in cotangents)
         rows.append(_Cotangents(tape.measurements, analyst, final).vjp(mine))
     return _by_trainable(tape, prepared, np.array(rows))
+
+
+def jvp(
+    tape: Any, prepared: Prepared, final: FinalState, analyst: Analyst, tangents: Sequence[Any]
+) -> Any:
+    """Return the Jacobian-vector product of a tape without a batch, in the shape of its results.
+
+    The state and its derivative run forward side by side, once for any number of measurements.
+
+    Args:
+        tape: The tape.
+        prepared: The tape made ready.
+        final: Its final state.
+        analyst: Knows the observables.
+        tangents: One number for each trainable parameter.
+    """
+    numbers = [float(np.real(qml.math.toarray(t))) for t in tangents]
+    if len(numbers) != len(tape.trainable_params):
+        raise qml.exceptions.DeviceError(
+            f"The circuit has {len(tape.trainable_params)} trainable parameters; got "
+            f"{len(numbers)} tangents."
+        )
+    part = prepared.parts[0]
+    column = {part.slots[place]: k for k, place in enumerate(part.program.order.tolist())}
+    direction = np.zeros(len(column))
+    for number, tangent in zip(tape.trainable_params, numbers, strict=True):
+        if number in column:
+            direction[column[number]] += tangent
+    change = final.run.tangent(direction)
+    products = _Cotangents(tape.measurements, analyst, final)
+    results = tuple(products.along(mp, change) for mp in tape.measurements)
+    return results[0] if len(results) == 1 else results
 
 
 def _is_stacked(tape: Any, prepared: Prepared, cotangents: Sequence[Any]) -> bool:

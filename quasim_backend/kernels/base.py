@@ -155,6 +155,8 @@ class KernelSet(Protocol):
         bra: State,
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        discard: bool = False,
     ) -> NDArray[np.float64]:
         """Un-compute two states through a unitary plan, and differentiate on the way.
 
@@ -168,9 +170,35 @@ class KernelSet(Protocol):
             bra: Amplitudes, same dtype; overwritten by ``U^dagger @ bra``.
             parameters: float64 ``(len(plan.program.parameters),)``.
             cancel: Polled at least between stages; both states are undefined after `Cancelled`.
+            discard: The caller needs neither state afterwards; both may be left undefined.
 
         Returns:
             float64 ``(len(plan.program),)``.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        ...
+
+    def tangent(
+        self,
+        plan: ExecutionPlan,
+        state: State,
+        derivative: State,
+        parameters: NDArray[np.float64],
+        direction: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Run a plan on a state and on its derivative along a direction of the parameters.
+
+        Args:
+            plan: A plan of unitary primitives.
+            state: Overwritten by ``U @ state``.
+            derivative: Amplitudes, same dtype; overwritten by ``U @ derivative`` plus
+                ``sum(direction[k] * dU/dp_k) @ state``, with the ``state`` given.
+            parameters: float64 ``(len(plan.program.parameters),)``.
+            direction: float64, the same shape.
+            cancel: Polled at least between stages; both states are undefined after `Cancelled`.
 
         Raises:
             Cancelled: If ``cancel`` was set.

@@ -126,6 +126,11 @@ def info() -> NativeInfo:
     }
 
 
+_PAIR_TILE = 13
+_PAIR_INNER = 10
+_PAIR_LOW = 6
+"""Qubits of the tiles that hold two states, of those in the first cache, and of contiguous runs."""
+
 _environment_error: OptionError | None = None
 if _cpu is not None and os.environ.get("QUASIM_ISA"):
     try:
@@ -333,18 +338,23 @@ class NativeKernels:
         bra: ComplexArray,
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        discard: bool = False,
     ) -> NDArray[np.float64]:
         """Un-compute two states through a unitary plan, and differentiate on the way.
 
-        One pass over both states for each stage; a fused operation gives the derivatives of all
-        its primitives at once. The same for any number of threads.
+        The primitives are scheduled anew, for two states: one pass over both for each stage, about
+        6 real multiply-adds an amplitude for a Pauli rotation with its derivative. The same for
+        any number of threads.
 
         Args:
-            plan: A plan of unitary primitives; its inverse is made at first use and kept.
+            plan: A plan of unitary primitives; the schedule is made at first use and kept.
             state: The state after the plan; overwritten by the one before it.
             bra: Amplitudes, same dtype; overwritten by ``U^dagger @ bra``.
             parameters: float64 ``(len(plan.program.parameters),)``.
             cancel: Polled between tiles; both states are undefined after `Cancelled`.
+            discard: Both states may be left undefined: gates that no derivative sees, such as those
+                before the first parameter, are left out.
 
         Returns:
             float64 ``(len(plan.program),)``: the derivative of ``2 * Re <bra|state>`` with respect
@@ -353,10 +363,48 @@ class NativeKernels:
         Raises:
             Cancelled: If ``cancel`` was set.
         """
-        result: NDArray[np.float64] = self._native(inverse_plan(plan)).adjoint(
+        pairs = self._pairs(inverse_plan(plan), "pruned pairs" if discard else "pairs")
+        result: NDArray[np.float64] = pairs.adjoint(
             state, bra, parameters, _flag(cancel), self._threads
         )
         return result
+
+    def tangent(
+        self,
+        plan: ExecutionPlan,
+        state: ComplexArray,
+        derivative: ComplexArray,
+        parameters: NDArray[np.float64],
+        direction: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Run a plan on a state and on its derivative along a direction of the parameters.
+
+        Args:
+            plan: A plan of unitary primitives; the schedule is made at first use and kept.
+            state: Overwritten by ``U @ state``.
+            derivative: Amplitudes, same dtype; overwritten by ``U @ derivative`` plus the
+                derivative of ``U`` along ``direction`` applied to the ``state`` given.
+            parameters: float64 ``(len(plan.program.parameters),)``.
+            direction: float64, the same shape.
+            cancel: Polled between tiles; both states are undefined after `Cancelled`.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        self._pairs(plan, "pairs").tangent(
+            state, derivative, parameters, direction, _flag(cancel), self._threads
+        )
+
+    def _pairs(self, plan: ExecutionPlan, name: str) -> Any:
+        known = plan.cache.get(name)
+        if known is not None:
+            return known
+        # Tiles of the plan's size hold for two states, unless it has none or they were forced.
+        tile = min(int(np.diff(plan.stage_qubit_start).max(initial=0)), _PAIR_TILE) or _PAIR_TILE
+        inner = min(_PAIR_INNER, max(1, tile - 2))
+        pairs = self._cpu.PairPlan(plan, tile, inner, min(_PAIR_LOW, tile), name != "pairs")
+        return plan.cache.setdefault(name, pairs)
 
     def _native(self, plan: ExecutionPlan) -> Any:
         native = plan.cache.get("native")

@@ -158,6 +158,8 @@ class NullKernels:
         bra: NullState,
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        discard: bool = False,
     ) -> NDArray[np.float64]:
         """Count both passes of the plan; return zeros ``(len(plan.program),)``.
 
@@ -170,6 +172,27 @@ class NullKernels:
             self.run(plan, undone, parameters, cancel)
         self.calls["run"] -= 2
         return np.zeros(len(plan.program))
+
+    def tangent(
+        self,
+        plan: ExecutionPlan,
+        state: NullState,
+        derivative: NullState,
+        parameters: NDArray[np.float64],
+        direction: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Count a pass of the plan over each state.
+
+        Raises:
+            ParameterError: If ``parameters`` or ``direction`` does not fit the plan.
+            Cancelled: If ``cancel`` was set.
+        """
+        self.calls["tangent"] += 1
+        plan.program.check_parameters(direction)
+        for carried in (state, derivative):
+            self.run(plan, carried, parameters, cancel)
+        self.calls["run"] -= 2
 
     def _new(self, num_qubits: int, dtype: np.dtype[Any]) -> NullState:
         state = NullState(num_qubits, dtype)

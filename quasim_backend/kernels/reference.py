@@ -137,6 +137,8 @@ class ReferenceKernels:
         bra: ComplexArray,
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        discard: bool = False,
     ) -> NDArray[np.float64]:
         """Un-compute two states through a unitary plan, and differentiate on the way.
 
@@ -160,6 +162,31 @@ class ReferenceKernels:
             _apply(program, member, float(angles[member]), state)
             _apply(program, member, float(angles[member]), bra)
         return derivatives
+
+    def tangent(
+        self,
+        plan: ExecutionPlan,
+        state: ComplexArray,
+        derivative: ComplexArray,
+        parameters: NDArray[np.float64],
+        direction: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Run a plan on a state and on its derivative along a direction, overwriting both.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        program = plan.program
+        angles = program.angles(parameters)
+        rates = program.angles(direction) - program.angles(np.zeros_like(direction))
+        for member in plan.op_members.tolist():
+            if cancel is not None:
+                cancel.check()
+            _apply(program, member, float(angles[member]), state)
+            _apply(program, member, float(angles[member]), derivative)
+            if rates[member]:
+                derivative += rates[member] * _generated(program, member, state)
 
 
 def _indices(state: ComplexArray) -> NDArray[np.uint64]:
@@ -225,9 +252,14 @@ def _apply(program: Program, number: int, angle: float, state: ComplexArray) -> 
 
 def _derivative(program: Program, number: int, state: ComplexArray, bra: ComplexArray) -> float:
     """Differentiate ``2 * Re <bra|state>`` by the angle of the primitive that acted last."""
+    change = _generated(program, number, state.astype(np.complex128))
+    return float(2 * np.vdot(bra.astype(np.complex128), change).real)
+
+
+def _generated(program: Program, number: int, state: ComplexArray) -> ComplexArray:
+    """Return the derivative of ``state`` by the angle of the primitive that acted last."""
     active = (_indices(state) & program.control_mask[number]) == program.control_value[number]
-    wide, left = state.astype(np.complex128), bra.astype(np.complex128)
     if PrimitiveKind(int(program.kind[number])) is PrimitiveKind.PHASE:
-        return float(-2 * np.vdot(left[active], wide[active]).imag)
-    product = _pauli_product(wide, int(program.x_mask[number]), int(program.z_mask[number]))
-    return float(np.vdot(left[active], product[active]).imag)
+        return np.where(active, 1j * state, 0)
+    product = _pauli_product(state, int(program.x_mask[number]), int(program.z_mask[number]))
+    return np.where(active, -0.5j * product, 0)

@@ -1,9 +1,10 @@
-"""Exact gradients of circuits by un-computing (the adjoint method).
+"""Exact derivatives of circuits: backwards by un-computing, forwards by carrying them along.
 
 For a real function ``f`` of the final amplitudes, ``df = 2 * Re <bra|d psi>`` with a cotangent
 ``bra``: ``bra = O @ psi`` for an expectation value ``<psi|O|psi>``, ``bra = sum(y_k * O_k) @ psi``
-for several at once. One sweep back through the circuit gives the derivatives by all parameters, at
-about three times the cost of the forward run and with three states in memory.
+for several at once. One sweep back through the circuit (the adjoint method) gives the derivatives
+by all parameters, with three states in memory. One run forward gives ``d psi`` along a direction of
+the parameters, and with it the derivatives of any number of observables.
 """
 
 from __future__ import annotations
@@ -36,12 +37,25 @@ _SMALL = 4 << 20
 class DifferentiableRun:
     """A circuit's final state, kept to be differentiated as often as wanted.
 
-    Made by `Runtime.differentiate`. Holds one state; each derivative takes two more for its time.
+    Made by `Runtime.differentiate`. Holds one state of ``2**n`` amplitudes; what is computed from
+    it takes more for its time:
+
+    ================================= ============= =======================================
+    method                            more states   cost
+    ================================= ============= =======================================
+    `vjp`, `pullback`                 2             one sweep back
+    `jacobian`, `values_and_jacobian` 2             one sweep back for each observable
+    `tangent`                         2             one run forward of two states
+    `jvp`                             3             the same, and a product for each observable
+    ================================= ============= =======================================
+
+    A sweep takes about as long as two to three forward runs, whatever the number of parameters.
 
     Attributes:
         compiled: The circuit.
         kernels: What computes.
         final: The final state on the simulated qubits, the kernel set's own array.
+        start: Amplitudes ``(2**n,)`` the differentiated segments start from; None for ``|0...0>``.
         bound: Parameter values of each segment that is differentiated, in their order.
         cancel: Stops the run.
         config: The session's configuration.
@@ -50,6 +64,7 @@ class DifferentiableRun:
     compiled: CompiledCircuit
     kernels: KernelSet
     final: State
+    start: ComplexArray | None
     bound: tuple[tuple[SegmentStep, NDArray[np.float64]], ...]
     cancel: CancelToken
     config: Config
@@ -89,9 +104,40 @@ class DifferentiableRun:
 
         Returns:
             float64 ``(len(observables), number of parameters)``.
+
+        Raises:
+            CircuitError: If an observable has a weight that is not real.
+            MemoryLimitError: If two more states do not fit.
+            Cancelled: If the run's token was set.
         """
-        rows = [self.vjp([o], [1.0]) for o in observables]
-        return np.array(rows).reshape(len(observables), len(self.compiled.parameters))
+        return self.values_and_jacobian(observables)[1]
+
+    def values_and_jacobian(
+        self, observables: Sequence[PauliSum]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return expectation values and their derivatives; the values cost nothing extra.
+
+        Args:
+            observables: Hermitian sums; one sweep each.
+
+        Returns:
+            float64 ``(len(observables),)`` and ``(len(observables), number of parameters)``.
+
+        Raises:
+            CircuitError: If an observable has a weight that is not real.
+            MemoryLimitError: If two more states do not fit.
+            Cancelled: If the run's token was set.
+        """
+        values = np.zeros(len(observables))
+        rows = np.zeros((len(observables), len(self.compiled.parameters)))
+        for number, observable in enumerate(observables):
+            total = self._combined([observable], np.ones(1))
+            if total.terms:
+                self._check_memory(2)
+                bra = self._applied(total)
+                values[number] = self.kernels.inner(self.final, bra).real
+                rows[number] = self._sweep(bra)
+        return values, rows
 
     def vjp(self, observables: Sequence[PauliSum], cotangents: ArrayLike) -> NDArray[np.float64]:
         """Return ``cotangents @ jacobian(observables)`` with a single sweep: float64 ``(P,)``.
@@ -110,22 +156,62 @@ class DifferentiableRun:
                 f"{len(observables)} observables need as many cotangents; got an array of the "
                 f"shape {factors.shape}."
             )
-        collected: dict[PauliString, float] = {}
-        for observable, factor in zip(observables, factors.tolist(), strict=True):
-            if observable.weights().imag.any():
-                raise CircuitError(
-                    f"Only Hermitian observables, with real weights, are differentiated; got "
-                    f"{observable}."
-                )
-            # Strings that vanish on idle qubits in |0> have no derivative either.
-            for weight, string in on_simulated(self.compiled, observable).terms:
-                collected[string] = collected.get(string, 0.0) + factor * complex(weight).real
-        total = PauliSum(tuple((w, s) for s, w in collected.items() if w))
+        total = self._combined(observables, factors)
         if not total.terms:
             return np.zeros(len(self.compiled.parameters))
         self._check_memory(2)
-        bra = self.kernels.apply_pauli_sum(self.final, *total.masks(), total.weights())
-        return self._sweep(bra)
+        return self._sweep(self._applied(total))
+
+    def jvp(self, observables: Sequence[PauliSum], direction: ArrayLike) -> NDArray[np.float64]:
+        """Return ``jacobian(observables) @ direction`` with a single run forward.
+
+        Cheaper than the Jacobian when there are several observables.
+
+        Args:
+            observables: Hermitian sums.
+            direction: One real number for each parameter.
+
+        Returns:
+            float64 ``(len(observables),)``.
+
+        Raises:
+            ShapeError: If ``direction`` has another shape than ``(number of parameters,)``.
+            CircuitError: If an observable has a weight that is not real.
+            MemoryLimitError: If three more states do not fit.
+            Cancelled: If the run's token was set.
+        """
+        vector = self._direction(direction)
+        sums = [self._combined([o], np.ones(1)) for o in observables]
+        if not any(total.terms for total in sums):
+            return np.zeros(len(sums))
+        self._check_memory(3)
+        change = self._tangent(vector)
+        result = np.zeros(len(sums))
+        for number, total in enumerate(sums):
+            if total.terms:
+                result[number] = 2 * self.kernels.inner(self._applied(total), change).real
+        return result
+
+    def tangent(self, direction: ArrayLike) -> ComplexArray:
+        """Return the derivative of the state along a direction of the parameters.
+
+        The circuit runs again, from its start, with the state and its derivative side by side.
+
+        Args:
+            direction: One real number for each parameter.
+
+        Returns:
+            ``sum(direction[k] * d psi / d p_k)``: amplitudes ``(2**n,)`` on the simulated qubits,
+            in the precision of the run.
+
+        Raises:
+            ShapeError: If ``direction`` has another shape than ``(number of parameters,)``.
+            MemoryLimitError: If two more states do not fit.
+            Cancelled: If the run's token was set.
+        """
+        vector = self._direction(direction)
+        self._check_memory(2)
+        return self.kernels.to_host(self._tangent(vector))
 
     def pullback(self, bra: ArrayLike) -> NDArray[np.float64]:
         """Return the derivative of ``2 * Re <bra|psi>`` by each parameter, ``bra`` held fixed.
@@ -145,6 +231,52 @@ class DifferentiableRun:
         self._check_memory(2)
         return self._sweep(self.kernels.from_host(array, array.dtype))
 
+    def _combined(self, observables: Sequence[PauliSum], factors: NDArray[np.float64]) -> PauliSum:
+        """Return ``sum(factors[k] * observables[k])`` on the simulated qubits."""
+        collected: dict[PauliString, float] = {}
+        for observable, factor in zip(observables, factors.tolist(), strict=True):
+            if observable.weights().imag.any():
+                raise CircuitError(
+                    f"Only Hermitian observables, with real weights, are differentiated; got "
+                    f"{observable}."
+                )
+            # Strings that vanish on idle qubits in |0> have no derivative either.
+            for weight, string in on_simulated(self.compiled, observable).terms:
+                collected[string] = collected.get(string, 0.0) + factor * complex(weight).real
+        return PauliSum(tuple((w, s) for s, w in collected.items() if w))
+
+    def _applied(self, total: PauliSum) -> State:
+        return self.kernels.apply_pauli_sum(self.final, *total.masks(), total.weights())
+
+    def _direction(self, given: ArrayLike) -> NDArray[np.float64]:
+        count = len(self.compiled.parameters)
+        try:
+            vector = np.array(given, np.float64)
+        except (TypeError, ValueError) as cause:
+            raise ShapeError(f"A direction is made of real numbers: {cause}.") from cause
+        if vector.shape != (count,):
+            raise ShapeError(
+                f"The circuit has {count} parameters, so a direction needs the shape ({count},); "
+                f"got {vector.shape}."
+            )
+        if not np.isfinite(vector).all():
+            raise ShapeError("A direction needs finite numbers; got one that is not.")
+        return vector
+
+    def _tangent(self, vector: NDArray[np.float64]) -> State:
+        dtype = np.dtype(self.kernels.to_host(self.final).dtype)
+        width = self.compiled.num_qubits
+        if self.start is None:
+            state = self.kernels.zero_state(width, dtype)
+        else:
+            state = self.kernels.from_host(self.start, dtype)
+        change = self.kernels.zero_state(width, dtype)
+        self.kernels.collapse(change, (), 0, 0.0)
+        for step, values in self.bound:
+            rates = vector[list(step.sources)]
+            self.kernels.tangent(step.plan, state, change, values, rates, self.cancel)
+        return change
+
     def _check_memory(self, states: int) -> None:
         dtype = np.dtype(self.kernels.to_host(self.final).dtype)
         check_memory(self.compiled.num_qubits, dtype, states, self.config)
@@ -152,8 +284,11 @@ class DifferentiableRun:
     def _sweep(self, bra: State) -> NDArray[np.float64]:
         result = np.zeros(len(self.compiled.parameters))
         ket = self.kernels.copy(self.final)
-        for step, values in reversed(self.bound):
-            derivatives = self.kernels.adjoint(step.plan, ket, bra, values, self.cancel)
+        for number in reversed(range(len(self.bound))):
+            step, values = self.bound[number]
+            derivatives = self.kernels.adjoint(
+                step.plan, ket, bra, values, self.cancel, discard=number == 0
+            )
             _collect(step.plan.program, step.sources, derivatives, result)
         return result
 

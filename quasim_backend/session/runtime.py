@@ -418,7 +418,7 @@ class Runtime:
         bound = tuple((step, values[list(step.sources)]) for step in segments)
         for step, vector in bound:
             kernels.run(step.plan, state, vector, token)
-        return DifferentiableRun(compiled, kernels, state, bound, token, self.config)
+        return DifferentiableRun(compiled, kernels, state, start, bound, token, self.config)
 
     def gradient(
         self,
@@ -442,11 +442,12 @@ class Runtime:
 
         Returns:
             float64 ``(num_observables,)`` and ``(num_observables, num_parameters)``. One sweep back
-            through the circuit for each observable; `vjp` needs one for all.
+            through the circuit for each observable, with three states in memory however many
+            observables and parameters there are; `vjp` and `jvp` need one sweep for all.
         """
         run = self.differentiate(circuit, parameters=parameters)
         sums = check_observables(observables, run.compiled.original_qubits)
-        return run.expectations(sums).real, run.jacobian(sums)
+        return run.values_and_jacobian(sums)
 
     def vjp(
         self,
@@ -469,6 +470,41 @@ class Runtime:
         run = self.differentiate(circuit, parameters=parameters)
         sums = check_observables(observables, run.compiled.original_qubits)
         return run.expectations(sums).real, run.vjp(sums, np.atleast_1d(cotangents))
+
+    def jvp(
+        self,
+        circuit: object,
+        observables: Observable | Sequence[Observable],
+        direction: ArrayLike,
+        parameters: ParameterValues | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return expectation values and ``jacobian @ direction``, at the cost of one run forward.
+
+        >>> import quasim_backend as quasim
+        >>> circuit = quasim.Circuit(1).rx(quasim.Parameter("theta"), 0)
+        >>> with quasim.runtime() as rt:
+        ...     values, slopes = rt.jvp(circuit, ["Z", "Y"], [2.0], [0.0])
+        >>> values.tolist(), slopes.tolist()
+        ([1.0, 0.0], [0.0, -2.0])
+
+        Args:
+            circuit: Any accepted form, without measurements and channels.
+            observables: Hermitian, as for `measure`; one or several.
+            direction: One real number for each parameter, in the order of the circuit's.
+            parameters: As for `simulate`.
+
+        Returns:
+            float64 ``(num_observables,)`` twice. The state and its derivative run side by side,
+            with at most four states in memory; `DifferentiableRun.tangent` returns the derivative
+            of the state itself.
+
+        Raises:
+            ShapeError: If ``direction`` has another shape than ``(num_parameters,)``.
+        """
+        run = self.differentiate(circuit, parameters=parameters)
+        sums = check_observables(observables, run.compiled.original_qubits)
+        slopes = run.jvp(sums, direction)
+        return run.expectations(sums).real, slopes
 
     def submit_async(
         self,

@@ -280,3 +280,170 @@ def test_impossible_cotangents_are_refused(cotangents, observable, error):
     circuit = quasim.Circuit(1).rx(quasim.Parameter("t"), 0)
     with quasim.runtime() as rt, pytest.raises(error):
         rt.vjp(circuit, observable, cotangents, [0.1])
+
+
+# --- forwards ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernels", ["reference", pytest.param("native", marks=needs_native)])
+def test_directional_derivatives_agree_with_finite_differences(kernels):
+    rng = np.random.default_rng(21)
+    circuit = random_circuit(rng, 5, 60)
+    point = rng.normal(size=len(circuit.parameters))
+    direction = rng.normal(size=len(point))
+    observables = [{"ZZIII": 0.5, "XIXII": -1.5}, "YIYZI", "IIIII"]
+    with quasim.runtime(simulation_precision="fp64", kernels=kernels) as rt:
+
+        def state(at):
+            return rt.simulate(circuit, parameters=point + at[0] * direction)
+
+        def values(at):
+            return np.array(rt.measure(circuit, observables, parameters=point + at[0] * direction))
+
+        run = rt.differentiate(circuit, parameters=point, keep_idle=True)
+        wanted = differences(state, np.zeros(1), 1e-3)[:, 0]
+        np.testing.assert_allclose(run.tangent(direction), wanted, atol=1e-8)
+        found, slopes = rt.jvp(circuit, observables, direction, point)
+        np.testing.assert_allclose(found, values([0.0]), atol=1e-12)
+        np.testing.assert_allclose(slopes, differences(values, np.zeros(1), 1e-3)[:, 0], atol=1e-8)
+        _, jacobian = rt.gradient(circuit, observables, point)
+        np.testing.assert_allclose(slopes, jacobian @ direction, atol=1e-12)
+
+
+@needs_native
+@pytest.mark.parametrize("options", PLANS.values(), ids=PLANS.keys())
+@pytest.mark.parametrize("dtype", GOALS, ids=lambda t: t.__name__)
+@pytest.mark.parametrize(("num_qubits", "gates"), [(1, 8), (2, 20), (4, 50), (9, 90), (14, 40)])
+def test_native_tangents_agree_with_the_reference(num_qubits, gates, dtype, options):
+    rng = np.random.default_rng(num_qubits)
+    program = lower(random_circuit(rng, num_qubits, gates).instructions, num_qubits)
+    schedule = plan(program, options)
+    parameters, direction = rng.normal(size=(2, len(program.parameters)))
+    state, change = random_state(rng, num_qubits), random_state(rng, num_qubits)
+    found = []
+    for kernels in (ReferenceKernels(), NativeKernels()):
+        left, right = (kernels.from_host(s, np.dtype(dtype)) for s in (state, change))
+        kernels.tangent(schedule, left, right, parameters, direction)
+        found.append((left, right))
+    for expected, actual in zip(*found, strict=True):
+        np.testing.assert_allclose(actual, expected, atol=GOALS[dtype])
+
+
+def test_a_direction_starts_from_the_given_state():
+    rng = np.random.default_rng(23)
+    circuit = random_circuit(rng, 3, 20)
+    point, direction = rng.normal(size=(2, len(circuit.parameters)))
+    start = random_state(rng, 3)
+    with quasim.runtime(simulation_precision="fp64") as rt:
+        run = rt.differentiate(circuit, parameters=point, initial_state=start)
+        bra = random_state(rng, 3)
+        expected = run.pullback(bra) @ direction
+        assert 2 * np.vdot(bra, run.tangent(direction)).real == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("direction", [[1.0, 2.0], 1.0, [[1.0]], [np.nan], ["a"]])
+def test_impossible_directions_are_refused(direction):
+    circuit = quasim.Circuit(1).rx(quasim.Parameter("t"), 0)
+    with quasim.runtime() as rt, pytest.raises(quasim.ShapeError, match="direction"):
+        rt.jvp(circuit, "Z", direction, [0.1])
+
+
+# --- wide states ------------------------------------------------------------------------------
+
+
+def layers(num_qubits, depth):
+    circuit, count = quasim.Circuit(num_qubits), 0
+    for q in range(num_qubits):
+        circuit.h(q)
+    for layer in range(depth):
+        for name in ("ry", "rz", "rx"):
+            for q in range(num_qubits):
+                circuit.append(quasim.Gate.named(name, [quasim.Parameter(f"p{count}")]), [q])
+                count += 1
+        for q in range(num_qubits):
+            circuit.cx(q, (q + layer + 1) % num_qubits)
+    circuit.pauli_rotation("XYZ" * (num_qubits // 3), quasim.Parameter("w"), range(num_qubits))
+    controlled = quasim.Gate.named("rx", [quasim.Parameter("c")], controls=1)
+    return circuit.append(controlled, [0, num_qubits - 1])
+
+
+@needs_native
+@pytest.mark.parametrize("dtype", GOALS, ids=lambda t: t.__name__)
+@pytest.mark.parametrize("discard", [False, True])
+def test_many_tiles_agree_with_the_reference(dtype, discard):
+    rng = np.random.default_rng(31)
+    program = lower(layers(15, 2).instructions, 15)
+    schedule = plan(program)
+    # Angles near pi have a cosine near zero.
+    parameters = rng.choice([np.pi, np.pi - 1e-4, 0.3, -2.5, 0.0], len(program.parameters))
+    ket, bra = random_state(rng, 15), random_state(rng, 15)
+    found = []
+    for kernels in (ReferenceKernels(), NativeKernels()):
+        left, right = (kernels.from_host(s, np.dtype(dtype)) for s in (ket, bra))
+        derivatives = kernels.adjoint(schedule, left, right, parameters, discard=discard)
+        found.append((derivatives, left, right))
+    count = 1 if discard else 3
+    for expected, actual in list(zip(*found, strict=True))[:count]:
+        np.testing.assert_allclose(actual, expected, atol=GOALS[dtype])
+
+
+@needs_native
+def test_tangents_and_pruned_sweeps_are_the_same_for_any_number_of_threads():
+    rng = np.random.default_rng(32)
+    program = lower(layers(15, 1).instructions, 15)
+    schedule = plan(program)
+    parameters, direction = rng.normal(size=(2, len(program.parameters)))
+    ket, bra = random_state(rng, 15), random_state(rng, 15)
+    found = []
+    for threads in (1, 2, 3, 4):
+        kernels = NativeKernels(threads=threads)
+        left, right = (kernels.from_host(s, np.dtype(np.complex64)) for s in (ket, bra))
+        derivatives = kernels.adjoint(schedule, left, right, parameters, discard=True)
+        left, right = (kernels.from_host(s, np.dtype(np.complex64)) for s in (ket, bra))
+        kernels.tangent(schedule, left, right, parameters, direction)
+        found.append((derivatives, left, right))
+    for other in found[1:]:
+        for one, same in zip(found[0], other, strict=True):
+            assert (one == same).all()
+
+
+@needs_native
+def test_thousands_of_rotations_stay_in_range():
+    circuit = quasim.Circuit(2)
+    angle = quasim.Parameter("t")
+    for _ in range(3000):
+        circuit.rx(angle, 0).ry(angle, 1)
+    with quasim.runtime(simulation_precision="fp64") as rt:
+        for point in (2.9, np.pi, 1e-3):
+            values, jacobian = rt.gradient(circuit, ["IZ", "ZI"], [point])
+            np.testing.assert_allclose(values, np.cos(3000 * point) * np.ones(2), atol=1e-9)
+            wanted = -3000 * np.sin(3000 * point) * np.ones((2, 1))
+            np.testing.assert_allclose(jacobian, wanted, atol=1e-6)
+
+
+@needs_native
+@pytest.mark.parametrize("method", ["adjoint", "tangent"])
+def test_sweeps_stop_when_asked(method):
+    rng = np.random.default_rng(33)
+    schedule = plan(lower(layers(15, 2).instructions, 15))
+    count = len(schedule.program.parameters)
+    kernels, token = NativeKernels(), CancelToken()
+    states = [kernels.from_host(random_state(rng, 15), np.dtype(np.complex128)) for _ in range(2)]
+    token.cancel()
+    extra = () if method == "adjoint" else (np.zeros(count),)
+    with pytest.raises(quasim.Cancelled):
+        getattr(kernels, method)(schedule, *states, np.zeros(count), *extra, token)
+
+
+def test_diagonal_observables_are_pulled_back():
+    rng = np.random.default_rng(34)
+    circuit = random_circuit(rng, 4, 30)
+    point, diagonal = rng.normal(size=len(circuit.parameters)), rng.normal(size=16)
+    with quasim.runtime(simulation_precision="fp64") as rt:
+        run = rt.differentiate(circuit, parameters=point, keep_idle=True)
+        found = run.pullback(diagonal * run.state)
+
+        def value(at):
+            return np.array([diagonal @ np.abs(rt.simulate(circuit, parameters=at)) ** 2])
+
+        np.testing.assert_allclose(found, differences(value, point)[0], atol=1e-8)

@@ -287,3 +287,71 @@ def test_other_interfaces_have_the_gradient(make, interface, device_vjp):
         x, y = library.numpy.array(0.4), library.numpy.array(1.5)
         found = (library.jit(function) if interface == "jax-jit" else function)(x, y)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+# --- forwards ---------------------------------------------------------------------------------
+
+MEASURED = {
+    "expval": lambda: [qml.expval(qml.Z(1) @ qml.X(2))],
+    "several": lambda: [qml.expval(qml.Hermitian(HERMITIAN, 2)), qml.expval(qml.Y(0))],
+    "var": lambda: [qml.var(qml.X(0) @ qml.Y(2) + 2 * qml.Z(1))],
+    "probs": lambda: [qml.probs([2, 0])],
+    "state": lambda: [qml.state()],
+    "mixed": lambda: [qml.probs([1]), qml.expval(qml.Z(2)), qml.probs([1, 2, 0])],
+}
+
+
+def three_wires(x, y, z, measured, trainable=(0, 1, 2, 3)):
+    gates = [
+        *(qml.H(wire) for wire in range(3)),
+        qml.RX(x, 0),
+        qml.CNOT([0, 2]),
+        qml.IsingXX(y, [1, 2]),
+        qml.CRZ(z, [2, 1]),
+        qml.RY(0.7, 1),
+    ]
+    return qml.tape.QuantumScript(gates, measured, trainable_params=list(trainable))
+
+
+@pytest.mark.parametrize("outputs", MEASURED.values(), ids=MEASURED.keys())
+def test_directional_derivatives_are_differences_of_default_qubit(make, outputs):
+    device, reference = make(3), qml.device("default.qubit", wires=3)
+    point, tangents = np.array([0.3, -0.8, 1.1]), np.array([0.5, -1.5, 0.25])
+
+    def results(shift):
+        tape = three_wires(*(point + shift * tangents), outputs())
+        found = reference.execute(tape)
+        return [np.asarray(r) for r in (found if isinstance(found, tuple) else (found,))]
+
+    tape = three_wires(*point, outputs())
+    assert device.supports_jvp(qml.devices.ExecutionConfig(gradient_method="adjoint"), tape)
+    values, found = device.execute_and_compute_jvp(tape, (*tangents, 0.0))
+    step = 1e-3
+    near = zip(results(step), results(-step), strict=True)
+    far = zip(results(2 * step), results(-2 * step), strict=True)
+    wanted = [
+        (8 * (a - b) - (c - d)) / (12 * step) for (a, b), (c, d) in zip(near, far, strict=True)
+    ]
+    pairs = zip(found if isinstance(found, tuple) else (found,), wanted, strict=True)
+    for actual, expected in pairs:
+        assert np.shape(actual) == np.shape(expected)
+        np.testing.assert_allclose(actual, expected, atol=1e-9)
+    for actual, expected in zip(
+        values if isinstance(values, tuple) else (values,), results(0.0), strict=True
+    ):
+        np.testing.assert_allclose(actual, expected, atol=1e-12)
+
+
+def test_directional_derivatives_are_default_qubits_for_some_parameters(make):
+    device, reference = make(3), qml.device("default.qubit", wires=3)
+    tape = three_wires(0.3, -0.8, 1.1, [qml.expval(qml.Z(1)), qml.expval(qml.X(0))], (0, 2))
+    config = qml.devices.ExecutionConfig(gradient_method="adjoint")
+    found = device.compute_jvp([tape, tape], [(0.4, 2.0), (1.0, 0.0)], config)
+    expected = reference.compute_jvp([tape, tape], [(0.4, 2.0), (1.0, 0.0)], config)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_wrong_tangents_are_refused(make):
+    tape = three_wires(0.3, -0.8, 1.1, [qml.expval(qml.Z(1))])
+    with pytest.raises(qml.exceptions.DeviceError, match="4 trainable parameters; got 1"):
+        make(3).compute_jvp(tape, (0.4,))

@@ -1,0 +1,266 @@
+#include "quasim/pair_plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <utility>
+
+#include "plan/stages.hpp"
+#include "quasim/footprint.hpp"
+
+namespace quasim {
+namespace {
+
+// A diagonal primitive looks this far back for one to join.
+constexpr std::size_t kWindow = 96;
+// Blocks of a tile must be made of whole vectors on every instruction set.
+constexpr int kLargestLaneBits = 3;
+
+struct Step {
+  Footprint footprint;
+  std::vector<std::int32_t> members;
+  bool parametric = false;
+  bool diagonal = false;  // may grow
+  bool measure_only = false;
+};
+
+std::vector<Step> group(const Program& program, std::span<const std::int32_t> order,
+                        int max_diagonal) {
+  std::vector<Step> steps;
+  for (const auto i : order) {
+    const auto index = static_cast<std::size_t>(i);
+    Step step{footprint_of(program, index), {i}, program.is_parametric(index)};
+    step.diagonal = step.footprint.mixing() == 0 &&
+                    program.kind_of(index) != PrimitiveKind::kMatrix &&
+                    program.kind_of(index) != PrimitiveKind::kPermutation &&
+                    std::popcount(step.footprint.all()) <= max_diagonal;
+    bool joined = false;
+    for (std::size_t s = steps.size(), seen = 0; step.diagonal && s-- > 0 && seen < kWindow;
+         ++seen) {
+      Step& other = steps[s];
+      const Footprint both = unite(other.footprint, step.footprint);
+      if (other.diagonal && std::popcount(both.all()) <= max_diagonal) {
+        other.footprint = both;
+        other.members.push_back(i);
+        other.parametric |= step.parametric;
+        joined = true;
+        break;
+      }
+      if (!commute(step.footprint, other.footprint)) break;
+    }
+    if (!joined) steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+// A derivative does not see what commutes with every later operation that is measured or applied.
+void prune(std::vector<Step>& steps) {
+  Footprint needed;
+  for (std::size_t s = steps.size(); s-- > 0;) {
+    Step& step = steps[s];
+    step.measure_only = commute(step.footprint, needed);
+    if (!step.measure_only || step.parametric) needed = unite(needed, step.footprint);
+  }
+  std::erase_if(steps, [](const Step& step) { return step.measure_only && !step.parametric; });
+}
+
+std::vector<Footprint> footprints_of(std::span<const Step> steps) {
+  std::vector<Footprint> result;
+  for (const Step& step : steps) result.push_back(step.footprint);
+  return result;
+}
+
+// Copies primitives with their qubits renumbered.
+class Extract {
+ public:
+  Extract(const Program& source, const std::array<int, 64>& place)
+      : source_(source), place_(place) {}
+
+  std::int32_t add(std::size_t i) {
+    const auto number = static_cast<std::int32_t>(kind_.size());
+    kind_.push_back(source_.kind[i]);
+    for (const auto q : source_.targets_of(i)) targets_.push_back(moved(q));
+    target_start_.push_back(static_cast<std::int32_t>(targets_.size()));
+    control_mask_.push_back(moved_mask(source_.control_mask[i]));
+    control_value_.push_back(moved_mask(source_.control_value[i]));
+    x_mask_.push_back(moved_mask(source_.x_mask[i]));
+    z_mask_.push_back(moved_mask(source_.z_mask[i]));
+    append(data_, source_.data_of(i));
+    data_start_.push_back(static_cast<std::int64_t>(data_.size()));
+    append(table_, source_.table_of(i));
+    table_start_.push_back(static_cast<std::int64_t>(table_.size()));
+    angle_offset_.push_back(source_.angle_offset[i]);
+    for (auto t = static_cast<std::size_t>(source_.term_start[i]);
+         t < static_cast<std::size_t>(source_.term_start[i + 1]); ++t) {
+      term_parameter_.push_back(source_.term_parameter[t]);
+      term_weight_.push_back(source_.term_weight[t]);
+    }
+    term_start_.push_back(static_cast<std::int32_t>(term_parameter_.size()));
+    return number;
+  }
+
+  Program view() const {
+    Program p;
+    p.num_qubits = source_.num_qubits;
+    p.kind = kind_;
+    p.target_start = target_start_;
+    p.targets = targets_;
+    p.control_mask = control_mask_;
+    p.control_value = control_value_;
+    p.x_mask = x_mask_;
+    p.z_mask = z_mask_;
+    p.data_start = data_start_;
+    p.data = data_;
+    p.table_start = table_start_;
+    p.table = table_;
+    p.angle_offset = angle_offset_;
+    p.term_start = term_start_;
+    p.term_parameter = term_parameter_;
+    p.term_weight = term_weight_;
+    return p;
+  }
+
+ private:
+  std::int32_t moved(int q) const { return place_[static_cast<std::size_t>(q)]; }
+  Mask moved_mask(Mask mask) const {
+    Mask result = 0;
+    for_each_bit(mask, [&](int q) { result |= bit(moved(q)); });
+    return result;
+  }
+  template <typename Value>
+  static void append(std::vector<Value>& to, std::span<const Value> values) {
+    to.insert(to.end(), values.begin(), values.end());
+  }
+
+  const Program& source_;
+  const std::array<int, 64>& place_;
+  std::vector<std::uint8_t> kind_;
+  std::vector<std::int32_t> target_start_{0}, targets_, term_start_{0}, term_parameter_;
+  std::vector<std::uint64_t> control_mask_, control_value_, x_mask_, z_mask_;
+  std::vector<std::int64_t> data_start_{0}, table_start_{0}, table_;
+  std::vector<Complex> data_;
+  std::vector<double> angle_offset_, term_weight_;
+};
+
+Footprint renumbered(const Footprint& footprint, const std::array<int, 64>& place) {
+  const auto move = [&](Mask mask) {
+    Mask result = 0;
+    for_each_bit(mask, [&](int q) { result |= bit(place[static_cast<std::size_t>(q)]); });
+    return result;
+  };
+  return {move(footprint.z), move(footprint.x), move(footprint.y), move(footprint.general)};
+}
+
+// Cuts a stage into levels that run by turns on blocks of 2^inner amplitudes and on the whole tile.
+std::vector<Stage> cut_into_levels(std::span<const Footprint> steps, int inner, int tile) {
+  const auto fits = [&](std::int32_t s) {
+    return (steps[static_cast<std::size_t>(s)].mixing() & ~low_mask(inner)) == 0;
+  };
+  std::vector<Stage> levels;
+  std::vector<std::int32_t> waiting(steps.size());
+  for (std::size_t s = 0; s < waiting.size(); ++s) waiting[s] = static_cast<std::int32_t>(s);
+  for (bool small = true; !waiting.empty(); small = !small) {
+    Stage level;
+    level.local = low_mask(small ? inner : tile);
+    std::vector<std::int32_t> skipped;
+    Footprint passed;  // union of the operations left for later levels
+    for (const auto s : waiting) {
+      const Footprint& footprint = steps[static_cast<std::size_t>(s)];
+      if (fits(s) == small && commute(footprint, passed)) {
+        level.operations.push_back(s);
+      } else {
+        skipped.push_back(s);
+        passed = unite(passed, footprint);
+      }
+    }
+    waiting.swap(skipped);
+    if (!level.operations.empty()) levels.push_back(std::move(level));
+  }
+  return levels;
+}
+
+// The qubits of a tile by position: contiguous ones stay low, then those that mix most often.
+std::vector<int> order_of(std::span<const Step> steps, Mask local) {
+  std::array<int, 64> uses{};
+  for (const Step& step : steps) {
+    for_each_bit(step.footprint.mixing(), [&](int q) { ++uses[static_cast<std::size_t>(q)]; });
+  }
+  std::vector<int> order;
+  for_each_bit(local, [&](int q) { order.push_back(q); });
+  std::stable_sort(order.begin() + std::countr_one(local), order.end(), [&](int a, int b) {
+    return uses[static_cast<std::size_t>(a)] > uses[static_cast<std::size_t>(b)];
+  });
+  return order;
+}
+
+PairStage make_stage(const Program& program, std::span<const Step> steps, Mask local,
+                     const PairOptions& options) {
+  const int n = program.num_qubits;
+  PairStage stage;
+  stage.whole = std::popcount(local) > std::min(options.tile_qubits, n);
+  if (stage.whole) local = low_mask(n);
+  stage.local = local;
+  stage.order = order_of(steps, local);
+  const int tile = static_cast<int>(stage.order.size());
+  std::array<int, 64> place{};
+  int next = 0;
+  for (const int q : stage.order) place[static_cast<std::size_t>(q)] = next++;
+  for_each_bit(low_mask(n) & ~local, [&](int q) { place[static_cast<std::size_t>(q)] = next++; });
+
+  std::vector<Footprint> moved;
+  for (const Step& step : steps) moved.push_back(renumbered(step.footprint, place));
+  const bool nested =
+      !stage.whole && options.inner_qubits < tile && options.inner_qubits >= kLargestLaneBits;
+  const auto levels = cut_into_levels(moved, nested ? options.inner_qubits : tile, tile);
+  Extract extract(program, place);
+  Plan plan;
+  stage.writes = false;
+  const auto append_bits = [](Mask mask, std::vector<std::int32_t>& out) {
+    for_each_bit(mask, [&](int q) { out.push_back(q); });
+  };
+  for (const Stage& level : levels) {
+    for (const auto s : level.operations) {
+      const Step& step = steps[static_cast<std::size_t>(s)];
+      for (const auto i : step.members) {
+        plan.op_members.push_back(extract.add(static_cast<std::size_t>(i)));
+        stage.primitives.push_back(i);
+        stage.measure_only.push_back(step.measure_only);
+      }
+      stage.writes |= !step.measure_only;
+      plan.op_kind.push_back(
+          static_cast<std::uint8_t>(step.diagonal ? OpKind::kDiagonal : OpKind::kSingle));
+      plan.op_member_start.push_back(static_cast<std::int32_t>(plan.op_members.size()));
+      append_bits(moved[static_cast<std::size_t>(s)].all(), plan.op_qubits);
+      plan.op_qubit_start.push_back(static_cast<std::int32_t>(plan.op_qubits.size()));
+    }
+    plan.stage_start.push_back(static_cast<std::int32_t>(plan.op_kind.size()));
+    append_bits(level.local, plan.stage_qubits);
+    plan.stage_qubit_start.push_back(static_cast<std::int32_t>(plan.stage_qubits.size()));
+    plan.stage_fma.push_back(0.0);
+  }
+  stage.plan = std::make_unique<NativePlan>(extract.view(), std::move(plan));
+  return stage;
+}
+
+}  // namespace
+
+PairPlan::PairPlan(const Program& program, std::span<const std::int32_t> order,
+                   const PairOptions& options)
+    : num_qubits_(program.num_qubits), num_primitives_(program.size()) {
+  for (const auto index : program.term_parameter) {
+    num_parameters_ = std::max(num_parameters_, static_cast<std::size_t>(index) + 1);
+  }
+  auto steps = group(program, order, options.max_diagonal);
+  if (options.prune) prune(steps);
+  PlanOptions tiles;
+  tiles.tile_qubits = options.tile_qubits;
+  tiles.low_qubits = options.low_qubits;
+  const auto cuts = cut_into_stages(footprints_of(steps), program.num_qubits, tiles);
+  for (const Stage& cut : cuts) {
+    std::vector<Step> mine;
+    for (const auto s : cut.operations) mine.push_back(steps[static_cast<std::size_t>(s)]);
+    stages_.push_back(make_stage(program, mine, cut.local, options));
+  }
+}
+
+}  // namespace quasim
