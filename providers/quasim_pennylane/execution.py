@@ -99,6 +99,7 @@ class Executor:
                 "A circuit with channels or mid-circuit measurements needs shots on this device; "
                 "set shots (qml.set_shots), or mcm_method='deferred' for measurements."
             )
+        keep = keep and bool(tape.trainable_params)
         if not keep and entries != [None]:
             together = self._batch(tape, prepared)
             if together is not None:
