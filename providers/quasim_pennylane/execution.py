@@ -122,9 +122,12 @@ class Executor:
             return None
         if any(mp.obs is None or not isinstance(mp, ExpectationMP) for mp in tape.measurements):
             return None
-        sums = [self.analyst.observables(mp.obs, prepared.places) for mp in tape.measurements]
-        if any(found is None for found in sums):
-            return None
+        sums = []
+        for mp in tape.measurements:
+            found = self.analyst.observables(mp.obs, prepared.places)
+            if found is None:
+                return None
+            sums.append(found)
         part = prepared.parts[0]
         values = self._runtime.expectations(
             part.program.ready(self._runtime, from_zero=True),

@@ -93,7 +93,8 @@ def test_batches_run_on_one_compiled_circuit(make, name):
 def test_expectations_of_a_batch_are_computed_in_one_call(make, count, monkeypatch):
     def circuit(x, y):
         ansatz(x, y)
-        return [qml.expval(0.5 * qml.Z(0) @ qml.X(3) - qml.Y(1)), qml.expval(qml.Z(2))][:count]
+        observables = [0.5 * qml.Z(0) @ qml.X(3) - qml.Y(1), qml.Z(2)]
+        return [qml.expval(observable) for observable in observables[:count]]
 
     x, y = np.linspace(0, 1, 5), 0.3
     device = make(4)
