@@ -14,6 +14,7 @@
 #include "cpu/blocks.hpp"
 #include "cpu/compiled.hpp"
 #include "quasim/adjoint.hpp"
+#include "quasim/batch.hpp"
 #include "quasim/executor.hpp"
 #include "quasim/isa.hpp"
 #include "quasim/memory.hpp"
@@ -323,6 +324,101 @@ NumpyArray<std::uint32_t> philox_words(Array<std::uint32_t> counter, Array<std::
   return to_numpy(std::vector<std::uint32_t>(words.begin(), words.end()));
 }
 
+// --- batches ---------------------------------------------------------------------------------
+
+template <typename T>
+using Rows = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <typename T>
+using NumpyRows = nb::ndarray<nb::numpy, T, nb::ndim<2>, nb::c_contig>;
+
+template <typename Value>
+NumpyRows<Value> to_numpy_rows(std::vector<Value> values, std::size_t rows, std::size_t columns) {
+  auto* const owned = new std::vector<Value>(std::move(values));
+  const nb::capsule owner(owned,
+                          [](void* p) noexcept { delete static_cast<std::vector<Value>*>(p); });
+  return NumpyRows<Value>(owned->data(), {rows, columns}, owner);
+}
+
+int width_of_rows(std::size_t amplitudes) {
+  if (!std::has_single_bit(amplitudes)) {
+    throw std::invalid_argument("The number of amplitudes is not a power of two.");
+  }
+  return std::countr_zero(amplitudes);
+}
+
+template <typename T>
+BatchView<const T> batch_view(const Rows<const std::complex<T>>& states) {
+  return {reinterpret_cast<const T*>(states.data()), states.shape(0),
+          width_of_rows(states.shape(1))};
+}
+
+template <typename T>
+NumpyRows<std::complex<T>> zero_states(std::uint64_t batch, int num_qubits) {
+  constexpr std::uint64_t kMost = (std::uint64_t{1} << 62) / sizeof(std::complex<T>);
+  if (num_qubits < 0 || num_qubits > 57 || batch > kMost >> num_qubits) throw std::bad_alloc();
+  const std::size_t size = std::size_t{1} << num_qubits;
+  auto memory = std::make_unique<ZeroedBytes>(batch * size * sizeof(std::complex<T>));
+  auto* const amplitudes = static_cast<std::complex<T>*>(memory->data());
+  for (std::uint64_t m = 0; m < batch; ++m) amplitudes[m * size] = T{1};
+  const nb::capsule owner(memory.release(),
+                          [](void* p) noexcept { delete static_cast<ZeroedBytes*>(p); });
+  return NumpyRows<std::complex<T>>(amplitudes, {static_cast<std::size_t>(batch), size}, owner);
+}
+
+template <typename T>
+void run_plan_batch(const NativePlan& plan, Rows<std::complex<T>> states,
+                    Rows<const double> parameters, CancelFlag cancel, int threads) {
+  if (width_of_rows(states.shape(1)) != plan.program().num_qubits) {
+    throw std::invalid_argument("The plan and the states have different numbers of qubits.");
+  }
+  if (parameters.shape(0) != states.shape(0)) {
+    throw std::invalid_argument("There must be one row of parameters for each state.");
+  }
+  const std::size_t width = parameters.shape(1);
+  if (width < plan.num_parameters()) {
+    throw std::invalid_argument("The rows of parameters are too short for the plan.");
+  }
+  const BatchView<T> view{reinterpret_cast<T*>(states.data()), states.shape(0),
+                          plan.program().num_qubits};
+  const std::span<const double> values(parameters.data(), parameters.size());
+  without_gil(cancel, threads,
+              [&](RunContext context) { run_batch(plan, view, values, width, context); });
+}
+
+template <typename T>
+NumpyRows<double> pauli_expectations_of_batch(Rows<const std::complex<T>> states,
+                                              Array<std::uint64_t> x_masks,
+                                              Array<std::uint64_t> z_masks, CancelFlag cancel,
+                                              int threads) {
+  const auto source = batch_view<T>(states);
+  check_strings(x_masks, z_masks, source.num_qubits);
+  std::vector<double> result(states.shape(0) * x_masks.size());
+  without_gil(cancel, threads, [&](RunContext context) {
+    pauli_expectations_batch(source, view(x_masks), view(z_masks), std::span<double>(result),
+                             context);
+  });
+  return to_numpy_rows(std::move(result), states.shape(0), x_masks.size());
+}
+
+template <typename T>
+NumpyRows<std::uint64_t> sample_states(Rows<const std::complex<T>> states,
+                                       Rows<const double> uniforms, CancelFlag cancel,
+                                       int threads) {
+  const auto source = batch_view<T>(states);
+  if (uniforms.shape(0) != states.shape(0)) {
+    throw std::invalid_argument("There must be one row of uniforms for each state.");
+  }
+  const std::span<const double> values(uniforms.data(), uniforms.size());
+  for (const double u : values) {
+    if (!(u >= 0.0 && u < 1.0)) throw std::invalid_argument("A uniform is not in [0, 1).");
+  }
+  std::vector<std::uint64_t> result(values.size());
+  without_gil(cancel, threads, [&](RunContext context) {
+    sample_batch(source, values, std::span<std::uint64_t>(result), context);
+  });
+  return to_numpy_rows(std::move(result), states.shape(0), uniforms.shape(1));
+}
+
 // Functions on amplitudes, once for each precision; NumPy's dtype picks the overload.
 template <typename T>
 void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* suffix) {
@@ -330,6 +426,10 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
   const auto name = [&](const char* stem) { return std::string(stem) + suffix; };
   plan.def("run", &run_plan<T>, "state"_a.noconvert(), "parameters"_a, "cancel"_a.none(),
            "threads"_a, "Run on a state, in place; raises Cancelled when the flag is set.");
+  plan.def("run_batch", &run_plan_batch<T>, "states"_a.noconvert(), "parameters"_a,
+           "cancel"_a.none(), "threads"_a,
+           "Run on each row of states with its row of parameters, in place; raises Cancelled when "
+           "the flag is set.");
   plan.def(name("sweeps_").c_str(), &sweeps_of<T>,
            "Describe the sweeps over a tile of each stage, a line each.");
   m.def(name("empty_").c_str(), &empty<T>, "size"_a, "Allocate aligned amplitudes, unset.");
@@ -346,6 +446,13 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
         "z_masks"_a, "cancel"_a.none(), "threads"_a, "Return <state|P|state> for each string.");
   m.def("apply_pauli_sum", &apply_pauli_sum_to<T>, "state"_a.noconvert(), "x_masks"_a, "z_masks"_a,
         "weights"_a, "threads"_a, "Return a weighted sum of Pauli strings times the state.");
+  m.def(name("zero_states_").c_str(), &zero_states<T>, "batch"_a, "num_qubits"_a,
+        "Allocate rows of |0...0>.");
+  m.def("sample_batch", &sample_states<T>, "states"_a.noconvert(), "uniforms"_a, "cancel"_a.none(),
+        "threads"_a, "Draw one basis state of each row for each uniform of its row.");
+  m.def("pauli_expectations_batch", &pauli_expectations_of_batch<T>, "states"_a.noconvert(),
+        "x_masks"_a, "z_masks"_a, "cancel"_a.none(), "threads"_a,
+        "Return <row|P|row> for each row and string.");
   m.def("inner", &inner_of<T>, "left"_a.noconvert(), "right"_a.noconvert(), "threads"_a,
         "Return <left|right>.");
 }

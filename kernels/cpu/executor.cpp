@@ -6,6 +6,8 @@
 #include "cpu/blocks.hpp"
 #include "cpu/bound.hpp"
 #include "cpu/denormals.hpp"
+#include "cpu/direct.hpp"
+#include "cpu/plan_runner.hpp"
 #include "cpu/tile_runner.hpp"
 #include "quasim/thread_pool.hpp"
 
@@ -67,21 +69,46 @@ void run_tiles(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t
 }  // namespace
 
 template <typename T>
-void run(const NativePlan& plan, T* amplitudes, std::span<const double> parameters,
-         Control& control, int threads) {
-  const FlushDenormals guard;
-  const auto compiled = plan.compiled<T>(reduction_kernels<T>(), Form::kTiles);
-  const Bound<T> bound(plan.program(), *compiled, parameters);
-  const int workers = choose_threads(std::uint64_t{1} << plan.program().num_qubits, threads);
-  for (std::size_t number = 0; number < compiled->stages.size(); ++number) {
-    const auto& stage = compiled->stages[number];
-    control.throw_if_cancelled();
+PlanRunner<T>::PlanRunner(const NativePlan& plan, int threads)
+    : plan_(plan), direct_(plan.direct()), threads_(threads) {
+  const auto& kernels = reduction_kernels<T>();
+  if (direct_ != nullptr) {
+    compiled_ = direct_->compiled<T>(kernels, Form::kOperations);
+    if (runs_directly(*direct_, *compiled_)) return;
+    direct_ = nullptr;
+  }
+  compiled_ = plan.compiled<T>(kernels, Form::kTiles);
+}
+
+template <typename T>
+void PlanRunner<T>::operator()(T* amplitudes, std::span<const double> parameters,
+                               Control& control) const {
+  if (direct_ != nullptr) {
+    run_direct(*direct_, *compiled_, amplitudes, parameters, control);
+    return;
+  }
+  const Bound<T> bound(plan_.program(), *compiled_, parameters);
+  const int workers = choose_threads(std::uint64_t{1} << plan_.program().num_qubits, threads_);
+  for (std::size_t number = 0; number < compiled_->stages.size(); ++number) {
+    const auto& stage = compiled_->stages[number];
+    if (control.stopped()) return;
     if (stage.tiled) {
       run_tiles(stage, bound, number, amplitudes, control, workers);
     } else {
       run_whole(stage, bound, bound.first_op[number], amplitudes, control, workers);
     }
   }
+}
+
+template class PlanRunner<float>;
+template class PlanRunner<double>;
+
+template <typename T>
+void run(const NativePlan& plan, T* amplitudes, std::span<const double> parameters,
+         Control& control, int threads) {
+  const FlushDenormals guard;
+  control.throw_if_cancelled();
+  PlanRunner<T>(plan, threads)(amplitudes, parameters, control);
   control.throw_if_cancelled();
 }
 

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "cpu/compiled.hpp"
+#include "cpu/direct.hpp"
 
 namespace quasim {
 namespace {
@@ -130,6 +131,11 @@ NativePlan::NativePlan(const Program& program, Plan plan) : plan_(std::move(plan
   }
 }
 
+const NativePlan* NativePlan::direct() const {
+  std::call_once(direct_made_, [this] { direct_ = make_direct(*this); });
+  return direct_.get();
+}
+
 template <typename T>
 std::shared_ptr<const CompiledPlan<T>> NativePlan::compiled(const KernelTable<T>& kernels,
                                                             Form form) const {
@@ -150,8 +156,8 @@ std::shared_ptr<const CompiledPlan<T>> NativePlan::compiled(const KernelTable<T>
   return fresh;
 }
 
-template std::shared_ptr<const CompiledPlan<float>> NativePlan::compiled(
-    const KernelTable<float>&, Form) const;
+template std::shared_ptr<const CompiledPlan<float>> NativePlan::compiled(const KernelTable<float>&,
+                                                                         Form) const;
 template std::shared_ptr<const CompiledPlan<double>> NativePlan::compiled(
     const KernelTable<double>&, Form) const;
 

@@ -174,24 +174,36 @@ def _values(
     needed: dict[int, list[int]] = {}
     for row, observable in zip(*wanted.tolist(), strict=True):
         needed.setdefault(row, []).append(observable)
+    rows_of: dict[tuple[int, ...], list[int]] = {}
+    for row, listed in needed.items():
+        rows_of.setdefault(tuple(sorted(set(listed))), []).append(row)
     table: dict[tuple[int, int], float] = {}
     metadata: dict[str, Any] = {}
-    compiled: dict[tuple[int, ...], tuple[Any, bool]] = {}
-    for row, listed in needed.items():
-        group = tuple(sorted(set(listed)))
-        if group not in compiled:
-            compiled[group] = _compile(task, group)
-        code, random = compiled[group]
-        result = task.runtime.run(
-            code,
-            shots=task.shots if random else 0,
-            seed=(task.seed + SEED_STRIDE * row) % 2**64,
-            parameters=vectors[row],
-            cancel=task.cancel,
-        )
-        for number in group:
-            table[row, number] = float(np.real(result.saved[f"observable {number}"]))
-        metadata = result.metadata
+    for group, rows in rows_of.items():
+        code, random = _compile(task, group)
+        alone = rows if random else rows[-1:]
+        together = rows[: len(rows) - len(alone)]
+        if together:
+            values = task.runtime.expectations(
+                task.circuit,
+                [task.observables[number] for number in group],
+                parameters=vectors[together],
+                cancel=task.cancel,
+            )
+            for row, found in zip(together, values.real.tolist(), strict=True):
+                table.update({(row, n): v for n, v in zip(group, found, strict=True)})
+        # One of them is run by itself for the description of the run.
+        for row in alone:
+            result = task.runtime.run(
+                code,
+                shots=task.shots if random else 0,
+                seed=(task.seed + SEED_STRIDE * row) % 2**64,
+                parameters=vectors[row],
+                cancel=task.cancel,
+            )
+            for number in group:
+                table[row, number] = float(np.real(result.saved[f"observable {number}"]))
+            metadata = result.metadata
     pairs = zip(*wanted.tolist(), strict=True)
     return np.array([table[pair] for pair in pairs], dtype=np.float64), metadata
 

@@ -74,6 +74,23 @@ def apply_pauli_sum(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,
 def apply_pauli_sum(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], x_masks: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], z_masks: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], weights: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
     """Return a weighted sum of Pauli strings times the state."""
 
+def zero_states_c64(batch: int, num_qubits: int) -> Annotated[NDArray[numpy.complex64], dict(shape=(None, None), order='C')]:
+    """Allocate rows of |0...0>."""
+
+@overload
+def sample_batch(states: Annotated[NDArray[numpy.complex64], dict(shape=(None, None), order='C', device='cpu', writable=False)], uniforms: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.uint64], dict(shape=(None, None), order='C')]: ...
+
+@overload
+def sample_batch(states: Annotated[NDArray[numpy.complex128], dict(shape=(None, None), order='C', device='cpu', writable=False)], uniforms: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.uint64], dict(shape=(None, None), order='C')]:
+    """Draw one basis state of each row for each uniform of its row."""
+
+@overload
+def pauli_expectations_batch(states: Annotated[NDArray[numpy.complex64], dict(shape=(None, None), order='C', device='cpu', writable=False)], x_masks: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], z_masks: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C')]: ...
+
+@overload
+def pauli_expectations_batch(states: Annotated[NDArray[numpy.complex128], dict(shape=(None, None), order='C', device='cpu', writable=False)], x_masks: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], z_masks: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C')]:
+    """Return <row|P|row> for each row and string."""
+
 @overload
 def inner(left: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], right: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> complex: ...
 
@@ -87,31 +104,8 @@ def empty_c128(size: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(No
 def zero_state_c128(num_qubits: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
     """Allocate |0...0>."""
 
-class PairPlan:
-    """A schedule of sweeps over two states."""
-
-    def __init__(self, plan: object, tile_qubits: int, inner_qubits: int, low_qubits: int, prune: bool) -> None:
-        """
-        Schedule the primitives of an ExecutionPlan; prune: leave out what no derivative needs.
-        """
-
-    @overload
-    def adjoint(self, state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], bra: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]: ...
-
-    @overload
-    def adjoint(self, state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], bra: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]:
-        """
-        Run this plan, the inverse of a circuit's, on the circuit's final state and on the bra, in place; return the derivative of 2 Re<bra|state> by each angle of the circuit.
-        """
-
-    @overload
-    def tangent(self, state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], derivative: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], direction: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None: ...
-
-    @overload
-    def tangent(self, state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], derivative: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], direction: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None:
-        """
-        Run on a state and on its derivative along a direction of the parameters, in place.
-        """
+def zero_states_c128(batch: int, num_qubits: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None, None), order='C')]:
+    """Allocate rows of |0...0>."""
 
 def philox_uniforms(seed: int, shots: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], draw: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]:
     """Return the uniform of one draw for each shot."""

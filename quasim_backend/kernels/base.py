@@ -61,7 +61,7 @@ class KernelSet(Protocol):
         ...
 
     def to_host(self, state: State) -> ComplexArray:
-        """Return amplitudes as a NumPy array; may alias ``state`` on a CPU set."""
+        """Return a state, or a batch of them, as a NumPy array; may alias it on a CPU set."""
         ...
 
     def copy(self, state: State) -> State:
@@ -86,6 +86,50 @@ class KernelSet(Protocol):
         Raises:
             Cancelled: If ``cancel`` was set.
         """
+        ...
+
+    def zero_states(self, batch: int, num_qubits: int, dtype: np.dtype[Any]) -> State:
+        """Allocate a batch of ``|0...0>``, shape ``(batch, 2**num_qubits)``."""
+        ...
+
+    def run_batch(
+        self,
+        plan: ExecutionPlan,
+        states: State,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Run one plan on every state of a batch, each with its own parameters.
+
+        Every member comes out as from `run`.
+
+        Args:
+            plan: The schedule; ``plan.num_qubits`` matches the states.
+            states: ``(batch, 2**n)``; overwritten; undefined after `Cancelled`.
+            parameters: float64 ``(batch, len(plan.program.parameters))``.
+            cancel: Polled at least between members.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        ...
+
+    def sample_batch(self, states: State, uniforms: NDArray[np.float64]) -> NDArray[np.uint64]:
+        """Draw from every state of a batch as `sample` does, each with its own uniforms.
+
+        Args:
+            states: ``(batch, 2**n)``.
+            uniforms: float64 ``(batch, shots)`` in ``[0, 1)``.
+
+        Returns:
+            uint64 ``(batch, shots)``.
+        """
+        ...
+
+    def pauli_expectations_batch(
+        self, states: State, x_masks: NDArray[np.uint64], z_masks: NDArray[np.uint64]
+    ) -> NDArray[np.float64]:
+        """Return what `pauli_expectations` does for every state of a batch: ``(batch, terms)``."""
         ...
 
     def norm_squared(self, state: State) -> float:

@@ -222,6 +222,83 @@ class NativeKernels:
         """
         self._native(plan).run(state, parameters, _flag(cancel), self._threads)
 
+    def zero_states(self, batch: int, num_qubits: int, dtype: np.dtype[Any]) -> ComplexArray:
+        """Allocate a batch of ``|0...0>``, shape ``(batch, 2**num_qubits)``.
+
+        Raises:
+            MemoryError: If the allocation fails.
+        """
+        make = self._cpu.zero_states_c64 if _is_single(dtype) else self._cpu.zero_states_c128
+        states: ComplexArray = make(batch, num_qubits)
+        return states
+
+    def run_batch(
+        self,
+        plan: ExecutionPlan,
+        states: ComplexArray,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Run one plan on every state of a batch, each with its own parameters.
+
+        Up to 14 qubits the members are spread over the threads; wider ones run one after the
+        other, each on all threads. The same bits as from `run`, for any number of threads.
+
+        Args:
+            plan: As for `run`.
+            states: Contiguous ``(batch, 2**n)``; overwritten. Undefined after `Cancelled` or
+                ``KeyboardInterrupt``.
+            parameters: float64 ``(batch, len(plan.program.parameters))``, contiguous.
+            cancel: Polled while members run.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        self._native(plan).run_batch(states, parameters, _flag(cancel), self._threads)
+
+    def sample_batch(
+        self,
+        states: ComplexArray,
+        uniforms: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> NDArray[np.uint64]:
+        """Draw from every state of a batch as `sample` does: uint64 ``(batch, shots)``.
+
+        Args:
+            states: Contiguous ``(batch, 2**n)``.
+            uniforms: float64 ``(batch, shots)`` in ``[0, 1)``.
+            cancel: Polled while drawing.
+
+        Raises:
+            ValueError: If a state's norm is zero or not finite, or a uniform is out of range.
+            Cancelled: If ``cancel`` was set.
+        """
+        result: NDArray[np.uint64] = self._cpu.sample_batch(
+            states, np.ascontiguousarray(uniforms, np.float64), _flag(cancel), self._threads
+        )
+        return result
+
+    def pauli_expectations_batch(
+        self,
+        states: ComplexArray,
+        x_masks: NDArray[np.uint64],
+        z_masks: NDArray[np.uint64],
+        cancel: CancelToken | None = None,
+    ) -> NDArray[np.float64]:
+        """Return what `pauli_expectations` does for every state: float64 ``(batch, terms)``.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        result: NDArray[np.float64] = self._cpu.pauli_expectations_batch(
+            states,
+            np.ascontiguousarray(x_masks, np.uint64),
+            np.ascontiguousarray(z_masks, np.uint64),
+            _flag(cancel),
+            self._threads,
+        )
+        return result
+
     def norm_squared(self, state: ComplexArray) -> float:
         """Return ``sum |a|**2``, accumulated in float64."""
         return float(self._cpu.norm_squared(state, self._threads))

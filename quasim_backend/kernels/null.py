@@ -22,19 +22,21 @@ __all__ = ["NullKernels", "NullState"]
 
 
 class NullState:
-    """A handle that stands for ``2**num_qubits`` amplitudes."""
+    """A handle that stands for ``2**num_qubits`` amplitudes, or for a batch of such states."""
 
-    __slots__ = ("__weakref__", "dtype", "num_qubits")
+    __slots__ = ("__weakref__", "batch", "dtype", "num_qubits")
 
-    def __init__(self, num_qubits: int, dtype: np.dtype[Any]) -> None:
+    def __init__(self, num_qubits: int, dtype: np.dtype[Any], batch: int | None = None) -> None:
         """Make a handle; nothing is allocated."""
         self.num_qubits = num_qubits
         self.dtype = np.dtype(dtype)
+        self.batch = batch
 
     @property
     def nbytes(self) -> int:
         """Bytes the state would take."""
-        return self.dtype.itemsize << self.num_qubits
+        one = self.dtype.itemsize << self.num_qubits
+        return one if self.batch is None else self.batch * one
 
 
 class NullKernels:
@@ -76,9 +78,10 @@ class NullKernels:
         return self._new(len(amplitudes).bit_length() - 1, dtype)
 
     def to_host(self, state: NullState) -> ComplexArray:
-        """Return a read-only ``(2**n,)`` view of one zero; it takes no memory."""
+        """Return a read-only view of one zero, ``(2**n,)`` or ``(batch, 2**n)``, without memory."""
         self.calls["to_host"] += 1
-        return np.broadcast_to(np.zeros((), state.dtype), (1 << state.num_qubits,))
+        rows = () if state.batch is None else (state.batch,)
+        return np.broadcast_to(np.zeros((), state.dtype), (*rows, 1 << state.num_qubits))
 
     def copy(self, state: NullState) -> NullState:
         """Return another handle."""
@@ -105,6 +108,44 @@ class NullKernels:
         self.stages += plan.num_stages
         self.primitives += len(plan.op_members)
         self.bytes_moved += plan.bytes_moved(state.dtype.itemsize)
+
+    def zero_states(self, batch: int, num_qubits: int, dtype: np.dtype[Any]) -> NullState:
+        """Return a handle for a batch of ``|0...0>``."""
+        self.calls["zero_states"] += 1
+        return self._new(num_qubits, dtype, batch)
+
+    def run_batch(
+        self,
+        plan: ExecutionPlan,
+        states: NullState,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Count the plan's stages, primitives and bytes once for each member.
+
+        Raises:
+            ParameterError: If a row of ``parameters`` does not fit the plan.
+            Cancelled: If ``cancel`` was set.
+        """
+        self.calls["run_batch"] += 1
+        if cancel is not None:
+            cancel.check()
+        for values in parameters:
+            self.run(plan, states, values, cancel)
+            self.calls["run"] -= 1
+
+    def sample_batch(self, states: NullState, uniforms: NDArray[np.float64]) -> NDArray[np.uint64]:
+        """Return index 0 for each uniform."""
+        self.calls["sample_batch"] += 1
+        return np.zeros(uniforms.shape, np.uint64)
+
+    def pauli_expectations_batch(
+        self, states: NullState, x_masks: NDArray[np.uint64], z_masks: NDArray[np.uint64]
+    ) -> NDArray[np.float64]:
+        """Return the values in ``|0...0>`` for every member."""
+        self.calls["pauli_expectations_batch"] += 1
+        values = (x_masks == 0).astype(np.float64)
+        return np.tile(values, (states.batch or 0, 1))
 
     def norm_squared(self, state: NullState) -> float:
         """Return 1."""
@@ -194,8 +235,8 @@ class NullKernels:
             self.run(plan, carried, parameters, cancel)
         self.calls["run"] -= 2
 
-    def _new(self, num_qubits: int, dtype: np.dtype[Any]) -> NullState:
-        state = NullState(num_qubits, dtype)
+    def _new(self, num_qubits: int, dtype: np.dtype[Any], batch: int | None = None) -> NullState:
+        state = NullState(num_qubits, dtype, batch)
         self.live_bytes += state.nbytes
         self.peak_bytes = max(self.peak_bytes, self.live_bytes)
         weakref.finalize(state, self._release, state.nbytes)

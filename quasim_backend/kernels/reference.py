@@ -73,6 +73,47 @@ class ReferenceKernels:
                 for member in plan.members(op).tolist():
                     _apply(plan.program, member, float(angles[member]), state)
 
+    def zero_states(self, batch: int, num_qubits: int, dtype: np.dtype[Any]) -> ComplexArray:
+        """Allocate a batch of ``|0...0>``, shape ``(batch, 2**num_qubits)``."""
+        states = np.zeros((batch, 1 << num_qubits), dtype)
+        states[:, 0] = 1
+        return states
+
+    def run_batch(
+        self,
+        plan: ExecutionPlan,
+        states: ComplexArray,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Run one plan on every state of a batch, one after the other, overwriting ``states``.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        if cancel is not None:
+            cancel.check()
+        for state, values in zip(states, parameters, strict=True):
+            self.run(plan, state, values, cancel)
+
+    def sample_batch(
+        self, states: ComplexArray, uniforms: NDArray[np.float64]
+    ) -> NDArray[np.uint64]:
+        """Draw from every state of a batch: uint64 ``(batch, shots)``."""
+        result = np.empty(uniforms.shape, np.uint64)
+        for row, (state, own) in enumerate(zip(states, uniforms, strict=True)):
+            result[row] = self.sample(state, own)
+        return result
+
+    def pauli_expectations_batch(
+        self, states: ComplexArray, x_masks: NDArray[np.uint64], z_masks: NDArray[np.uint64]
+    ) -> NDArray[np.float64]:
+        """Return ``<state|P|state>`` for every state and string: float64 ``(batch, terms)``."""
+        result = np.empty((len(states), len(x_masks)), np.float64)
+        for row, state in enumerate(states):
+            result[row] = self.pauli_expectations(state, x_masks, z_masks)
+        return result
+
     def norm_squared(self, state: ComplexArray) -> float:
         """Return ``sum |a|**2``, accumulated in float64."""
         return float(_weights(state).sum())

@@ -189,6 +189,13 @@ class PluginManager:
             self._check_pending()
             self._tables.clear()
 
+    @property
+    def watches_runs(self) -> bool:
+        """Whether a plug-in chooses engines or is told of finished runs."""
+        self._load()
+        hooks = (self._pluggy.hook.quasim_select_engine, self._pluggy.hook.quasim_run_finished)
+        return any(hook.get_hookimpls() for hook in hooks)
+
     # --- translation and choice ---------------------------------------------------------------
 
     def translate_circuit(self, circuit: object) -> Circuit | None:

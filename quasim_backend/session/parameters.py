@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from quasim_backend.errors import ParameterError, near_matches
 from quasim_backend.ir.parameters import Parameter
 
-__all__ = ["ParameterValues", "parameter_vector"]
+__all__ = ["ParameterValues", "by_name", "check_finite", "parameter_vector"]
 
-ParameterValues = Mapping[Parameter, float] | Mapping[str, float] | ArrayLike
+ParameterValues = Mapping[Parameter, Any] | Mapping[str, Any] | ArrayLike
 
 
 def parameter_vector(
@@ -30,32 +31,54 @@ def parameter_vector(
     if values is None:
         values = {}
     if isinstance(values, Mapping):
-        given = {(k.name if isinstance(k, Parameter) else k): v for k, v in values.items()}
-        names = [p.name for p in parameters]
-        for name in given:
-            if name not in names:
-                raise ParameterError(
-                    f"The circuit has no parameter '{name}'. {near_matches(str(name), names)}"
-                )
-        missing = [name for name in names if name not in given]
-        if missing:
-            raise ParameterError(
-                f"No value for the parameter{'s' if len(missing) > 1 else ''} "
-                f"{', '.join(map(repr, missing[:10]))}{', ...' if len(missing) > 10 else ''}. Give "
-                f"parameters={{name: value}}, or bind them with Circuit.bind."
-            )
-        values = [given[name] for name in names]
+        values = by_name(parameters, values)
     try:
         vector = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as cause:
         raise ParameterError(f"Parameters must be real numbers: {cause}.") from cause
     if vector.shape != (len(parameters),):
+        hint = ""
+        if vector.ndim == 2 and vector.shape[1] == len(parameters):
+            hint = " Batches are for simulate, expectations and sample."
         raise ParameterError(
             f"The circuit has {len(parameters)} parameters "
             f"({', '.join(p.name for p in parameters[:10])}); got an array of the shape "
-            f"{vector.shape}."
+            f"{vector.shape}.{hint}"
         )
-    if not np.isfinite(vector).all():
-        bad = parameters[int(np.argmin(np.isfinite(vector)))]
-        raise ParameterError(f"The value of parameter '{bad.name}' is not finite.")
+    check_finite(parameters, vector)
     return vector
+
+
+def by_name(parameters: Sequence[Parameter], values: Mapping[Any, Any]) -> list[Any]:
+    """Return the values of a mapping in the order of ``parameters``.
+
+    Raises:
+        ParameterError: If one is missing or unknown.
+    """
+    given = {(k.name if isinstance(k, Parameter) else k): v for k, v in values.items()}
+    names = [p.name for p in parameters]
+    for name in given:
+        if name not in names:
+            raise ParameterError(
+                f"The circuit has no parameter '{name}'. {near_matches(str(name), names)}"
+            )
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise ParameterError(
+            f"No value for the parameter{'s' if len(missing) > 1 else ''} "
+            f"{', '.join(map(repr, missing[:10]))}{', ...' if len(missing) > 10 else ''}. Give "
+            f"parameters={{name: value}}, or bind them with Circuit.bind."
+        )
+    return [given[name] for name in names]
+
+
+def check_finite(parameters: Sequence[Parameter], values: NDArray[np.float64]) -> None:
+    """Refuse values ``(..., len(parameters))`` that are not finite.
+
+    Raises:
+        ParameterError: Naming the first parameter that has one.
+    """
+    finite = np.isfinite(values)
+    if not finite.all():
+        bad = parameters[int(np.argwhere(~finite)[0][-1])]
+        raise ParameterError(f"The value of parameter '{bad.name}' is not finite.")

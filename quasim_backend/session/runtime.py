@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +34,15 @@ from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
 from quasim_backend.plugins.manager import PluginManager, default_manager
 from quasim_backend.plugins.specs import RunRecord
 from quasim_backend.result import Result
+from quasim_backend.session.batch import (
+    expect_batch,
+    member_seed,
+    parameter_rows,
+    run_one_by_one,
+    sample_batch,
+    sampled_step,
+    simulate_batch,
+)
 from quasim_backend.session.checks import (
     check_initial_state,
     check_shots,
@@ -53,10 +63,17 @@ from quasim_backend.session.outputs import (
 )
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
 from quasim_backend.session.select import (
+    SMALL,
     ChosenEngine,
     ChosenKernels,
     choose_engine,
     choose_kernels,
+)
+from quasim_backend.session.straight import (
+    ObservableTerms,
+    StraightRun,
+    is_plain,
+    straight_steps,
 )
 
 __all__ = ["Runtime", "runtime"]
@@ -121,6 +138,9 @@ class Runtime:
         self._compiler = CircuitCompiler(self.config, self.plugins)
         self._chosen_kernels: ChosenKernels | None = None
         self._engines: dict[str, Engine] = {}
+        # With the plug-ins' engines when it was made: plug-ins may come later.
+        self._straight_runs: WeakKeyDictionary[CompiledCircuit, tuple[object, StraightRun | None]]
+        self._straight_runs = WeakKeyDictionary()
         self._jobs = JobPool()
         self._closed = False
         if config.simulation_precision in ("fp8", "fp16"):
@@ -184,28 +204,52 @@ class Runtime:
         *,
         parameters: ParameterValues | None = None,
         initial_state: ArrayLike | None = None,
+        cancel: CancelToken | None = None,
     ) -> ComplexArray:
         """Return the final amplitudes of a circuit without measurements and channels.
 
         Args:
             circuit: Any accepted form.
             parameters: Values by `Parameter` or name, or a vector in the order of
-                ``circuit.parameters``.
+                ``circuit.parameters``. A batch, many sets of values in one call, is an array
+                ``(batch, P)``, or a mapping with sequences ``(batch,)`` among its values; members
+                are spread over the threads and come out as they would one by one.
             initial_state: Amplitudes ``(2**n,)`` to start from; default ``|0...0>``.
+            cancel: A token; setting it from another thread stops the run.
 
         Returns:
-            Amplitudes ``(2**n,)``, complex64 or complex128 as configured.
+            Amplitudes ``(2**n,)``, complex64 or complex128 as configured; of a batch
+            ``(batch, 2**n)``.
 
         Raises:
             UnsupportedError: If the circuit measures, resets an entangled qubit or has channels.
         """
         compiled = self._compiled(circuit, keep_idle=True, starts_at_zero=initial_state is None)
         refuse_random(compiled, "has no single final state", "Use run(circuit, shots=...) instead")
-        result = self._execute(
-            compiled, parameters, initial_state=initial_state, want_state=True, shots=0
-        )
-        assert result.state is not None
-        return result.state
+        straight = self._straight(compiled) if initial_state is None else None
+        rows = parameter_rows(compiled.parameters, parameters)
+        if straight is not None and rows is not None:
+            return simulate_batch(straight, rows, self.config, cancel)
+        if straight is not None and self._is_small(straight):
+            values = parameter_vector(compiled.parameters, parameters)
+            return straight.amplitudes(straight.state(values, cancel))
+
+        def one(member: int, values: ParameterValues | None) -> ComplexArray:
+            result = self._execute(
+                compiled,
+                values,
+                initial_state=initial_state,
+                want_state=True,
+                shots=0,
+                cancel=cancel,
+            )
+            assert result.state is not None
+            return result.state
+
+        if rows is None:
+            return one(0, parameters)
+        size, returned = 1 << compiled.num_qubits, self._dtypes(compiled)[0]
+        return run_one_by_one(rows, (size,), returned, self.config, one)
 
     def unitary(
         self, circuit: object, *, parameters: ParameterValues | None = None
@@ -272,17 +316,20 @@ class Runtime:
         seed: int | None = None,
         *,
         parameters: ParameterValues | None = None,
+        cancel: CancelToken | None = None,
     ) -> NDArray[np.uint8]:
         """Return measured bits; a circuit that measures nothing is measured on all its qubits.
 
         Args:
             circuit: Any accepted form.
             shots: Number of shots.
-            seed: As for `run`.
-            parameters: As for `simulate`.
+            seed: As for `run`. Member ``m`` of a batch draws with ``(seed + m) % 2**64``.
+            parameters: As for `simulate`; also a batch.
+            cancel: As for `simulate`.
 
         Returns:
-            uint8 ``(shots, num_clbits)`` in shot order; column ``c`` is classical bit ``c``.
+            uint8 ``(shots, num_clbits)`` in shot order; column ``c`` is classical bit ``c``. Of a
+            batch ``(batch, shots, num_clbits)``.
         """
         source = to_circuit(circuit, self.plugins)
         if isinstance(source, CompiledCircuit) and not source.measured:
@@ -291,13 +338,27 @@ class Runtime:
             source = extended(source, (measure_all(source.num_qubits),))
             source.num_clbits = max(source.num_clbits, source.num_qubits)
         compiled = self._compiled(source)
-        return self._execute(
-            compiled,
-            parameters,
-            shots=shots,
-            seed=seed,
-            extra_bytes=2 * compiled.num_clbits * check_shots(shots),
-        ).samples
+        rows = parameter_rows(compiled.parameters, parameters)
+        shots = check_shots(shots)
+
+        def one(member: int, values: ParameterValues | None) -> NDArray[np.uint8]:
+            return self._execute(
+                compiled,
+                values,
+                shots=shots,
+                seed=seed if rows is None else member_seed(key, member),
+                cancel=cancel,
+                extra_bytes=2 * compiled.num_clbits * shots,
+            ).samples
+
+        if rows is None:
+            return one(0, parameters)
+        key = self._seed(seed)
+        straight, step = self._straight(compiled), sampled_step(compiled)
+        width = compiled.num_clbits
+        if straight is None or step is None or shots == 0:
+            return run_one_by_one(rows, (shots, width), np.dtype(np.uint8), self.config, one)
+        return sample_batch(straight, step, width, rows, shots, key, self.config, cancel)
 
     def measure(
         self,
@@ -336,17 +397,19 @@ class Runtime:
         *,
         parameters: ParameterValues | None = None,
         initial_state: ArrayLike | None = None,
+        cancel: CancelToken | None = None,
     ) -> NDArray[np.complex128]:
         """Return ``<psi|O|psi>`` of the final state for each observable.
 
         Args:
             circuit: Any accepted form, without measurements and channels.
             observables: As for `measure`; weights may be complex.
-            parameters: As for `simulate`.
+            parameters: As for `simulate`; also a batch, of which no amplitudes are kept.
             initial_state: As for `simulate`.
+            cancel: As for `simulate`.
 
         Returns:
-            complex128 ``(len(observables),)``.
+            complex128 ``(len(observables),)``; of a batch ``(batch, len(observables))``.
 
         Raises:
             UnsupportedError: If the circuit measures, resets an entangled qubit or has channels.
@@ -360,6 +423,16 @@ class Runtime:
             "'average'",
         )
         sums = check_observables(observables, compiled.original_qubits)
+        straight = self._straight(compiled) if initial_state is None else None
+        rows = parameter_rows(compiled.parameters, parameters)
+        if straight is not None and (rows is not None or self._is_small(straight)):
+            terms = ObservableTerms.of([on_simulated(compiled, observable) for observable in sums])
+            if rows is not None:
+                return expect_batch(straight, terms, rows, self.config, cancel)
+            values = parameter_vector(compiled.parameters, parameters)
+            state = straight.state(values, cancel)
+            found = straight.kernels.pauli_expectations(state, terms.x_masks, terms.z_masks)
+            return terms.sums(found)
         labels = [f"observable {number}" for number in range(len(sums))]
         saves = tuple(
             SaveStep(Save("expectation", label, observable=on_simulated(compiled, observable)))
@@ -367,8 +440,16 @@ class Runtime:
         )
         # The state is not touched between saves, so they can be added to compiled code.
         with_saves = replace(compiled, steps=(*compiled.steps, *saves))
-        result = self._execute(with_saves, parameters, initial_state=initial_state, shots=0)
-        return np.array([result.saved[label] for label in labels], np.complex128)
+
+        def one(member: int, values: ParameterValues | None) -> NDArray[np.complex128]:
+            result = self._execute(
+                with_saves, values, initial_state=initial_state, shots=0, cancel=cancel
+            )
+            return np.array([result.saved[label] for label in labels], np.complex128)
+
+        if rows is None:
+            return one(0, parameters)
+        return run_one_by_one(rows, (len(sums),), np.dtype(np.complex128), self.config, one)
 
     def differentiate(
         self,
@@ -574,6 +655,30 @@ class Runtime:
             self._chosen_kernels = choose_kernels(self.config, self.plugins)
         return self._chosen_kernels
 
+    def _straight(self, compiled: CompiledCircuit) -> StraightRun | None:
+        """Return the short way to run a circuit of gates, sampled at its end or not, or None."""
+        engines = self.plugins.engines
+        known = self._straight_runs.get(compiled)
+        if known is not None and known[0] is engines:
+            return known[1]
+        steps = compiled.steps
+        step = straight_steps(steps[:-1] if sampled_step(compiled) else steps)
+        found = None
+        if step is not None and is_plain(self.config, self.plugins):
+            found = StraightRun(compiled, step, self._kernels().kernels, self._dtypes(compiled))
+        self._straight_runs[compiled] = (engines, found)
+        return found
+
+    def _is_small(self, run: StraightRun) -> bool:
+        """Return whether a run needs no look at the memory that is free."""
+        return run.state_bytes <= SMALL and self.config.max_memory_mb is None
+
+    def _seed(self, seed: int | None) -> int:
+        key = check_seed("seed", seed)
+        if key is None:
+            key = self.config.seed
+        return int.from_bytes(os.urandom(8), "little") if key is None else key
+
     def _engine(self, name: str) -> Engine:
         engine = self._engines.get(name)
         if engine is None:
@@ -609,11 +714,7 @@ class Runtime:
             random = compiled.measured or compiled.branches
             shots = DEFAULT_SHOTS if random else 0
         shots = check_shots(shots)
-        key = check_seed("seed", seed)
-        if key is None:
-            key = self.config.seed
-        if key is None:
-            key = int.from_bytes(os.urandom(8), "little")
+        key = self._seed(seed)
         returned, dtype = self._dtypes(compiled)
         chosen = self._kernels()
         request = EngineRequest(

@@ -19,9 +19,16 @@ from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import KernelSpec
 from quasim_backend.session.memory import format_bytes, free_memory
 
-__all__ = ["ChosenEngine", "ChosenKernels", "available_memory", "choose_engine", "choose_kernels"]
+__all__ = [
+    "SMALL",
+    "ChosenEngine",
+    "ChosenKernels",
+    "available_memory",
+    "choose_engine",
+    "choose_kernels",
+]
 
-_SMALL = 4 << 20
+SMALL = 4 << 20
 """Runs that need less are not checked: asking the system takes longer than they do."""
 
 
@@ -171,7 +178,7 @@ def available_memory(config: Config) -> int | None:
 
 
 def _fits(needed: int, config: Config) -> bool:
-    if needed <= _SMALL and config.max_memory_mb is None:
+    if needed <= SMALL and config.max_memory_mb is None:
         return True
     available = available_memory(config)
     return available is None or needed <= available

@@ -24,10 +24,15 @@ class Control {
   explicit Control(const std::uint8_t* flag = nullptr, std::function<void()> hook = {})
       : flag_(flag), hook_(std::move(hook)) {}
 
+  // For a part of a call that has its own loop: stops when `whole` does, and polls nothing, so any
+  // worker may use it. `whole` lives longer.
+  explicit Control(const Control* whole) : flag_(nullptr), whole_(whole) {}
+
   bool stopped() const {
     // A volatile byte read cannot tear and is not hoisted out of the loop; order does not matter.
     return stop_.load(std::memory_order_relaxed) ||
-           (flag_ != nullptr && *static_cast<const volatile std::uint8_t*>(flag_) != 0);
+           (flag_ != nullptr && *static_cast<const volatile std::uint8_t*>(flag_) != 0) ||
+           (whole_ != nullptr && whole_->stopped());
   }
 
   void stop() { stop_.store(true, std::memory_order_relaxed); }
@@ -51,6 +56,7 @@ class Control {
   using Clock = std::chrono::steady_clock;
 
   const std::uint8_t* flag_;
+  const Control* whole_ = nullptr;
   std::function<void()> hook_;
   std::atomic<bool> stop_{false};
   Clock::time_point last_ = Clock::now();

@@ -35,6 +35,9 @@ class NativePlan {
   const Plan& plan() const { return plan_; }
   std::size_t num_parameters() const { return num_parameters_; }
 
+  // The form in which small states run (cpu/direct.hpp), made at first use; null if it has none.
+  const NativePlan* direct() const;
+
   template <typename T>
   std::shared_ptr<const CompiledPlan<T>> compiled(const KernelTable<T>& kernels, Form form) const;
 
@@ -45,6 +48,8 @@ class NativePlan {
   Plan plan_;
   std::size_t num_parameters_ = 0;
 
+  mutable std::once_flag direct_made_;
+  mutable std::unique_ptr<const NativePlan> direct_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const CompiledPlan<float>> single_[2];  // by form
   mutable std::shared_ptr<const CompiledPlan<double>> double_[2];

@@ -89,6 +89,31 @@ def test_batches_run_on_one_compiled_circuit(make, name):
     assert len(circuits) == 1
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_expectations_of_a_batch_are_computed_in_one_call(make, count, monkeypatch):
+    def circuit(x, y):
+        ansatz(x, y)
+        observables = [0.5 * qml.Z(0) @ qml.X(3) - qml.Y(1), qml.Z(2)]
+        return [qml.expval(observable) for observable in observables[:count]]
+
+    x, y = np.linspace(0, 1, 5), 0.3
+    device = make(4)
+    calls = []
+    runtime = type(device._executor._runtime)
+    inner = runtime.expectations
+
+    def counted(self, *args, **kwargs):
+        calls.append(kwargs["parameters"].shape)
+        return inner(self, *args, **kwargs)
+
+    monkeypatch.setattr(runtime, "expectations", counted)
+    found = qml.QNode(circuit, device)(x, y)
+    expected = qml.QNode(circuit, qml.device("default.qubit", wires=4))(x, y)
+    assert len(calls) == 1
+    assert np.shape(found) == np.shape(expected) == (count, 5)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
 def test_batches_of_matrices_and_states_are_default_qubits(make):
     states = np.array([[0.6, 0.8], [1, 0], [0, 1j]])
     matrices = np.array([qml.matrix(qml.RX(a, 0)) for a in (0.1, 0.2, 0.3)])

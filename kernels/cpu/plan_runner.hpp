@@ -1,0 +1,29 @@
+// Runs one plan on one state after the other.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "cpu/compiled.hpp"
+#include "quasim/control.hpp"
+
+namespace quasim {
+
+template <typename T>
+class PlanRunner {
+ public:
+  // `threads` as for run().
+  PlanRunner(const NativePlan& plan, int threads);
+
+  // Runs the plan on 2^n amplitudes, in place. Returns early when `control` is stopped. Denormals
+  // are to be flushed by the caller.
+  void operator()(T* amplitudes, std::span<const double> parameters, Control& control) const;
+
+ private:
+  const NativePlan& plan_;
+  const NativePlan* direct_;
+  std::shared_ptr<const CompiledPlan<T>> compiled_;
+  int threads_;
+};
+
+}  // namespace quasim
