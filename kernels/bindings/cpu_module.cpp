@@ -185,15 +185,32 @@ void collapse_state(Amplitudes<T> state, std::uint64_t mask, std::uint64_t value
 }
 
 template <typename T>
-NumpyArray<std::uint64_t> sample_state(ConstAmplitudes<T> state, Array<double> uniforms,
-                                       CancelFlag cancel, int threads) {
+NumpyArray<double> block_norms_of(ConstAmplitudes<T> state, int threads) {
   const auto source = const_view<T>(state);
-  std::vector<std::uint64_t> result(uniforms.size());
-  for (const double u : view(uniforms)) {
-    if (!(u >= 0.0 && u < 1.0)) throw std::invalid_argument("A uniform is not in [0, 1).");
+  std::vector<double> sums(source.size() >> sample_block_bits(source.num_qubits));
+  without_gil({}, threads, [&](RunContext context) {
+    block_norms(source, std::span<double>(sums), context);
+  });
+  return to_numpy(std::move(sums));
+}
+
+template <typename T>
+NumpyArray<std::uint64_t> sample_state(ConstAmplitudes<T> state, Array<double> uniforms,
+                                       CancelFlag cancel, int threads,
+                                       std::optional<Array<double>> block_norms_given) {
+  const auto source = const_view<T>(state);
+  std::vector<double> sums(source.size() >> sample_block_bits(source.num_qubits));
+  if (block_norms_given) {
+    if (block_norms_given->size() != sums.size()) {
+      throw std::invalid_argument("There must be one norm for each block.");
+    }
+    std::ranges::copy(view(*block_norms_given), sums.begin());
   }
+  std::vector<std::uint64_t> result(uniforms.size());
   without_gil(cancel, threads, [&](RunContext context) {
-    sample(source, view(uniforms), std::span<std::uint64_t>(result), context);
+    if (!block_norms_given) block_norms(source, std::span<double>(sums), context);
+    sample(source, std::span<const double>(sums), view(uniforms),
+           std::span<std::uint64_t>(result), context);
   });
   return to_numpy(std::move(result));
 }
@@ -252,12 +269,9 @@ std::complex<double> inner_of(ConstAmplitudes<T> left, ConstAmplitudes<T> right,
 NumpyArray<double> philox_uniforms(std::uint64_t seed, Array<std::uint64_t> shots,
                                    std::uint64_t draw) {
   std::vector<double> result(shots.size());
-  {
-    const nb::gil_scoped_release release;
-    for (std::size_t s = 0; s < result.size(); ++s) {
-      result[s] = philox_uniform(seed, shots.data()[s], draw);
-    }
-  }
+  without_gil({}, 0, [&](RunContext context) {
+    shot_uniforms(seed, view(shots), draw, std::span<double>(result), context);
+  });
   return to_numpy(std::move(result));
 }
 
@@ -290,8 +304,11 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
         "Return sum |a|^2 by the value of the qubits, lowest bit first.");
   m.def("collapse", &collapse_state<T>, "state"_a.noconvert(), "mask"_a, "value"_a, "scale"_a,
         "threads"_a, "Zero amplitudes whose masked bits differ from value; scale the rest.");
+  m.def("block_norms", &block_norms_of<T>, "state"_a.noconvert(), "threads"_a,
+        "Return sum |a|^2 of each block of the size that sample takes.");
   m.def("sample", &sample_state<T>, "state"_a.noconvert(), "uniforms"_a, "cancel"_a.none(),
-        "threads"_a, "Draw one basis state for each uniform, in its order.");
+        "threads"_a, "block_norms"_a = nb::none(),
+        "Draw one basis state for each uniform, in its order.");
   m.def("pauli_expectations", &pauli_expectations_of<T>, "state"_a.noconvert(), "x_masks"_a,
         "z_masks"_a, "cancel"_a.none(), "threads"_a, "Return <state|P|state> for each string.");
   m.def("apply_pauli_sum", &apply_pauli_sum_to<T>, "state"_a.noconvert(), "x_masks"_a, "z_masks"_a,

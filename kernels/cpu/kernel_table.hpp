@@ -80,6 +80,12 @@ struct KernelTable {
                    std::uint64_t count, double* out);
   // [rows: 2, 4, 8]. Adds sum of ket[a] conj(bra[b]) over the groups to row a, column b of `sums`.
   CrossFn<T> cross[3];
+
+  // Inverse transform sampling within `size` amplitudes, those of basis states from `first`:
+  // targets (doubles) in `shots` are overwritten with basis states (std::uint64_t). `below` is the
+  // state's sum before the block; size is a power of two up to 2^12.
+  void (*draw_in_block)(const T* amplitudes, std::uint64_t size, std::uint64_t first, double below,
+                        double* shots, std::uint64_t count);
 };
 
 // Filled in by the translation unit of each instruction set.
@@ -87,6 +93,9 @@ struct IsaKernels {
   const char* name;
   const KernelTable<float>* single_precision;
   const KernelTable<double>* double_precision;
+  // out[s] = uniform number `draw` of shot shots[s], in [0, 1); see quasim/philox.hpp.
+  void (*philox_uniforms)(const std::uint64_t* shots, std::uint64_t count, std::uint64_t seed,
+                          std::uint64_t draw, double* out);
 };
 
 extern const IsaKernels kBaselineKernels;

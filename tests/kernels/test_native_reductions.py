@@ -187,3 +187,37 @@ def test_large_zero_states_are_fresh_aligned_and_writable():
             assert state[0] == 1
             assert not state[1:].any()
             state[:] = 1
+
+
+def test_many_shots_do_not_depend_on_the_number_of_threads_or_on_the_shape_of_the_state():
+    rng = np.random.default_rng(12)
+    uniforms = rng.random(70_000)
+    flat = random_state(15, "complex64", 3)
+    peaked = np.zeros(1 << 15, np.complex64)
+    peaked[[5, 9_000, 9_001, (1 << 15) - 1]] = [0.1, 0.9, 0.3, 0.2]
+    decaying = np.exp(-np.arange(1 << 15) / 40).astype(np.complex64)
+    for state in (flat, peaked, decaying):
+        expected = native.NativeKernels(1).sample(state, uniforms)
+        for threads in (2, 3):
+            np.testing.assert_array_equal(
+                native.NativeKernels(threads).sample(state, uniforms), expected
+            )
+        cdf = np.cumsum(abs(state.astype(complex)) ** 2)
+        target = uniforms * cdf[-1]
+        drawn = expected.astype(np.int64)
+        assert np.all(cdf[drawn] > target - 1e-12)
+        assert np.all(np.where(drawn > 0, cdf[drawn - 1], 0.0) <= target + 1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_samples_with_block_norms_given_are_those_without(dtype):
+    uniforms = np.random.default_rng(13).random(500)
+    for n in (0, 3, 12, 14):
+        state = random_state(n, dtype)
+        norms = KERNELS._cpu.block_norms(state, 0)
+        blocks = abs(state.astype(complex).reshape(len(norms), -1)) ** 2
+        np.testing.assert_allclose(norms, blocks.sum(axis=1), rtol=1e-12)
+        given = KERNELS._cpu.sample(state, uniforms, None, 0, norms)
+        np.testing.assert_array_equal(given, KERNELS.sample(state, uniforms))
+    with pytest.raises(ValueError, match="one norm for each block"):
+        KERNELS._cpu.sample(random_state(14, dtype), uniforms, None, 0, np.ones(3))

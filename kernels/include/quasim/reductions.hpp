@@ -57,10 +57,21 @@ void pauli_sum_product(StateView<const T> state, std::span<const std::uint64_t> 
                        std::span<const std::complex<double>> weights, T* result,
                        RunContext context);
 
-// Inverse transform sampling: result[s] is drawn for uniforms[s]. Throws std::invalid_argument
-// when the state is zero or not finite.
+// Amplitudes of a block, as log2, whose sums `sample` takes.
+int sample_block_bits(int num_qubits);
+
+// sum |a|^2 of each block, in order: 2^(num_qubits - block bits) entries, overwritten.
 template <typename T>
-void sample(StateView<const T> state, std::span<const double> uniforms,
-            std::span<std::uint64_t> result, RunContext context);
+void block_norms(StateView<const T> state, std::span<double> sums, RunContext context);
+
+// Inverse transform sampling: result[s] is drawn for uniforms[s], given the state's block norms.
+// Throws std::invalid_argument when the state is zero or not finite, or a uniform is not in [0, 1).
+template <typename T>
+void sample(StateView<const T> state, std::span<const double> block_sums,
+            std::span<const double> uniforms, std::span<std::uint64_t> result, RunContext context);
+
+// result[s] = uniform number `draw` of shot shots[s]; see quasim/philox.hpp.
+void shot_uniforms(std::uint64_t seed, std::span<const std::uint64_t> shots, std::uint64_t draw,
+                   std::span<double> result, RunContext context);
 
 }  // namespace quasim
