@@ -50,6 +50,27 @@ struct CrossSweep {
 template <typename T>
 using CrossFn = void (*)(const CrossSweep<T>&);
 
+// A Pauli string on a tile of 2^bits amplitudes, real and imaginary parts apart. f(i) is the real
+// (or imaginary) part of conj(a_i) a_(i ^ x); it is imaginary when x & z has odd parity.
+template <typename T>
+struct PauliTile {
+  const T* re = nullptr;
+  const T* im = nullptr;
+  int bits = 0;
+  std::uint64_t x = 0;
+  std::uint64_t z = 0;
+};
+
+// Both visit each pair of partners once if x >= 4 vectors: then the highest bit of x is left out of
+// the positions of `products`, and its sums stand for half of the tile's.
+template <typename T>
+struct PauliKernels {
+  // Sum of (-1)^parity(i & z) f(i) over the tile.
+  double (*sum)(const PauliTile<T>& tile);
+  // out[i] = f(i).
+  void (*products)(const PauliTile<T>& tile, T* out);
+};
+
 template <typename T>
 struct KernelTable {
   int lane_bits;  // log2 of the amplitudes in one vector
@@ -86,6 +107,13 @@ struct KernelTable {
   // state's sum before the block; size is a power of two up to 2^12.
   void (*draw_in_block)(const T* amplitudes, std::uint64_t size, std::uint64_t first, double below,
                         double* shots, std::uint64_t count);
+
+  // re[j], im[j] = the parts of amplitudes[j].
+  void (*split_parts)(const T* amplitudes, std::uint64_t count, T* re, T* im);
+  // [x within a vector of reals][1 if f is imaginary]; null beyond the vector.
+  PauliKernels<T> pauli[16][2];
+  // In place: data[k] = sum of (-1)^parity(j & k) data[j] over j < 2^bits.
+  void (*walsh)(T* data, int bits);
 };
 
 // Filled in by the translation unit of each instruction set.
