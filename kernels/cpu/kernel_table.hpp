@@ -71,6 +71,20 @@ struct PauliKernels {
   void (*products)(const PauliTile<T>& tile, T* out);
 };
 
+// Rows of amplitudes, real and imaginary parts apart; `columns` fills whole vectors.
+template <typename T>
+struct GramPanel {
+  const T* ket_re = nullptr;
+  const T* ket_im = nullptr;
+  const T* bra_re = nullptr;
+  const T* bra_im = nullptr;
+  std::uint64_t ket_rows = 0;  // even
+  std::uint64_t bra_rows = 0;  // even
+  std::uint64_t columns = 0;
+  bool same = false;       // ket and bra are the same rows: only columns from a - 1 on are summed
+  double* sums = nullptr;  // complex matrix, row-major; sum of ket[a] conj(bra[b]) is added
+};
+
 template <typename T>
 struct KernelTable {
   int lane_bits;  // log2 of the amplitudes in one vector
@@ -114,6 +128,8 @@ struct KernelTable {
   PauliKernels<T> pauli[16][2];
   // In place: data[k] = sum of (-1)^parity(j & k) data[j] over j < 2^bits.
   void (*walsh)(T* data, int bits);
+  // Products of all rows.
+  void (*gram)(const GramPanel<T>& panel);
 };
 
 // Filled in by the translation unit of each instruction set.

@@ -40,6 +40,29 @@ template <typename T>
 void probabilities(StateView<const T> state, std::span<const std::int32_t> qubits,
                    std::span<double> result, RunContext context);
 
+// The density matrix of `qubits`, the others traced out; qubits[0] is the lowest bit. `result` is
+// row-major, 2^k by 2^k, overwritten.
+template <typename T>
+void reduced_density_matrix(StateView<const T> state, std::span<const std::int32_t> qubits,
+                            std::span<std::complex<double>> result, RunContext context);
+
+// A square matrix by compressed rows, borrowed.
+struct SparseMatrix {
+  std::span<const std::complex<double>> values;
+  std::span<const std::int64_t> columns;    // of each value
+  std::span<const std::int64_t> row_start;  // one entry a row, and the end
+};
+
+struct SparseMoments {
+  std::complex<double> mean;  // <state|M|state>
+  double squared = 0.0;       // <state|M^dagger M|state>
+};
+
+// Throws std::invalid_argument when the matrix refers to what is not there.
+template <typename T>
+SparseMoments sparse_moments(StateView<const T> state, const SparseMatrix& matrix,
+                             RunContext context);
+
 // Zeroes amplitudes whose bits in `mask` differ from `value`, scales the rest. In place.
 template <typename T>
 void collapse(StateView<T> state, Mask mask, Mask value, double scale, RunContext context);
