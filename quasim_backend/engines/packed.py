@@ -84,9 +84,7 @@ class PackedMemory:
         return slice(None) if len(shots) == len(self.words) else shots
 
 
-def move_bits(
-    indices: NDArray[np.uint64], moves: Sequence[tuple[int, int]]
-) -> NDArray[np.uint64]:
+def move_bits(indices: NDArray[np.uint64], moves: Sequence[tuple[int, int]]) -> NDArray[np.uint64]:
     """Return new words whose bit ``to`` is bit ``from`` of each index, for ``(from, to)`` pairs.
 
     Args:

@@ -137,7 +137,9 @@ class ReferenceKernels:
         """Return ``<state|M|state>`` and ``<state|M^dagger M|state>`` of a sparse matrix."""
         wide = state.astype(np.complex128)
         product = np.zeros(len(wide), np.complex128)
-        np.add.at(product, np.repeat(np.arange(len(wide)), np.diff(row_start)), values * wide[columns])
+        np.add.at(
+            product, np.repeat(np.arange(len(wide)), np.diff(row_start)), values * wide[columns]
+        )
         return complex(np.vdot(wide, product)), float(np.vdot(product, product).real)
 
     def apply_pauli_sum(
