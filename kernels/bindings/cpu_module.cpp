@@ -197,17 +197,18 @@ NumpyArray<std::complex<double>> density_matrix_of(ConstAmplitudes<T> state,
 }
 
 template <typename T>
-std::pair<std::complex<double>, double> sparse_moments_of(
-    ConstAmplitudes<T> state, Array<std::complex<double>> values, Array<std::int64_t> columns,
-    Array<std::int64_t> row_start, CancelFlag cancel, int threads) {
+std::pair<std::complex<double>, double> sparse_moments_of(ConstAmplitudes<T> state,
+                                                          Array<std::complex<double>> values,
+                                                          Array<std::int64_t> columns,
+                                                          Array<std::int64_t> row_start,
+                                                          CancelFlag cancel, int threads) {
   const auto source = const_view<T>(state);
   if (columns.size() != values.size() || row_start.size() != source.size() + 1) {
     throw std::invalid_argument("The arrays of the sparse matrix do not fit each other.");
   }
   const SparseMatrix matrix{view(values), view(columns), view(row_start)};
-  const SparseMoments moments = without_gil(cancel, threads, [&](RunContext context) {
-    return sparse_moments(source, matrix, context);
-  });
+  const SparseMoments moments = without_gil(
+      cancel, threads, [&](RunContext context) { return sparse_moments(source, matrix, context); });
   return {moments.mean, moments.squared};
 }
 
@@ -223,9 +224,8 @@ template <typename T>
 NumpyArray<double> block_norms_of(ConstAmplitudes<T> state, int threads) {
   const auto source = const_view<T>(state);
   std::vector<double> sums(source.size() >> sample_block_bits(source.num_qubits));
-  without_gil({}, threads, [&](RunContext context) {
-    block_norms(source, std::span<double>(sums), context);
-  });
+  without_gil({}, threads,
+              [&](RunContext context) { block_norms(source, std::span<double>(sums), context); });
   return to_numpy(std::move(sums));
 }
 
@@ -244,8 +244,8 @@ NumpyArray<std::uint64_t> sample_state(ConstAmplitudes<T> state, Array<double> u
   std::vector<std::uint64_t> result(uniforms.size());
   without_gil(cancel, threads, [&](RunContext context) {
     if (!block_norms_given) block_norms(source, std::span<double>(sums), context);
-    sample(source, std::span<const double>(sums), view(uniforms),
-           std::span<std::uint64_t>(result), context);
+    sample(source, std::span<const double>(sums), view(uniforms), std::span<std::uint64_t>(result),
+           context);
   });
   return to_numpy(std::move(result));
 }

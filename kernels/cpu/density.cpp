@@ -14,8 +14,8 @@ namespace quasim {
 namespace {
 
 constexpr int kTileBits = 6;
-constexpr int kColumnBits = 8;           // columns of a panel
-constexpr std::uint64_t kPadding = 16;   // columns are a multiple: no vector holds more reals
+constexpr int kColumnBits = 8;          // columns of a panel
+constexpr std::uint64_t kPadding = 16;  // columns are a multiple: no vector holds more reals
 constexpr std::uint64_t kWantedUnits = 64;
 
 // Where amplitudes are, by row and column.

@@ -71,8 +71,8 @@ class Subspace {
       if (v & pivot) v ^= row;
     }
     pivots_ |= pivot;
-    basis_.insert(std::ranges::upper_bound(basis_, row, {}, [](Mask v) { return std::bit_floor(v); }),
-                  row);
+    basis_.insert(
+        std::ranges::upper_bound(basis_, row, {}, [](Mask v) { return std::bit_floor(v); }), row);
     return true;
   }
 
@@ -217,9 +217,8 @@ void pauli_expectations(StateView<const T> state, std::span<const std::uint64_t>
   for (const Batch& batch : batches_of(groups, row_bits, free_bits, tile_bits)) {
     const BatchSum<T> sum(state, batch, row_bits);
     const std::uint64_t tiles = std::uint64_t{1} << (free_bits - batch.rows.dimension());
-    const std::uint64_t chunks =
-        std::min({tiles, kMaxChunks,
-                  std::bit_ceil(std::max<std::uint64_t>(2, kMaxSums / batch.num_terms))});
+    const std::uint64_t chunks = std::min(
+        {tiles, kMaxChunks, std::bit_ceil(std::max<std::uint64_t>(2, kMaxSums / batch.num_terms))});
     std::vector<double> sums(chunks * batch.num_terms, 0.0);
     for_each_unit(chunks, state.size(), context, [&](std::uint64_t chunk) {
       sum.add(tiles / chunks * chunk, tiles / chunks * (chunk + 1),

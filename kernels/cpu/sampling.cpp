@@ -152,8 +152,7 @@ void block_norms(StateView<const T> state, std::span<double> sums, RunContext co
 
 template <typename T>
 void sample(StateView<const T> state, std::span<const double> block_sums,
-            std::span<const double> uniforms, std::span<std::uint64_t> result,
-            RunContext context) {
+            std::span<const double> uniforms, std::span<std::uint64_t> result, RunContext context) {
   const int block_bits = sample_block_bits(state.num_qubits);
   const std::uint64_t block_size = std::uint64_t{1} << block_bits;
   const Ladder ladder(block_sums);
@@ -186,8 +185,8 @@ void sample(StateView<const T> state, std::span<const double> block_sums,
   });
 }
 
-#define QUASIM_INSTANTIATE(T)                                                      \
-  template void block_norms(StateView<const T>, std::span<double>, RunContext);    \
+#define QUASIM_INSTANTIATE(T)                                                                \
+  template void block_norms(StateView<const T>, std::span<double>, RunContext);              \
   template void sample(StateView<const T>, std::span<const double>, std::span<const double>, \
                        std::span<std::uint64_t>, RunContext);
 QUASIM_INSTANTIATE(float)
