@@ -2,7 +2,7 @@
 //
 // Row a of a panel holds the amplitudes whose kept qubits have the value a, one column for each
 // value of the others. Entry (a, b) is the product of row a with the conjugate of row b, summed
-// over panels. Wide matrices are cut into tiles of 64 rows by 64, of which the upper half is
+// over panels. Wide matrices are cut into tiles of 128 rows by 128, of which the upper half is
 // computed.
 #include <array>
 #include <memory>
@@ -13,10 +13,10 @@
 namespace quasim {
 namespace {
 
-constexpr int kTileBits = 6;
+constexpr int kTileBits = 7;
 constexpr int kColumnBits = 8;          // columns of a panel
 constexpr std::uint64_t kPadding = 16;  // columns are a multiple: no vector holds more reals
-constexpr std::uint64_t kWantedUnits = 64;
+constexpr std::uint64_t kWantedUnits = 32;
 
 // Where amplitudes are, by row and column.
 class Layout {
