@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from quasim_backend.errors import QubitError as QubitError
     from quasim_backend.errors import ShapeError as ShapeError
     from quasim_backend.errors import UnsupportedError as UnsupportedError
+    from quasim_backend.ir.array_observables import DiagonalObservable as DiagonalObservable
+    from quasim_backend.ir.array_observables import MatrixObservable as MatrixObservable
+    from quasim_backend.ir.array_observables import SparseObservable as SparseObservable
     from quasim_backend.ir.channels import Channel as Channel
     from quasim_backend.ir.channels import ReadoutError as ReadoutError
     from quasim_backend.ir.circuit import Circuit as Circuit
@@ -46,7 +49,9 @@ _HOME = {
     "Circuit": "ir.circuit",
     "CompiledCircuit": "compile.code",
     "Config": "options",
+    "DiagonalObservable": "ir.array_observables",
     "Gate": "ir.gates",
+    "MatrixObservable": "ir.array_observables",
     "Parameter": "ir.parameters",
     "PauliString": "ir.observables",
     "PauliSum": "ir.observables",
@@ -55,6 +60,7 @@ _HOME = {
     "Result": "result",
     "Runtime": "session.runtime",
     "Save": "ir.instructions",
+    "SparseObservable": "ir.array_observables",
     "runtime": "session.runtime",
     **{name: "errors" for name in errors.__all__ if name[0].isupper()},
 }
@@ -67,7 +73,9 @@ __all__ = [
     "CompiledCircuit",
     "Config",
     "DeviceError",
+    "DiagonalObservable",
     "Gate",
+    "MatrixObservable",
     "MemoryLimitError",
     "OptionError",
     "Parameter",
@@ -84,6 +92,7 @@ __all__ = [
     "Runtime",
     "Save",
     "ShapeError",
+    "SparseObservable",
     "UnsupportedError",
     "__version__",
     "errors",

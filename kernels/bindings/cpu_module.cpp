@@ -1,6 +1,7 @@
 // quasim_backend.kernels._cpu: the CPU kernels.
 #include <nanobind/stl/complex.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -8,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "bindings/arrays.hpp"
 #include "bindings/interrupt.hpp"
@@ -212,22 +214,56 @@ double norm_of(ConstAmplitudes<T> state, int threads) {
       {}, threads, [&](RunContext context) { return norm_squared(const_view<T>(state), context); });
 }
 
-template <typename T>
-NumpyArray<double> probabilities_of(ConstAmplitudes<T> state, Array<std::int32_t> qubits,
-                                    int threads) {
-  const auto source = const_view<T>(state);
+void check_qubits(std::span<const std::int32_t> qubits, int num_qubits) {
   Mask seen = 0;
-  for (const auto q : view(qubits)) {
-    if (q < 0 || q >= source.num_qubits || (seen & bit(q)) != 0) {
+  for (const auto q : qubits) {
+    if (q < 0 || q >= num_qubits || (seen & bit(q)) != 0) {
       throw std::invalid_argument("A qubit repeats or is out of range.");
     }
     seen |= bit(q);
   }
+}
+
+template <typename T>
+NumpyArray<double> probabilities_of(ConstAmplitudes<T> state, Array<std::int32_t> qubits,
+                                    int threads) {
+  const auto source = const_view<T>(state);
+  check_qubits(view(qubits), source.num_qubits);
   std::vector<double> result(std::size_t{1} << qubits.size());
   without_gil({}, threads, [&](RunContext context) {
     probabilities(source, view(qubits), std::span<double>(result), context);
   });
   return to_numpy(std::move(result));
+}
+
+template <typename T>
+NumpyArray<std::complex<double>> density_matrix_of(ConstAmplitudes<T> state,
+                                                   Array<std::int32_t> qubits, CancelFlag cancel,
+                                                   int threads) {
+  const auto source = const_view<T>(state);
+  check_qubits(view(qubits), source.num_qubits);
+  if (qubits.size() > 29) throw std::bad_alloc();
+  std::vector<std::complex<double>> result(std::size_t{1} << 2 * qubits.size());
+  without_gil(cancel, threads, [&](RunContext context) {
+    reduced_density_matrix(source, view(qubits), std::span<std::complex<double>>(result), context);
+  });
+  return to_numpy(std::move(result));
+}
+
+template <typename T>
+std::pair<std::complex<double>, double> sparse_moments_of(ConstAmplitudes<T> state,
+                                                          Array<std::complex<double>> values,
+                                                          Array<std::int64_t> columns,
+                                                          Array<std::int64_t> row_start,
+                                                          CancelFlag cancel, int threads) {
+  const auto source = const_view<T>(state);
+  if (columns.size() != values.size() || row_start.size() != source.size() + 1) {
+    throw std::invalid_argument("The arrays of the sparse matrix do not fit each other.");
+  }
+  const SparseMatrix matrix{view(values), view(columns), view(row_start)};
+  const SparseMoments moments = without_gil(
+      cancel, threads, [&](RunContext context) { return sparse_moments(source, matrix, context); });
+  return {moments.mean, moments.squared};
 }
 
 template <typename T>
@@ -239,15 +275,31 @@ void collapse_state(Amplitudes<T> state, std::uint64_t mask, std::uint64_t value
 }
 
 template <typename T>
-NumpyArray<std::uint64_t> sample_state(ConstAmplitudes<T> state, Array<double> uniforms,
-                                       CancelFlag cancel, int threads) {
+NumpyArray<double> block_norms_of(ConstAmplitudes<T> state, int threads) {
   const auto source = const_view<T>(state);
-  std::vector<std::uint64_t> result(uniforms.size());
-  for (const double u : view(uniforms)) {
-    if (!(u >= 0.0 && u < 1.0)) throw std::invalid_argument("A uniform is not in [0, 1).");
+  std::vector<double> sums(source.size() >> sample_block_bits(source.num_qubits));
+  without_gil({}, threads,
+              [&](RunContext context) { block_norms(source, std::span<double>(sums), context); });
+  return to_numpy(std::move(sums));
+}
+
+template <typename T>
+NumpyArray<std::uint64_t> sample_state(ConstAmplitudes<T> state, Array<double> uniforms,
+                                       CancelFlag cancel, int threads,
+                                       std::optional<Array<double>> block_norms_given) {
+  const auto source = const_view<T>(state);
+  std::vector<double> sums(source.size() >> sample_block_bits(source.num_qubits));
+  if (block_norms_given) {
+    if (block_norms_given->size() != sums.size()) {
+      throw std::invalid_argument("There must be one norm for each block.");
+    }
+    std::ranges::copy(view(*block_norms_given), sums.begin());
   }
+  std::vector<std::uint64_t> result(uniforms.size());
   without_gil(cancel, threads, [&](RunContext context) {
-    sample(source, view(uniforms), std::span<std::uint64_t>(result), context);
+    if (!block_norms_given) block_norms(source, std::span<double>(sums), context);
+    sample(source, std::span<const double>(sums), view(uniforms), std::span<std::uint64_t>(result),
+           context);
   });
   return to_numpy(std::move(result));
 }
@@ -306,12 +358,9 @@ std::complex<double> inner_of(ConstAmplitudes<T> left, ConstAmplitudes<T> right,
 NumpyArray<double> philox_uniforms(std::uint64_t seed, Array<std::uint64_t> shots,
                                    std::uint64_t draw) {
   std::vector<double> result(shots.size());
-  {
-    const nb::gil_scoped_release release;
-    for (std::size_t s = 0; s < result.size(); ++s) {
-      result[s] = philox_uniform(seed, shots.data()[s], draw);
-    }
-  }
+  without_gil({}, 0, [&](RunContext context) {
+    shot_uniforms(seed, view(shots), draw, std::span<double>(result), context);
+  });
   return to_numpy(std::move(result));
 }
 
@@ -438,10 +487,19 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
   m.def("norm_squared", &norm_of<T>, "state"_a.noconvert(), "threads"_a, "Return sum |a|^2.");
   m.def("probabilities", &probabilities_of<T>, "state"_a.noconvert(), "qubits"_a, "threads"_a,
         "Return sum |a|^2 by the value of the qubits, lowest bit first.");
+  m.def("reduced_density_matrix", &density_matrix_of<T>, "state"_a.noconvert(), "qubits"_a,
+        "cancel"_a.none(), "threads"_a,
+        "Return the density matrix of the qubits, flat, lowest bit first.");
+  m.def("sparse_moments", &sparse_moments_of<T>, "state"_a.noconvert(), "values"_a, "columns"_a,
+        "row_start"_a, "cancel"_a.none(), "threads"_a,
+        "Return <state|M|state> and <state|M^dagger M|state> of a matrix by compressed rows.");
   m.def("collapse", &collapse_state<T>, "state"_a.noconvert(), "mask"_a, "value"_a, "scale"_a,
         "threads"_a, "Zero amplitudes whose masked bits differ from value; scale the rest.");
+  m.def("block_norms", &block_norms_of<T>, "state"_a.noconvert(), "threads"_a,
+        "Return sum |a|^2 of each block of the size that sample takes.");
   m.def("sample", &sample_state<T>, "state"_a.noconvert(), "uniforms"_a, "cancel"_a.none(),
-        "threads"_a, "Draw one basis state for each uniform, in its order.");
+        "threads"_a, "block_norms"_a = nb::none(),
+        "Draw one basis state for each uniform, in its order.");
   m.def("pauli_expectations", &pauli_expectations_of<T>, "state"_a.noconvert(), "x_masks"_a,
         "z_masks"_a, "cancel"_a.none(), "threads"_a, "Return <state|P|state> for each string.");
   m.def("apply_pauli_sum", &apply_pauli_sum_to<T>, "state"_a.noconvert(), "x_masks"_a, "z_masks"_a,

@@ -147,6 +147,41 @@ struct ShuffleSweep {
 template <typename T>
 using ShuffleFn = void (*)(const ShuffleSweep<T>&);
 
+// A Pauli string on a tile of 2^bits amplitudes, real and imaginary parts apart. f(i) is the real
+// (or imaginary) part of conj(a_i) a_(i ^ x); it is imaginary when x & z has odd parity.
+template <typename T>
+struct PauliTile {
+  const T* re = nullptr;
+  const T* im = nullptr;
+  int bits = 0;
+  std::uint64_t x = 0;
+  std::uint64_t z = 0;
+};
+
+// Both visit each pair of partners once if x >= 4 vectors: then the highest bit of x is left out of
+// the positions of `products`, and its sums stand for half of the tile's.
+template <typename T>
+struct PauliKernels {
+  // Sum of (-1)^parity(i & z) f(i) over the tile.
+  double (*sum)(const PauliTile<T>& tile);
+  // out[i] = f(i).
+  void (*products)(const PauliTile<T>& tile, T* out);
+};
+
+// Rows of amplitudes, real and imaginary parts apart; `columns` fills whole vectors.
+template <typename T>
+struct GramPanel {
+  const T* ket_re = nullptr;
+  const T* ket_im = nullptr;
+  const T* bra_re = nullptr;
+  const T* bra_im = nullptr;
+  std::uint64_t ket_rows = 0;  // even
+  std::uint64_t bra_rows = 0;  // even
+  std::uint64_t columns = 0;
+  bool same = false;       // ket and bra are the same rows: only columns from a - 1 on are summed
+  double* sums = nullptr;  // complex matrix, row-major; sum of ket[a] conj(bra[b]) is added
+};
+
 template <typename T>
 struct KernelTable {
   int lane_bits;  // log2 of the amplitudes in one vector
@@ -198,6 +233,20 @@ struct KernelTable {
   PairFn<T> scale_pair[kPairModes];
   // Permutations of whole vectors that are one exchange.
   PairFn<T> exchange_pair;
+  // Inverse transform sampling within `size` amplitudes, those of basis states from `first`:
+  // targets (doubles) in `shots` are overwritten with basis states (std::uint64_t). `below` is the
+  // state's sum before the block; size is a power of two up to 2^12.
+  void (*draw_in_block)(const T* amplitudes, std::uint64_t size, std::uint64_t first, double below,
+                        double* shots, std::uint64_t count);
+
+  // re[j], im[j] = the parts of amplitudes[j].
+  void (*split_parts)(const T* amplitudes, std::uint64_t count, T* re, T* im);
+  // [x within a vector of reals][1 if f is imaginary]; null beyond the vector.
+  PauliKernels<T> pauli[16][2];
+  // In place: data[k] = sum of (-1)^parity(j & k) data[j] over j < 2^bits.
+  void (*walsh)(T* data, int bits);
+  // Products of all rows.
+  void (*gram)(const GramPanel<T>& panel);
 };
 
 // Filled in by the translation unit of each instruction set.
@@ -205,6 +254,9 @@ struct IsaKernels {
   const char* name;
   const KernelTable<float>* single_precision;
   const KernelTable<double>* double_precision;
+  // out[s] = uniform number `draw` of shot shots[s], in [0, 1); see quasim/philox.hpp.
+  void (*philox_uniforms)(const std::uint64_t* shots, std::uint64_t count, std::uint64_t seed,
+                          std::uint64_t draw, double* out);
 };
 
 extern const IsaKernels kBaselineKernels;

@@ -1,180 +1,196 @@
 // Inverse transform sampling without a table of 2^n entries.
 //
-// Block sums are made once. The uniforms are sorted and merged with them, so each block that is
-// hit is read again once, whatever the number of shots. Shots are independent given the block
-// sums, hence the same for any number of threads.
+// Block sums are made once, or come from whoever wrote the state. Shots are distributed over the
+// blocks by a counting sort, so each block that is hit is read again once, whatever the number of
+// shots; within a block a shot finds its row and its position by counting running sums that do not
+// exceed its target. Shots are independent given the block sums, hence the same for any number of
+// threads.
+#include <bit>
 #include <cmath>
-#include <numeric>
+#include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include "cpu/blocks.hpp"
 
 namespace quasim {
 namespace {
 
-struct Shot {
-  double uniform;
-  std::uint64_t place;  // in the caller's order
-};
+constexpr std::size_t kShotsWorthThreads = 1 << 14;
 
-// Sorted by uniform: counting sort into about one bucket a shot, then a sort inside each.
-std::vector<Shot> sorted_shots(std::span<const double> uniforms) {
-  const std::size_t count = uniforms.size();
-  std::vector<Shot> shots(count);
-  if (std::ranges::is_sorted(uniforms)) {
-    for (std::size_t s = 0; s < count; ++s) shots[s] = {uniforms[s], s};
-    return shots;
-  }
-  const std::size_t buckets = std::max<std::size_t>(1, count / 4);
-  const auto bucket_of = [&](double u) {
-    return std::min(buckets - 1, static_cast<std::size_t>(u * static_cast<double>(buckets)));
-  };
-  std::vector<std::size_t> start(buckets + 1, 0);
-  for (const double u : uniforms) ++start[bucket_of(u) + 1];
-  std::partial_sum(start.begin(), start.end(), start.begin());
-  std::vector<std::size_t> next(start.begin(), start.end() - 1);
-  for (std::size_t s = 0; s < count; ++s) shots[next[bucket_of(uniforms[s])]++] = {uniforms[s], s};
-  const auto before = [](const Shot& a, const Shot& b) {
-    return a.uniform != b.uniform ? a.uniform < b.uniform : a.place < b.place;
-  };
-  for (std::size_t b = 0; b < buckets; ++b) {
-    std::sort(shots.begin() + static_cast<std::ptrdiff_t>(start[b]),
-              shots.begin() + static_cast<std::ptrdiff_t>(start[b + 1]), before);
-  }
-  return shots;
+int threads_for(std::size_t shots, RunContext context) {
+  if (shots < kShotsWorthThreads) return 1;
+  return context.threads > 0 ? std::min(context.threads, thread_limit()) : thread_limit();
 }
 
-// Draws within one block, for targets in ascending order.
-template <typename T>
-class BlockScan {
+// Running sums of the blocks, and how to find the block of a target.
+class Ladder {
  public:
-  BlockScan(const T* amplitudes, int block_bits, const double* row_sums, double below)
-      : amplitudes_(amplitudes),
-        size_(std::uint64_t{1} << block_bits),
-        row_bits_(std::min(kRowBits, block_bits)),
-        row_sums_(row_sums),
-        below_(below) {}
-
-  // The position in the block where the running sum exceeds `target`. When rounding leaves it
-  // short, the last position that has any weight.
-  std::uint64_t find(double target) {
-    while (row_ < (size_ >> row_bits_)) {
-      if (!in_row_) {
-        const double after = below_ + row_sums_[row_];
-        if (!(target < after)) {
-          if (row_sums_[row_] > 0) last_row_ = row_;
-          below_ = after;
-          ++row_;
-          continue;
-        }
-        in_row_ = true;
-        running_ = below_;
-        position_ = row_ << row_bits_;
-      }
-      const std::uint64_t end = (row_ + 1) << row_bits_;
-      for (; position_ < end; ++position_) {
-        const double after = running_ + weight(position_);
-        if (target < after) return position_;
-        running_ = after;
-      }
-      // The row sum was rounded up: its last weighted position takes the difference.
-      if (target < below_ + row_sums_[row_]) return last_weighted(row_);
-      last_row_ = row_;
-      below_ += row_sums_[row_++];
-      in_row_ = false;
+  explicit Ladder(std::span<const double> block_sums) : below_(block_sums.size() + 1) {
+    for (std::size_t b = 0; b < block_sums.size(); ++b) {
+      if (block_sums[b] > 0) last_ = b;
+      below_[b + 1] = below_[b] + block_sums[b];
     }
-    return last_weighted(last_row_);
+    if (!(total() > 0) || !std::isfinite(total())) {
+      throw std::invalid_argument("Cannot sample: the state's norm is zero or not finite.");
+    }
+    // Entry c is the block of the uniform c / cells: with as many cells as blocks, the blocks of
+    // a cell are one or two on average over the shots, however uneven the distribution.
+    const std::size_t cells = block_sums.size();
+    first_.resize(cells + 1);
+    std::size_t b = 0;
+    for (std::size_t c = 0; c <= cells; ++c) {
+      const double target = static_cast<double>(c) / static_cast<double>(cells) * total();
+      while (b < last_ && !(target < below_[b + 1])) ++b;
+      first_[c] = static_cast<std::uint32_t>(b);
+    }
+  }
+
+  double total() const { return below_.back(); }
+  double below(std::uint64_t block) const { return below_[block]; }
+  std::size_t blocks() const { return below_.size() - 1; }
+
+  // The first block whose running sum exceeds `target`; one without weight is never found.
+  std::uint32_t find(double uniform, double target) const {
+    const auto cell = static_cast<std::size_t>(uniform * static_cast<double>(blocks()));
+    std::uint32_t low = first_[cell];
+    std::uint32_t high = first_[cell + 1];
+    while (low < high) {
+      const std::uint32_t middle = low + (high - low) / 2;
+      if (target < below_[middle + 1]) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
   }
 
  private:
-  double weight(std::uint64_t i) const {
-    const auto re = static_cast<double>(amplitudes_[2 * i]);
-    const auto im = static_cast<double>(amplitudes_[2 * i + 1]);
-    return re * re + im * im;
-  }
-
-  std::uint64_t last_weighted(std::uint64_t row) const {
-    std::uint64_t i = (row + 1) << row_bits_;
-    while (i > (row << row_bits_) + 1 && !(weight(i - 1) > 0)) --i;
-    return i - 1;
-  }
-
-  const T* amplitudes_;
-  std::uint64_t size_;
-  int row_bits_;
-  const double* row_sums_;
-  double below_;          // sum of the rows before row_
-  double running_ = 0.0;  // sum before position_, once in a row
-  std::uint64_t row_ = 0;
-  std::uint64_t last_row_ = 0;  // the latest row passed that has weight
-  std::uint64_t position_ = 0;
-  bool in_row_ = false;
+  std::vector<double> below_;         // sum of the blocks before each
+  std::vector<std::uint32_t> first_;  // 2^32 blocks are more amplitudes than any memory holds
+  std::size_t last_ = 0;              // the last block with weight
 };
 
-// Sums of the rows of a block, and the sum of those in order.
-template <typename T>
-double sum_rows(const T* block, int block_bits, double* row_sums) {
-  const auto& kernels = reduction_kernels<T>();
-  const int row_bits = std::min(kRowBits, block_bits);
-  const std::uint64_t rows = std::uint64_t{1} << (block_bits - row_bits);
-  double total = 0.0;
-  for (std::uint64_t r = 0; r < rows; ++r) {
-    const double sum = kernels.norm(block + ((2 * r) << row_bits), std::uint64_t{1} << row_bits);
-    if (row_sums != nullptr) row_sums[r] = sum;
-    total += sum;
+// A counting sort by block. It is stable, so parts of the shots can be moved by different threads,
+// and it can be replayed: the way back to the caller's order needs no list of places.
+class BlockSort {
+ public:
+  BlockSort(const Ladder& ladder, std::span<const double> uniforms, RunContext context)
+      : count_(uniforms.size()),
+        parts_(static_cast<std::size_t>(threads_for(count_, context))),
+        control_(context.control),
+        block_of_(std::make_unique_for_overwrite<std::uint32_t[]>(count_)),
+        start_(ladder.blocks() + 1),
+        part_start_(parts_) {
+    each_part([&](std::size_t part) {
+      part_start_[part].resize(ladder.blocks());
+      std::uint64_t* const sizes = part_start_[part].data();
+      for_shots_of(part, [&](std::size_t s) {
+        const double u = uniforms[s];
+        if (!(u >= 0.0 && u < 1.0)) throw std::invalid_argument("A uniform is not in [0, 1).");
+        const std::uint32_t block = ladder.find(u, u * ladder.total());
+        block_of_[s] = block;
+        ++sizes[block];
+      });
+    });
+    std::uint64_t start = 0;
+    for (std::size_t b = 0; b < ladder.blocks(); ++b) {
+      start_[b] = start;
+      for (std::vector<std::uint64_t>& part : part_start_) start += std::exchange(part[b], start);
+    }
+    start_.back() = start;
   }
-  return total;
-}
+
+  // Places of the shots of block b: [start()[b], start()[b + 1]).
+  std::span<const std::uint64_t> start() const { return start_; }
+
+  // Calls `visit(shot, place)` for every shot, on several threads.
+  template <typename Visit>
+  void for_each(const Visit& visit) {
+    each_part([&](std::size_t part) {
+      std::vector<std::uint64_t> next = part_start_[part];
+      for_shots_of(part, [&](std::size_t s) { visit(s, next[block_of_[s]]++); });
+    });
+  }
+
+ private:
+  template <typename Body>
+  void each_part(const Body& body) {
+    parallel_ranges(parts_, static_cast<int>(parts_), control_,
+                    [&](std::uint64_t begin, std::uint64_t end, int) {
+                      for (std::size_t part = begin; part < end; ++part) body(part);
+                    });
+  }
+  template <typename Body>
+  void for_shots_of(std::size_t part, const Body& body) const {
+    const std::size_t end = count_ * (part + 1) / parts_;
+    for (std::size_t s = count_ * part / parts_; s < end; ++s) body(s);
+  }
+
+  std::size_t count_;
+  std::size_t parts_;
+  Control& control_;
+  std::unique_ptr<std::uint32_t[]> block_of_;
+  std::vector<std::uint64_t> start_;
+  std::vector<std::vector<std::uint64_t>> part_start_;
+};
 
 }  // namespace
 
+int sample_block_bits(int num_qubits) { return std::min(kBlockBits, num_qubits); }
+
 template <typename T>
-void sample(StateView<const T> state, std::span<const double> uniforms,
-            std::span<std::uint64_t> result, RunContext context) {
-  const int block_bits = std::min(kBlockBits, state.num_qubits);
-  const std::uint64_t blocks = state.size() >> block_bits;
-  const auto block_at = [&](std::uint64_t b) { return state.amplitudes + ((2 * b) << block_bits); };
-
-  std::vector<double> below(blocks + 1);  // running sum before each block
-  for_each_unit(blocks, state.size(), context, [&](std::uint64_t b) {
-    below[b + 1] = sum_rows(block_at(b), block_bits, nullptr);
+void block_norms(StateView<const T> state, std::span<double> sums, RunContext context) {
+  const int block_bits = sample_block_bits(state.num_qubits);
+  const auto& kernels = reduction_kernels<T>();
+  for_each_unit(sums.size(), state.size(), context, [&](std::uint64_t block) {
+    sums[block] = kernels.norm(state.amplitudes + ((2 * block) << block_bits),
+                               std::uint64_t{1} << block_bits);
   });
-  std::uint64_t last_block = 0;
-  for (std::uint64_t b = 0; b < blocks; ++b) {
-    if (below[b + 1] > 0) last_block = b;
-    below[b + 1] += below[b];
-  }
-  const double total = below[blocks];
-  if (!(total > 0) || !std::isfinite(total)) {
-    throw std::invalid_argument("Cannot sample: the state's norm is zero or not finite.");
-  }
-
-  const std::vector<Shot> shots = sorted_shots(uniforms);
-  const auto draw = [&](std::uint64_t begin, std::uint64_t end, int worker) {
-    std::vector<double> row_sums(std::size_t{1} << std::max(0, block_bits - kRowBits));
-    std::uint64_t s = begin;
-    while (s < end) {
-      if (context.control.stopped()) return;
-      if (worker == 0) context.control.poll();
-      const auto found = std::upper_bound(below.begin() + 1, below.end(), shots[s].uniform * total);
-      const std::uint64_t block =
-          std::min(last_block, static_cast<std::uint64_t>(found - below.begin() - 1));
-      sum_rows(block_at(block), block_bits, row_sums.data());
-      BlockScan<T> scan(block_at(block), block_bits, row_sums.data(), below[block]);
-      do {
-        result[shots[s].place] = block << block_bits | scan.find(shots[s].uniform * total);
-        ++s;
-      } while (s < end && (block == last_block || shots[s].uniform * total < below[block + 1]));
-    }
-  };
-  parallel_ranges(shots.size(), choose_threads(state.size(), context.threads), context.control,
-                  draw);
-  context.control.throw_if_cancelled();
 }
 
-template void sample(StateView<const float>, std::span<const double>, std::span<std::uint64_t>,
-                     RunContext);
-template void sample(StateView<const double>, std::span<const double>, std::span<std::uint64_t>,
-                     RunContext);
+template <typename T>
+void sample(StateView<const T> state, std::span<const double> block_sums,
+            std::span<const double> uniforms, std::span<std::uint64_t> result, RunContext context) {
+  const int block_bits = sample_block_bits(state.num_qubits);
+  const std::uint64_t block_size = std::uint64_t{1} << block_bits;
+  const Ladder ladder(block_sums);
+  BlockSort order(ladder, uniforms, context);
+  // By block: targets, which become basis states.
+  const auto shots = std::make_unique_for_overwrite<double[]>(uniforms.size());
+  order.for_each(
+      [&](std::size_t s, std::uint64_t place) { shots[place] = uniforms[s] * ladder.total(); });
+  const auto& kernels = reduction_kernels<T>();
+  const std::span<const std::uint64_t> start = order.start();
+  const auto draw = [&](std::uint64_t begin, std::uint64_t end, int worker) {
+    // The block of shot `begin`: a worker may start and end inside a block.
+    auto block = static_cast<std::uint64_t>(std::ranges::upper_bound(start, begin) - start.begin());
+    for (--block; begin < end; ++block) {
+      if (context.control.stopped()) return;
+      if (worker == 0) context.control.poll();
+      const std::uint64_t until = std::min(end, start[block + 1]);
+      if (begin == until) continue;
+      const std::uint64_t first = block << block_bits;
+      kernels.draw_in_block(state.amplitudes + 2 * first, block_size, first, ladder.below(block),
+                            &shots[begin], until - begin);
+      begin = until;
+    }
+  };
+  parallel_ranges(uniforms.size(), choose_threads(state.size(), context.threads), context.control,
+                  draw);
+  context.control.throw_if_cancelled();
+  order.for_each([&](std::size_t s, std::uint64_t place) {
+    result[s] = std::bit_cast<std::uint64_t>(shots[place]);
+  });
+}
+
+#define QUASIM_INSTANTIATE(T)                                                                \
+  template void block_norms(StateView<const T>, std::span<double>, RunContext);              \
+  template void sample(StateView<const T>, std::span<const double>, std::span<const double>, \
+                       std::span<std::uint64_t>, RunContext);
+QUASIM_INSTANTIATE(float)
+QUASIM_INSTANTIATE(double)
+#undef QUASIM_INSTANTIATE
 
 }  // namespace quasim

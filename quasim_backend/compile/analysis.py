@@ -55,9 +55,7 @@ def active_qubits(circuit: Circuit) -> tuple[int, ...]:
                     return tuple(range(circuit.num_qubits))
                 active.update(instruction.qubits)
                 if instruction.observable is not None:
-                    for _, string in instruction.observable.terms:
-                        support = string.x | string.z
-                        active.update(q for q in range(support.bit_length()) if support >> q & 1)
+                    active.update(instruction.observable.support(circuit.num_qubits))
     return tuple(sorted(active))
 
 

@@ -57,7 +57,6 @@ from quasim_backend.ir.instructions import (
     Switch,
     While,
 )
-from quasim_backend.ir.observables import PauliSum
 from quasim_backend.ir.parameters import Parameter
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ProgramBuilder
@@ -399,5 +398,5 @@ class Lineariser:
     def _placed_save(self, save: Save) -> Save:
         observable = save.observable
         if observable is not None:
-            observable = PauliSum(tuple((w, s.on(self._qubits)) for w, s in observable.terms))
+            observable = observable.on(self._qubits)
         return replace(save, qubits=self._places(save.qubits), observable=observable)

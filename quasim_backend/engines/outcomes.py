@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import TypeAlias
 
 import numpy as np
@@ -25,12 +24,6 @@ _TABLE_QUBITS = 10
 """Up to here a measurement tabulates all outcomes; beyond, it samples basis states."""
 
 _NO_PARAMETERS = np.empty(0, np.float64)
-_PAULIS = {
-    "I": np.eye(2, dtype=complex),
-    "X": np.array([[0, 1], [1, 0]], complex),
-    "Y": np.array([[0, -1j], [1j, 0]], complex),
-    "Z": np.diag([1.0, -1.0]).astype(complex),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,27 +138,10 @@ class OutcomeLaw:
         channel = step.channel
         if channel.probabilities is not None:
             return np.array(channel.probabilities)
-        rho = self._reduced(state, step.qubits)
+        rho = self._kernels.reduced_density_matrix(state, step.qubits)
         return np.array(
             [max(0.0, float(np.trace(k @ rho @ k.conj().T).real)) for k in channel.operators]
         )
-
-    def _reduced(self, state: State, qubits: Sequence[int]) -> NDArray[np.complex128]:
-        """Return the density matrix of a few qubits from Pauli expectation values."""
-        labels = ["".join(letters) for letters in product("IXYZ", repeat=len(qubits))]
-        x_masks = [sum(1 << q for q, c in zip(qubits, s, strict=True) if c in "XY") for s in labels]
-        z_masks = [sum(1 << q for q, c in zip(qubits, s, strict=True) if c in "ZY") for s in labels]
-        values = self._kernels.pauli_expectations(
-            state, np.array(x_masks, np.uint64), np.array(z_masks, np.uint64)
-        )
-        size = 1 << len(qubits)
-        rho = np.zeros((size, size), np.complex128)
-        for label, value in zip(labels, values, strict=True):
-            matrix = np.eye(1, dtype=complex)
-            for letter in reversed(label):
-                matrix = np.kron(matrix, _PAULIS[letter])
-            rho += value / size * matrix
-        return rho
 
     def _flip(self, qubits: tuple[int, ...], value: int) -> ExecutionPlan:
         key = (qubits, value)

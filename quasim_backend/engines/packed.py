@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from quasim_backend.ir.channels import ReadoutError
 
-__all__ = ["PackedMemory", "bits_of", "confuse"]
+__all__ = ["PackedMemory", "bits_of", "confuse", "move_bits"]
+
+_FEW_SHIFTS = 4
+"""Up to so many distinct shifts, bits are moved by shifts; beyond, by tables."""
+_ALL = 0xFFFFFFFFFFFFFFFF
 
 
 class PackedMemory:
@@ -25,8 +29,34 @@ class PackedMemory:
 
     def write_value(self, shots: NDArray[np.int64], value: int) -> None:
         """Write one whole memory value to some shots."""
+        rows = self._rows(shots)
         for word in range(self.words.shape[1]):
-            self.words[shots, word] = value >> 64 * word & 0xFFFFFFFFFFFFFFFF
+            self.words[rows, word] = value >> 64 * word & _ALL
+
+    def write_indices(
+        self,
+        shots: NDArray[np.int64],
+        clbits: Sequence[int],
+        indices: NDArray[np.uint64],
+        qubits: Sequence[int],
+    ) -> None:
+        """Write ``qubits`` of sampled basis states to ``clbits``, in their order.
+
+        Args:
+            shots: Shot numbers, ascending.
+            clbits: Where each qubit goes; a bit that is written twice keeps the later value.
+            indices: uint64 basis states ``(len(shots),)``.
+            qubits: As many as ``clbits``.
+        """
+        source = dict(zip(clbits, qubits, strict=True))
+        rows = self._rows(shots)
+        for word in sorted({c >> 6 for c in source}):
+            moves = [(q, c & 63) for c, q in source.items() if c >> 6 == word]
+            values = move_bits(indices, moves)
+            kept = _ALL & ~sum(1 << c for _, c in moves)
+            if kept:
+                values |= self.words[rows, word] & np.uint64(kept)
+            self.words[rows, word] = values
 
     def write_bits(
         self, shots: NDArray[np.int64], clbits: Sequence[int], values: NDArray[np.uint64]
@@ -39,14 +69,49 @@ class PackedMemory:
             shifted = row << np.uint64(place)
             if word in collected:
                 # A bit that is written twice keeps the later value.
-                kept = collected[word] & np.uint64(~(1 << place) & 0xFFFFFFFFFFFFFFFF)
+                kept = collected[word] & np.uint64(~(1 << place) & _ALL)
                 collected[word] = kept | shifted
             else:
                 collected[word] = shifted
             cleared[word] = cleared.get(word, 0) | 1 << place
+        rows = self._rows(shots)
         for word, bits in collected.items():
-            mask = np.uint64(~cleared[word] & 0xFFFFFFFFFFFFFFFF)
-            self.words[shots, word] = (self.words[shots, word] & mask) | bits
+            mask = np.uint64(~cleared[word] & _ALL)
+            self.words[rows, word] = (self.words[rows, word] & mask) | bits
+
+    def _rows(self, shots: NDArray[np.int64]) -> NDArray[np.int64] | slice:
+        # Shots are distinct and ascending: as many as there are means all, without a gather.
+        return slice(None) if len(shots) == len(self.words) else shots
+
+
+def move_bits(indices: NDArray[np.uint64], moves: Sequence[tuple[int, int]]) -> NDArray[np.uint64]:
+    """Return new words whose bit ``to`` is bit ``from`` of each index, for ``(from, to)`` pairs.
+
+    Args:
+        indices: uint64 ``(k,)``.
+        moves: Distinct targets below 64; other bits of the result are zero.
+    """
+    masks: dict[int, int] = {}
+    for source, target in moves:
+        masks[target - source] = masks.get(target - source, 0) | 1 << source
+    if len(masks) == 1 and 0 in masks:
+        return indices & np.uint64(masks[0])
+    result = np.zeros(len(indices), np.uint64)
+    if len(masks) <= _FEW_SHIFTS:
+        for shift, mask in masks.items():
+            part = indices & np.uint64(mask)
+            result |= part << np.uint64(shift) if shift >= 0 else part >> np.uint64(-shift)
+        return result
+    width = 12 if len(indices) >= 1 << 12 else 6  # a table costs as much as its entries
+    for low in range(0, max(source for source, _ in moves) + 1, width):
+        within = [(s - low, t) for s, t in moves if low <= s < low + width]
+        if within:
+            table = np.zeros(1, np.uint64)
+            for place in range(width):
+                targets = sum(1 << t for s, t in within if s == place)
+                table = np.concatenate([table, table | np.uint64(targets)])
+            result |= table[indices >> np.uint64(low) & np.uint64((1 << width) - 1)]
+    return result
 
 
 def bits_of(indices: NDArray[np.uint64], qubits: Sequence[int]) -> NDArray[np.uint64]:

@@ -7,39 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.engines.moments import expectation, variance
+from quasim_backend.ir.array_observables import AnyObservable
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
-from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels.base import KernelSet, State
 
-__all__ = ["SaveSink", "expectation", "reduced_density_matrix", "save_value"]
-
-
-def expectation(kernels: KernelSet, state: State, observable: PauliSum) -> complex:
-    """Return ``<state|O|state>`` of a Pauli sum; the state is not normalised first."""
-    x_masks, z_masks = observable.masks()
-    values = kernels.pauli_expectations(state, x_masks, z_masks)
-    return complex(np.dot(observable.weights(), values))
-
-
-def reduced_density_matrix(
-    amplitudes: ComplexArray, num_qubits: int, qubits: tuple[int, ...]
-) -> NDArray[np.complex128]:
-    """Trace out all but ``qubits``.
-
-    Args:
-        amplitudes: ``(2**num_qubits,)``.
-        num_qubits: Width of the state.
-        qubits: Kept qubits; ``qubits[0]`` is the lowest bit of the result's indices.
-
-    Returns:
-        complex128 ``(2**k, 2**k)``.
-    """
-    axes = [num_qubits - 1 - q for q in reversed(qubits)]
-    tensor = np.moveaxis(amplitudes.reshape((2,) * num_qubits), axes, range(len(axes)))
-    matrix = tensor.reshape(1 << len(qubits), -1).astype(np.complex128, copy=False)
-    result: NDArray[np.complex128] = matrix @ matrix.conj().T
-    return result
+__all__ = ["SaveSink", "save_value"]
 
 
 def save_value(kernels: KernelSet, state: State, num_qubits: int, save: Save) -> Any:
@@ -49,16 +23,16 @@ def save_value(kernels: KernelSet, state: State, num_qubits: int, save: Save) ->
         case "statevector":
             return np.array(kernels.to_host(state))
         case "density_matrix":
-            return reduced_density_matrix(kernels.to_host(state), num_qubits, save.qubits or every)
+            return kernels.reduced_density_matrix(state, save.qubits or every)
         case "probabilities":
             return kernels.probabilities(state, save.qubits or every)
         case "amplitudes":
             return np.array(kernels.to_host(state)[list(save.indices)])
-    observable = save.observable or PauliSum(())
+    observable: AnyObservable = save.observable or PauliSum(())
+    if save.kind == "variance":
+        return variance(kernels, state, observable)
     mean = expectation(kernels, state, observable)
-    if save.kind == "expectation":
-        return mean.real if not observable.weights().imag.any() else mean
-    return expectation(kernels, state, observable.squared()).real - abs(mean) ** 2
+    return mean.real if observable.hermitian else mean
 
 
 class SaveSink:

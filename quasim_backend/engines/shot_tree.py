@@ -316,12 +316,15 @@ class ShotTree:
     def _sample(self, step: SampleStep, node: _Node) -> bool:
         if self._request.shots:
             indices = self._kernels.sample(node.state, self._uniforms.draw(node.shots, node.draws))
-            values = bits_of(indices, step.qubits)
-            for number, (positions, readout) in enumerate(step.readouts, start=1):
-                uniforms = self._uniforms.draw(node.shots, node.draws + number)
-                confuse(values, positions, readout, uniforms)
             self._memory.write_value(node.shots, node.bits)
-            self._memory.write_bits(node.shots, step.clbits, values)
+            if step.readouts:
+                values = bits_of(indices, step.qubits)
+                for number, (positions, readout) in enumerate(step.readouts, start=1):
+                    uniforms = self._uniforms.draw(node.shots, node.draws + number)
+                    confuse(values, positions, readout, uniforms)
+                self._memory.write_bits(node.shots, step.clbits, values)
+            else:
+                self._memory.write_indices(node.shots, step.clbits, indices, step.qubits)
         node.pc += 1
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quasim_backend.compile.code import CompiledCircuit, SaveStep
 from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.moments import variance_copies_state
 from quasim_backend.engines.shot_tree import ShotTree
 
 __all__ = ["StateVectorEngine"]
@@ -34,6 +35,8 @@ class StateVectorEngine:
                     total += 2 * (16 << 2 * kept)
                 elif step.save.kind == "statevector":
                     total += state * (request.shots if step.save.subtype == "list" else 1)
+                elif step.save.kind == "variance" and variance_copies_state(step.save.observable):
+                    total += state
                 elif step.save.kind == "probabilities":
                     total += 8 << kept
         return total + request.shots * 8 * max(1, -(-compiled.num_clbits // 64))

@@ -40,7 +40,9 @@ class ShotUniforms:
         self._tables: dict[int, NDArray[np.float64]] = {}
 
     def draw(self, shots: NDArray[np.int64], draw: int) -> NDArray[np.float64]:
-        """Return draw number ``draw`` of some shots, float64 ``(len(shots),)``.
+        """Return draw number ``draw`` of some shots, float64 ``(len(shots),)``, not to be written.
+
+        Shot numbers are distinct and ascending.
 
         Raises:
             ShapeError: If the caller's array has fewer draws.
@@ -59,8 +61,8 @@ class ShotUniforms:
                 return shot_uniforms(self._seed, shots, draw)
             every = np.arange(self._shots)
             first = block * self._block
-            table = np.stack(
-                [shot_uniforms(self._seed, every, first + i) for i in range(self._block)]
-            )
+            rows = [shot_uniforms(self._seed, every, first + i) for i in range(self._block)]
+            table = rows[0][None] if len(rows) == 1 else np.stack(rows)
             self._tables[block] = table
-        return np.asarray(table[place, shots])
+        # Shots are distinct and ascending: as many as there are means all, without a gather.
+        return np.asarray(table[place] if len(shots) == self._shots else table[place, shots])

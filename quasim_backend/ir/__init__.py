@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from quasim_backend.ir.array_observables import DiagonalObservable as DiagonalObservable
+from quasim_backend.ir.array_observables import MatrixObservable as MatrixObservable
+from quasim_backend.ir.array_observables import SparseObservable as SparseObservable
 from quasim_backend.ir.channels import Channel as Channel
 from quasim_backend.ir.channels import ReadoutError as ReadoutError
 from quasim_backend.ir.circuit import Circuit as Circuit

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quasim_backend.errors import CircuitError, QubitError
+from quasim_backend.ir.array_observables import AnyObservable, observable_of
 from quasim_backend.ir.channels import Channel, ReadoutError
 from quasim_backend.ir.expr import Bit, Bits, Expr, Var
 from quasim_backend.ir.gates import Gate
@@ -35,7 +36,6 @@ from quasim_backend.ir.instructions import (
     While,
     blocks_of,
 )
-from quasim_backend.ir.observables import PauliSum
 from quasim_backend.ir.parameters import Parameter
 
 __all__ = ["Circuit"]
@@ -273,7 +273,7 @@ class Circuit:
         label: str | None = None,
         *,
         qubits: Sequence[int] = (),
-        observable: PauliSum | str | Mapping[str, complex] | None = None,
+        observable: AnyObservable | str | Mapping[str, complex] | None = None,
         indices: Sequence[int] = (),
         subtype: str = "single",
         conditional: bool = False,
@@ -285,7 +285,7 @@ class Circuit:
             kind,
             label or kind,
             self._qubits(qubits, "save"),
-            None if observable is None else PauliSum.of(observable),
+            None if observable is None else observable_of(observable),
             tuple(indices),
             subtype,
             conditional,

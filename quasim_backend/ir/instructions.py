@@ -9,10 +9,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.ir.array_observables import AnyObservable
 from quasim_backend.ir.channels import Channel, ReadoutError
 from quasim_backend.ir.expr import Bit, Bits, Expr, Var
 from quasim_backend.ir.gates import Gate
-from quasim_backend.ir.observables import PauliSum
 from quasim_backend.ir.parameters import Parameter
 
 __all__ = [
@@ -122,7 +122,7 @@ class Save:
         label: Key in `Result.saved`; unique in a circuit.
         qubits: Which qubits, first one lowest; empty means all. Not used by ``statevector``,
             ``amplitudes``, ``expectation`` and ``variance``.
-        observable: For ``expectation`` and ``variance``.
+        observable: For ``expectation`` and ``variance``; a list gives an array of values.
         indices: Basis states for ``amplitudes``.
         subtype: ``single``: value in the last shot; ``average``: mean over shots; ``list``: one
             value for each shot.
@@ -132,7 +132,7 @@ class Save:
     kind: str
     label: str
     qubits: tuple[int, ...] = ()
-    observable: PauliSum | None = None
+    observable: AnyObservable | None = None
     indices: tuple[int, ...] = ()
     subtype: str = "single"
     conditional: bool = False

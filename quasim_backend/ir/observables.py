@@ -95,8 +95,9 @@ class PauliSum:
         if isinstance(value, Mapping):
             return PauliSum(tuple((w, PauliString.from_label(p)) for p, w in value.items()))
         raise CircuitError(
-            f"An observable is a Pauli label such as 'ZZ', a PauliString, a PauliSum or a mapping "
-            f"from labels to weights; got {type(value).__name__}."
+            f"An observable is a Pauli label such as 'ZZ', a PauliString, a PauliSum, a mapping "
+            f"from labels to weights, or, where no gradient is taken, a MatrixObservable, "
+            f"DiagonalObservable or SparseObservable; got {type(value).__name__}."
         )
 
     @property
@@ -115,6 +116,29 @@ class PauliSum:
                 f"The observable acts on qubit {self.width - 1}; the circuit has {num_qubits} "
                 f"qubits (0..{num_qubits - 1})."
             )
+
+    @property
+    def hermitian(self) -> bool:
+        """Whether every weight is real."""
+        return not self.weights().imag.any()
+
+    def support(self, num_qubits: int) -> tuple[int, ...]:
+        """Return the qubits that a term acts on."""
+        mask = 0
+        for _, string in self.terms:
+            mask |= string.x | string.z
+        return tuple(q for q in range(mask.bit_length()) if mask >> q & 1)
+
+    def on(self, qubits: Mapping[int, int]) -> PauliSum:
+        """Return the sum moved to other qubits, given that those left out are in ``|0>``."""
+        kept = sum(1 << q for q in qubits)
+        return PauliSum(
+            tuple(
+                (weight, PauliString(string.x, string.z & kept).on(qubits))
+                for weight, string in self.terms
+                if not string.x & ~kept  # <0|X|0> = <0|Y|0> = 0, and <0|Z|0> = 1
+            )
+        )
 
     def masks(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """Return the x and z masks of the terms, uint64 ``(terms,)`` each."""

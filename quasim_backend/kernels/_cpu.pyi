@@ -47,6 +47,22 @@ def probabilities(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,)
     """Return sum |a|^2 by the value of the qubits, lowest bit first."""
 
 @overload
+def reduced_density_matrix(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], qubits: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]: ...
+
+@overload
+def reduced_density_matrix(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], qubits: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
+    """Return the density matrix of the qubits, flat, lowest bit first."""
+
+@overload
+def sparse_moments(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], values: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], columns: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], row_start: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> tuple[complex, float]: ...
+
+@overload
+def sparse_moments(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], values: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], columns: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], row_start: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> tuple[complex, float]:
+    """
+    Return <state|M|state> and <state|M^dagger M|state> of a matrix by compressed rows.
+    """
+
+@overload
 def collapse(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], mask: int, value: int, scale: float, threads: int) -> None: ...
 
 @overload
@@ -54,10 +70,17 @@ def collapse(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), ord
     """Zero amplitudes whose masked bits differ from value; scale the rest."""
 
 @overload
-def sample(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], uniforms: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C')]: ...
+def block_norms(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]: ...
 
 @overload
-def sample(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], uniforms: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C')]:
+def block_norms(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]:
+    """Return sum |a|^2 of each block of the size that sample takes."""
+
+@overload
+def sample(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], uniforms: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int, block_norms: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None = None) -> Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C')]: ...
+
+@overload
+def sample(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], uniforms: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int, block_norms: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None = None) -> Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C')]:
     """Draw one basis state for each uniform, in its order."""
 
 @overload

@@ -182,6 +182,33 @@ class KernelSet(Protocol):
         """Return ``<left|right>``, accumulated in double precision."""
         ...
 
+    def reduced_density_matrix(self, state: State, qubits: Sequence[int]) -> NDArray[np.complex128]:
+        """Trace out all but ``qubits``: complex128 ``(2**k, 2**k)``.
+
+        ``qubits[0]`` is the lowest bit of the result's indices. Not normalised.
+        """
+        ...
+
+    def sparse_moments(
+        self,
+        state: State,
+        values: NDArray[np.complex128],
+        columns: NDArray[np.int64],
+        row_start: NDArray[np.int64],
+    ) -> tuple[complex, float]:
+        """Return ``<state|M|state>`` and ``<state|M^dagger M|state>`` of a sparse matrix.
+
+        Row ``i`` of ``M`` holds ``values[e]`` in column ``columns[e]`` for ``e`` from
+        ``row_start[i]`` to ``row_start[i + 1]``. Not normalised.
+
+        Args:
+            state: Amplitudes ``(2**n,)``.
+            values: complex128 ``(nnz,)``.
+            columns: int64 ``(nnz,)``, below ``2**n``.
+            row_start: int64 ``(2**n + 1,)``, ascending.
+        """
+        ...
+
     def apply_pauli_sum(
         self,
         state: State,

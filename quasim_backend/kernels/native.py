@@ -367,7 +367,8 @@ class NativeKernels:
         """Return ``<state|P|state>`` for each Hermitian Pauli string: float64 ``(terms,)``.
 
         Masks as in `quasim_backend.ir.program`: a qubit in both carries Y. Not normalised. One
-        pass over the state for each distinct X mask.
+        pass over the state serves several X masks. Tiles are summed in the state's precision, and
+        added up in float64.
 
         Raises:
             Cancelled: If ``cancel`` was set.
@@ -384,6 +385,49 @@ class NativeKernels:
     def inner(self, left: ComplexArray, right: ComplexArray) -> complex:
         """Return ``<left|right>``, accumulated in double precision."""
         return complex(self._cpu.inner(left, right, self._threads))
+
+    def reduced_density_matrix(
+        self, state: ComplexArray, qubits: Sequence[int], cancel: CancelToken | None = None
+    ) -> NDArray[np.complex128]:
+        """Trace out all but ``qubits``: complex128 ``(2**k, 2**k)``.
+
+        ``qubits[0]`` is the lowest bit of the result's indices. Not normalised. Takes
+        ``2**(n + k)`` complex multiplications, half of the matrix being mirrored.
+
+        Raises:
+            MemoryError: If the allocation fails.
+            Cancelled: If ``cancel`` was set.
+        """
+        flat: NDArray[np.complex128] = self._cpu.reduced_density_matrix(
+            state, np.asarray(qubits, np.int32), _flag(cancel), self._threads
+        )
+        return flat.reshape(1 << len(qubits), -1)
+
+    def sparse_moments(
+        self,
+        state: ComplexArray,
+        values: NDArray[np.complex128],
+        columns: NDArray[np.int64],
+        row_start: NDArray[np.int64],
+        cancel: CancelToken | None = None,
+    ) -> tuple[complex, float]:
+        """Return ``<state|M|state>`` and ``<state|M^dagger M|state>`` of a sparse matrix.
+
+        Args:
+            state: Amplitudes ``(2**n,)``.
+            values: complex128 ``(nnz,)``, row by row.
+            columns: int64 ``(nnz,)``, below ``2**n``.
+            row_start: int64 ``(2**n + 1,)``: where each row starts in ``values``, and the end.
+            cancel: Polled between blocks of rows.
+
+        Raises:
+            ValueError: If the arrays do not fit each other or the state.
+            Cancelled: If ``cancel`` was set.
+        """
+        mean, squared = self._cpu.sparse_moments(
+            state, values, columns, row_start, _flag(cancel), self._threads
+        )
+        return complex(mean), float(squared)
 
     def apply_pauli_sum(
         self,

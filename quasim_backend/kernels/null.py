@@ -181,6 +181,29 @@ class NullKernels:
         self.calls["inner"] += 1
         return 1.0 + 0.0j
 
+    def reduced_density_matrix(
+        self, state: NullState, qubits: Sequence[int]
+    ) -> NDArray[np.complex128]:
+        """Return the density matrix of ``|0...0>``: complex128 ``(2**k, 2**k)``."""
+        self.calls["reduced_density_matrix"] += 1
+        matrix = np.zeros((1 << len(qubits), 1 << len(qubits)), np.complex128)
+        matrix[0, 0] = 1
+        return matrix
+
+    def sparse_moments(
+        self,
+        state: NullState,
+        values: NDArray[np.complex128],
+        columns: NDArray[np.int64],
+        row_start: NDArray[np.int64],
+    ) -> tuple[complex, float]:
+        """Return the moments in ``|0...0>``, from the matrix's first column."""
+        self.calls["sparse_moments"] += 1
+        first = columns == 0
+        top = int(row_start[1])
+        column_norm = float(np.sum(np.abs(values[first]) ** 2))
+        return complex(values[:top][first[:top]].sum()), column_norm
+
     def apply_pauli_sum(
         self,
         state: NullState,

@@ -158,6 +158,31 @@ class ReferenceKernels:
         """Return ``<left|right>``, accumulated in double precision."""
         return complex(np.vdot(left.astype(np.complex128), right.astype(np.complex128)))
 
+    def reduced_density_matrix(
+        self, state: ComplexArray, qubits: Sequence[int]
+    ) -> NDArray[np.complex128]:
+        """Trace out all but ``qubits``: complex128 ``(2**k, 2**k)``."""
+        index = _indices(state)
+        base = index[_extract(index, qubits) == 0]
+        rows = state[_deposit(1 << len(qubits), qubits)[:, None] | base].astype(np.complex128)
+        matrix: NDArray[np.complex128] = rows @ rows.conj().T
+        return matrix
+
+    def sparse_moments(
+        self,
+        state: ComplexArray,
+        values: NDArray[np.complex128],
+        columns: NDArray[np.int64],
+        row_start: NDArray[np.int64],
+    ) -> tuple[complex, float]:
+        """Return ``<state|M|state>`` and ``<state|M^dagger M|state>`` of a sparse matrix."""
+        wide = state.astype(np.complex128)
+        product = np.zeros(len(wide), np.complex128)
+        np.add.at(
+            product, np.repeat(np.arange(len(wide)), np.diff(row_start)), values * wide[columns]
+        )
+        return complex(np.vdot(wide, product)), float(np.vdot(product, product).real)
+
     def apply_pauli_sum(
         self,
         state: ComplexArray,

@@ -23,11 +23,15 @@ from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
 from quasim_backend.errors import (
     CircuitError,
     OptionError,
+    QubitError,
+    ShapeError,
     UnsupportedError,
     near_matches,
 )
+from quasim_backend.ir.array_observables import ObservableList, SparseObservable
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.instructions import Measure, Save
+from quasim_backend.ir.observables import PauliSum
 from quasim_backend.ir.validate import check_save
 from quasim_backend.kernels.base import CancelToken
 from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
@@ -56,8 +60,10 @@ from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.jobs import Job, JobPool
 from quasim_backend.session.outputs import (
     Observable,
+    PauliObservable,
     as_saves,
     check_observables,
+    check_pauli_sums,
     measure_all,
     on_simulated,
 )
@@ -82,6 +88,12 @@ ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
 
 _PROMOTED_BELOW = 16
 """Complex64 requests on fewer qubits are computed in complex128: it costs nothing there."""
+_PIECE = 1 << 22
+"""Amplitudes of two host states that are multiplied at a time."""
+_NO_EXPECTATION = (
+    "has no single final state, so no exact expectation values",
+    "Leave its measurements out, or run it with saves of kind 'expectation' and subtype 'average'",
+)
 _RUN_ARGUMENTS = ("shots", "seed", "save", "parameters", "initial_state", "uniforms")
 
 
@@ -372,21 +384,22 @@ class Runtime:
         Args:
             circuit: Any accepted form, without measurements and channels.
             paulis: Labels with one letter for each qubit, the leftmost for the highest;
-                `PauliString`, `PauliSum`, or ``{label: weight}``. One observable or several.
+                `PauliString`, `PauliSum`, or ``{label: weight}``; `MatrixObservable`,
+                `DiagonalObservable`, `SparseObservable`. One observable or several.
             parameters: As for `simulate`.
 
         Raises:
-            CircuitError: If a label is wrong or a weight is not real.
+            CircuitError: If a label is wrong or an observable is not Hermitian.
             QubitError: If an observable acts on a qubit the circuit does not have.
         """
         circuit = to_circuit(circuit, self.plugins)
         width = circuit.num_qubits if isinstance(circuit, Circuit) else circuit.original_qubits
         observables = check_observables(paulis, width)
         for observable in observables:
-            if observable.weights().imag.any():
+            if not observable.hermitian:
                 raise CircuitError(
-                    f"measure takes Hermitian observables, with real weights; got {observable}. "
-                    f"expectations() takes complex weights."
+                    f"measure takes Hermitian observables: Pauli sums with real weights, matrices "
+                    f"equal to their adjoints; got {observable}. expectations() takes others."
                 )
         return self.expectations(circuit, observables, parameters=parameters).real.tolist()  # type: ignore[no-any-return]
 
@@ -401,9 +414,12 @@ class Runtime:
     ) -> NDArray[np.complex128]:
         """Return ``<psi|O|psi>`` of the final state for each observable.
 
+        All Pauli strings of all observables are summed together, so that one call with many
+        observables is faster than many calls.
+
         Args:
             circuit: Any accepted form, without measurements and channels.
-            observables: As for `measure`; weights may be complex.
+            observables: As for `measure`; they need not be Hermitian.
             parameters: As for `simulate`; also a batch, of which no amplitudes are kept.
             initial_state: As for `simulate`.
             cancel: As for `simulate`.
@@ -415,16 +431,16 @@ class Runtime:
             UnsupportedError: If the circuit measures, resets an entangled qubit or has channels.
             QubitError: If an observable acts on a qubit the circuit does not have.
         """
-        compiled = self._compiled(circuit, starts_at_zero=initial_state is None)
-        refuse_random(
-            compiled,
-            "has no single final state, so no exact expectation values",
-            "Leave its measurements out, or run it with saves of kind 'expectation' and subtype "
-            "'average'",
-        )
-        sums = check_observables(observables, compiled.original_qubits)
-        straight = self._straight(compiled) if initial_state is None else None
+        source = to_circuit(circuit, self.plugins)
+        width = source.num_qubits if isinstance(source, Circuit) else source.original_qubits
+        checked = check_observables(observables, width)
+        compiled = self._compiled(source, starts_at_zero=initial_state is None)
+        refuse_random(compiled, *_NO_EXPECTATION)
         rows = parameter_rows(compiled.parameters, parameters)
+        sums = [observable for observable in checked if isinstance(observable, PauliSum)]
+        straight = None
+        if initial_state is None and len(sums) == len(checked):
+            straight = self._straight(compiled)
         if straight is not None and (rows is not None or self._is_small(straight)):
             terms = ObservableTerms.of([on_simulated(compiled, observable) for observable in sums])
             if rows is not None:
@@ -433,23 +449,126 @@ class Runtime:
             state = straight.state(values, cancel)
             found = straight.kernels.pauli_expectations(state, terms.x_masks, terms.z_masks)
             return terms.sums(found)
-        labels = [f"observable {number}" for number in range(len(sums))]
-        saves = tuple(
-            SaveStep(Save("expectation", label, observable=on_simulated(compiled, observable)))
-            for label, observable in zip(labels, sums, strict=True)
-        )
-        # The state is not touched between saves, so they can be added to compiled code.
-        with_saves = replace(compiled, steps=(*compiled.steps, *saves))
 
         def one(member: int, values: ParameterValues | None) -> NDArray[np.complex128]:
-            result = self._execute(
-                with_saves, values, initial_state=initial_state, shots=0, cancel=cancel
-            )
-            return np.array([result.saved[label] for label in labels], np.complex128)
+            found = self._moments("expectation", source, checked, values, initial_state, cancel)
+            return np.asarray(found, np.complex128)
 
         if rows is None:
             return one(0, parameters)
-        return run_one_by_one(rows, (len(sums),), np.dtype(np.complex128), self.config, one)
+        return run_one_by_one(rows, (len(checked),), np.dtype(np.complex128), self.config, one)
+
+    def variances(
+        self,
+        circuit: object,
+        observables: Observable | Sequence[Observable],
+        *,
+        parameters: ParameterValues | None = None,
+        initial_state: ArrayLike | None = None,
+    ) -> NDArray[np.float64]:
+        """Return ``<O^dagger O> - |<O>|**2`` of the final state for each observable.
+
+        A sum of more than a few Pauli strings takes memory for a second state.
+
+        Args:
+            circuit: Any accepted form, without measurements and channels.
+            observables: As for `measure`; one or several.
+            parameters: As for `simulate`.
+            initial_state: As for `simulate`.
+
+        Returns:
+            float64 ``(len(observables),)``, from 0 up.
+
+        Raises:
+            CircuitError: If an observable is not Hermitian.
+        """
+        values = self._moments("variance", circuit, observables, parameters, initial_state)
+        return np.maximum(np.asarray(values, np.float64), 0.0)
+
+    def probabilities(
+        self,
+        circuit: object,
+        qubits: Sequence[int] = (),
+        *,
+        parameters: ParameterValues | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the exact distribution of some qubits in the final state: float64 ``(2**k,)``.
+
+        Args:
+            circuit: Any accepted form, without measurements and channels.
+            qubits: The first is the lowest bit of the result's index; none means all.
+            parameters: As for `simulate`.
+
+        Raises:
+            QubitError: If a qubit repeats or the circuit does not have it.
+        """
+        return np.asarray(self._reduced("probabilities", circuit, qubits, parameters))
+
+    def reduced_density_matrix(
+        self,
+        circuit: object,
+        qubits: Sequence[int] = (),
+        *,
+        parameters: ParameterValues | None = None,
+    ) -> NDArray[np.complex128]:
+        """Return the density matrix of some qubits, the others traced out.
+
+        Args:
+            circuit: Any accepted form, without measurements and channels.
+            qubits: The first is the lowest bit of the result's indices; none means all.
+            parameters: As for `simulate`.
+
+        Returns:
+            complex128 ``(2**k, 2**k)``.
+
+        Raises:
+            QubitError: If a qubit repeats or the circuit does not have it.
+        """
+        return np.asarray(self._reduced("density_matrix", circuit, qubits, parameters))
+
+    def overlap(
+        self, left: object, right: object, *, parameters: ParameterValues | None = None
+    ) -> complex:
+        """Return the inner product ``<left|right>`` of two states.
+
+        Args:
+            left: Amplitudes ``(2**n,)``, or a circuit in any accepted form, whose final state is
+                taken.
+            right: The same.
+            parameters: As for `simulate`, for each circuit that has parameters. Two circuits with
+                different ones are given as the amplitudes that `simulate` returns.
+
+        Raises:
+            ShapeError: If the states differ in size.
+        """
+        states = [self._amplitudes(side, parameters) for side in (left, right)]
+        if states[0].shape != states[1].shape:
+            raise ShapeError(
+                f"An inner product takes two states of one size; got {states[0].size} and "
+                f"{states[1].size} amplitudes."
+            )
+        kernels, wide = self._kernels().kernels, np.result_type(*states)
+        total = 0j
+        # By pieces: the kernels' copies stay small.
+        for start in range(0, states[0].size, _PIECE):
+            pieces = [
+                kernels.from_host(s[start : start + _PIECE].astype(wide, copy=False), wide)
+                for s in states
+            ]
+            total += kernels.inner(*pieces)
+        return total
+
+    def fidelity(
+        self, left: object, right: object, *, parameters: ParameterValues | None = None
+    ) -> float:
+        """Return ``|<left|right>|**2`` of two pure states; see `overlap`.
+
+        >>> import quasim_backend as quasim
+        >>> with quasim.runtime() as rt:
+        ...     round(rt.fidelity(quasim.Circuit(1).h(0), [1.0, 0.0]), 6)
+        0.5
+        """
+        return abs(self.overlap(left, right, parameters=parameters)) ** 2
 
     def differentiate(
         self,
@@ -504,7 +623,7 @@ class Runtime:
     def gradient(
         self,
         circuit: object,
-        observables: Observable | Sequence[Observable],
+        observables: PauliObservable | Sequence[PauliObservable],
         parameters: ParameterValues | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return expectation values and their exact derivatives by every parameter.
@@ -518,7 +637,7 @@ class Runtime:
 
         Args:
             circuit: Any accepted form, without measurements and channels.
-            observables: Hermitian, as for `measure`; one or several.
+            observables: Sums of Pauli strings with real weights, as for `measure`; one or several.
             parameters: As for `simulate`.
 
         Returns:
@@ -527,13 +646,13 @@ class Runtime:
             observables and parameters there are; `vjp` and `jvp` need one sweep for all.
         """
         run = self.differentiate(circuit, parameters=parameters)
-        sums = check_observables(observables, run.compiled.original_qubits)
+        sums = check_pauli_sums(observables, run.compiled.original_qubits)
         return run.values_and_jacobian(sums)
 
     def vjp(
         self,
         circuit: object,
-        observables: Observable | Sequence[Observable],
+        observables: PauliObservable | Sequence[PauliObservable],
         cotangents: ArrayLike,
         parameters: ParameterValues | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -541,7 +660,7 @@ class Runtime:
 
         Args:
             circuit: Any accepted form, without measurements and channels.
-            observables: Hermitian, as for `measure`; one or several.
+            observables: Sums of Pauli strings with real weights, as for `measure`; one or several.
             cotangents: One real number for each observable.
             parameters: As for `simulate`.
 
@@ -549,13 +668,13 @@ class Runtime:
             float64 ``(num_observables,)`` and ``(num_parameters,)``.
         """
         run = self.differentiate(circuit, parameters=parameters)
-        sums = check_observables(observables, run.compiled.original_qubits)
+        sums = check_pauli_sums(observables, run.compiled.original_qubits)
         return run.expectations(sums).real, run.vjp(sums, np.atleast_1d(cotangents))
 
     def jvp(
         self,
         circuit: object,
-        observables: Observable | Sequence[Observable],
+        observables: PauliObservable | Sequence[PauliObservable],
         direction: ArrayLike,
         parameters: ParameterValues | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -583,7 +702,7 @@ class Runtime:
             ShapeError: If ``direction`` has another shape than ``(num_parameters,)``.
         """
         run = self.differentiate(circuit, parameters=parameters)
-        sums = check_observables(observables, run.compiled.original_qubits)
+        sums = check_pauli_sums(observables, run.compiled.original_qubits)
         slopes = run.jvp(sums, direction)
         return run.expectations(sums).real, slopes
 
@@ -624,6 +743,74 @@ class Runtime:
         return self._jobs.submit(
             lambda token: self.run(source, cancel=token, **run_arguments), callback
         )
+
+    # --- exact values of the final state ------------------------------------------------------
+
+    def _moments(
+        self,
+        kind: str,
+        circuit: object,
+        observables: Observable | Sequence[Observable],
+        parameters: ParameterValues | None,
+        initial_state: ArrayLike | None,
+        cancel: CancelToken | None = None,
+    ) -> Any:
+        """Return expectation values or variances, as an array."""
+        source = to_circuit(circuit, self.plugins)
+        width = source.num_qubits if isinstance(source, Circuit) else source.original_qubits
+        checked = check_observables(observables, width)
+        if kind == "variance":
+            for observable in checked:
+                if not observable.hermitian:
+                    raise CircuitError(
+                        f"A variance takes Hermitian observables: Pauli sums with real weights, "
+                        f"matrices equal to their adjoints; got {observable}."
+                    )
+        whole = any(isinstance(o, SparseObservable) for o in checked)
+        compiled = self._compiled(source, keep_idle=whole, starts_at_zero=initial_state is None)
+        refuse_random(compiled, *_NO_EXPECTATION)
+        listed = on_simulated(compiled, ObservableList(tuple(checked)))
+        # The state is not touched by a save, so it can be added to compiled code.
+        step = SaveStep(Save(kind, kind, observable=listed))
+        with_save = replace(compiled, steps=(*compiled.steps, step))
+        result = self._execute(
+            with_save, parameters, initial_state=initial_state, shots=0, cancel=cancel
+        )
+        return result.saved[kind]
+
+    def _reduced(
+        self,
+        kind: str,
+        circuit: object,
+        qubits: Sequence[int],
+        parameters: ParameterValues | None,
+    ) -> Any:
+        """Return what a save of some qubits at the end keeps."""
+        source = to_circuit(circuit, self.plugins)
+        places = tuple(int(q) for q in qubits)
+        width = source.num_qubits if isinstance(source, Circuit) else source.original_qubits
+        if len(set(places)) != len(places) or not all(0 <= q < width for q in places):
+            raise QubitError(
+                f"qubits must be different ones of 0..{width - 1}, lowest bit first; got {places}."
+            )
+        compiled = self._compiled(source, saves=(Save(kind, kind, places),))
+        refuse_random(compiled, "has no single final state", "Run it with saves in the circuit")
+        return self._execute(compiled, parameters, shots=0).saved[kind]
+
+    def _amplitudes(self, state: object, parameters: ParameterValues | None) -> ComplexArray:
+        """Return the amplitudes given, or those of a circuit's final state."""
+        try:
+            array = np.asarray(state) if isinstance(state, list | np.ndarray) else None
+        except ValueError:  # a list of (matrix, qubits)
+            array = None
+        if array is not None and array.ndim == 1 and array.dtype.kind in "biufc":
+            if array.size & (array.size - 1) or not array.size:
+                raise ShapeError(f"A state has 2**n amplitudes; got {array.size}.")
+            if array.dtype not in (np.complex64, np.complex128):
+                array = array.astype(np.complex128)
+            return np.ascontiguousarray(array)
+        compiled = self._compiled(state, keep_idle=True)
+        return self.simulate(compiled, parameters=parameters if compiled.parameters else None)
 
     # --- how ----------------------------------------------------------------------------------
 

@@ -415,6 +415,46 @@ def check_pauli_expectations(kernels: KernelSet, dtype: DType) -> None:
     assert_close(got, wide, goals_of(dtype).value, "pauli_expectations, 14 qubits")
 
 
+def check_reduced_density_matrix(kernels: KernelSet, dtype: DType) -> None:
+    """Reduced density matrices agree with partial traces, the first qubit as lowest bit."""
+    rng = np.random.default_rng(12)
+    for width in (1, 2, 4, 7, 10, 13):
+        amplitudes = _wide_state(rng, width)
+        state = kernels.from_host(amplitudes, dtype)
+        for count in sorted({0, 1, 2, 3, width // 2, min(width, 8), min(width, 7)} - {width + 1}):
+            if count > width:
+                continue
+            qubits = [int(q) for q in rng.permutation(width)[:count]]
+            # One axis a qubit, the highest first; kept ones in front, the highest first too.
+            axes = [width - 1 - q for q in reversed(qubits)]
+            tensor = np.moveaxis(amplitudes.reshape((2,) * width), axes, range(count))
+            rows = tensor.reshape(1 << count, -1)
+            got = kernels.reduced_density_matrix(state, qubits)
+            what = f"reduced_density_matrix of {qubits}, {width} qubits"
+            assert_close(got, rows @ rows.conj().T, goals_of(dtype).value, what)
+
+
+def check_sparse_moments(kernels: KernelSet, dtype: DType) -> None:
+    """Moments of sparse matrices, Hermitian or not, agree with dense ones; also of zero."""
+    rng = np.random.default_rng(13)
+    for width in (0, 1, 3, 6, 9):
+        size = 1 << width
+        amplitudes = _wide_state(rng, width)
+        state = kernels.from_host(amplitudes, dtype)
+        for density in (0.0, 0.1, 1.0):
+            parts = rng.normal(size=(2, size, size)) * (rng.random((size, size)) < density)
+            matrix = (parts[0] + 1j * parts[1]) / np.sqrt(size)
+            rows, columns = np.nonzero(matrix)
+            row_start = np.searchsorted(rows, np.arange(size + 1)).astype(np.int64)
+            product = matrix @ amplitudes
+            wanted = np.vdot(amplitudes, product), np.vdot(product, product).real
+            got = kernels.sparse_moments(
+                state, matrix[rows, columns], columns.astype(np.int64), row_start
+            )
+            what = f"sparse_moments, {len(rows)} entries, {width} qubits"
+            assert_close(np.array(got), np.array(wanted), 4 * goals_of(dtype).value, what)
+
+
 # --- sampling ---------------------------------------------------------------------------------
 
 

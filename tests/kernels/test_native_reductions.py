@@ -87,18 +87,44 @@ def pauli_matrix(n: int, x: int, z: int) -> np.ndarray:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_pauli_expectations_agree_with_dense_matrices(dtype):
-    for n in (1, 3, 7):
+    # Tiles are summed in the state's precision, and added in double.
+    tolerance = 3e-7 if dtype == "complex64" else 1e-13
+    for n in range(1, 11):
         rng = np.random.default_rng(n)
         state = random_state(n, dtype)
         wide = state.astype(complex)
         x = rng.integers(1 << n, size=40).astype(np.uint64)
         x[:20] = x[0]  # a group large enough for the transform
+        x[20:30] = 0
         z = rng.integers(1 << n, size=40).astype(np.uint64)
         expected = [
             np.vdot(wide, pauli_matrix(n, int(a), int(b)) @ wide).real
             for a, b in zip(x, z, strict=True)
         ]
-        np.testing.assert_allclose(KERNELS.pauli_expectations(state, x, z), expected, atol=1e-12)
+        got = KERNELS.pauli_expectations(state, x, z)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_pauli_expectations_of_many_tiles_agree_with_products(dtype):
+    # More independent X masks than one tile takes, of all kinds: within rows, across, both.
+    n = 16
+    rng = np.random.default_rng(11)
+    state = random_state(n, dtype)
+    wide = state.astype(complex)
+    x = rng.integers(1 << n, size=60).astype(np.uint64)
+    x[:4] = [1, 8, 32, 63]
+    x[4:8] = [1 << 6, 1 << 15, (1 << 15) | 1, 0xFFC0]
+    x[8:20], x[20:40] = 0, x[40]
+    z = rng.integers(1 << n, size=60).astype(np.uint64)
+    index = np.arange(1 << n, dtype=np.uint64)
+    expected = []
+    for a, b in zip(x, z, strict=True):
+        signs = 1 - 2 * (np.bitwise_count(index & b) & 1).astype(int)
+        phase = (-1j) ** (int(a & b).bit_count() % 4)
+        expected.append((phase * np.sum(wide.conj() * wide[index ^ a] * signs)).real)
+    got = KERNELS.pauli_expectations(state, x, z)
+    np.testing.assert_allclose(got, expected, atol=3e-7 if dtype == "complex64" else 1e-13, rtol=0)
 
 
 def test_results_do_not_depend_on_the_number_of_threads():
@@ -187,3 +213,37 @@ def test_large_zero_states_are_fresh_aligned_and_writable():
             assert state[0] == 1
             assert not state[1:].any()
             state[:] = 1
+
+
+def test_many_shots_do_not_depend_on_the_number_of_threads_or_on_the_shape_of_the_state():
+    rng = np.random.default_rng(12)
+    uniforms = rng.random(70_000)
+    flat = random_state(15, "complex64", 3)
+    peaked = np.zeros(1 << 15, np.complex64)
+    peaked[[5, 9_000, 9_001, (1 << 15) - 1]] = [0.1, 0.9, 0.3, 0.2]
+    decaying = np.exp(-np.arange(1 << 15) / 40).astype(np.complex64)
+    for state in (flat, peaked, decaying):
+        expected = native.NativeKernels(1).sample(state, uniforms)
+        for threads in (2, 3):
+            np.testing.assert_array_equal(
+                native.NativeKernels(threads).sample(state, uniforms), expected
+            )
+        cdf = np.cumsum(abs(state.astype(complex)) ** 2)
+        target = uniforms * cdf[-1]
+        drawn = expected.astype(np.int64)
+        assert np.all(cdf[drawn] > target - 1e-12)
+        assert np.all(np.where(drawn > 0, cdf[drawn - 1], 0.0) <= target + 1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_samples_with_block_norms_given_are_those_without(dtype):
+    uniforms = np.random.default_rng(13).random(500)
+    for n in (0, 3, 12, 14):
+        state = random_state(n, dtype)
+        norms = KERNELS._cpu.block_norms(state, 0)
+        blocks = abs(state.astype(complex).reshape(len(norms), -1)) ** 2
+        np.testing.assert_allclose(norms, blocks.sum(axis=1), rtol=1e-12)
+        given = KERNELS._cpu.sample(state, uniforms, None, 0, norms)
+        np.testing.assert_array_equal(given, KERNELS.sample(state, uniforms))
+    with pytest.raises(ValueError, match="one norm for each block"):
+        KERNELS._cpu.sample(random_state(14, dtype), uniforms, None, 0, np.ones(3))

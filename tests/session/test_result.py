@@ -39,3 +39,18 @@ def test_no_shots_no_samples() -> None:
 
 def test_zero_bits_are_one_empty_string() -> None:
     assert Result(3, 0, np.zeros((3, 0), np.uint64)).counts() == {"": 3}
+
+
+@pytest.mark.parametrize("width", [12, 63, 70])
+def test_many_counts_are_written_like_few(width):
+    rng = np.random.default_rng(3)
+    words = -(-width // 64)
+    packed = rng.integers(0, 1 << 63, (3000, words), np.uint64)
+    packed[:, -1] &= np.uint64((1 << (width - 1) % 64 + 1) - 1)
+    result = Result(3000, width, packed)
+    values = [sum(int(w) << 64 * i for i, w in enumerate(row)) for row in packed]
+    wanted: dict[str, int] = {}
+    for value in sorted(values):
+        key = format(value, f"0{width}b")
+        wanted[key] = wanted.get(key, 0) + 1
+    assert list(result.counts().items()) == list(wanted.items())
