@@ -72,8 +72,12 @@ void sample_batch(BatchView<const T> states, std::span<const double> uniforms,
   const std::size_t shots = uniforms.size() / states.count;
   for_each_member(states.count, states.num_qubits, states.size() + 16 * uniforms.size(), context,
                   [&](std::uint64_t m, RunContext member) {
-                    sample(states.member(m), uniforms.subspan(m * shots, shots),
-                           result.subspan(m * shots, shots), member);
+                    const StateView<const T> state = states.member(m);
+                    std::vector<double> sums(state.size() >> sample_block_bits(state.num_qubits));
+                    block_norms(state, std::span<double>(sums), member);
+                    sample(state, std::span<const double>(sums),
+                           uniforms.subspan(m * shots, shots), result.subspan(m * shots, shots),
+                           member);
                   });
 }
 

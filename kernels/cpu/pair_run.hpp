@@ -125,8 +125,8 @@ class PairRun {
           op += level.ops.size();
         }
         if (!stage_.writes) continue;
-        first_buffer.scatter(first + home);
-        second_buffer.scatter(second + home);
+        first_buffer.scatter(a, first + home, nullptr);
+        second_buffer.scatter(b, second + home, nullptr);
       }
     };
     if (threads == 1) {

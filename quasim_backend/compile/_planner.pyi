@@ -2,5 +2,5 @@
 
 
 
-def plan(program: object, *, max_fused: int, max_diagonal: int, tile_qubits: int, low_qubits: int) -> dict[str, object]:
+def plan(program: object, *, max_fused: int, max_diagonal: int, tile_qubits: int, low_qubits: int, split: bool) -> dict[str, object]:
     """Return the arrays of an ExecutionPlan for a Program, by field name."""

@@ -19,6 +19,21 @@ class Plan:
     def run(self, state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None:
         """Run on a state, in place; raises Cancelled when the flag is set."""
 
+    @overload
+    def run_batch(self, states: Annotated[NDArray[numpy.complex64], dict(shape=(None, None), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None: ...
+
+    @overload
+    def run_batch(self, states: Annotated[NDArray[numpy.complex128], dict(shape=(None, None), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None:
+        """
+        Run on each row of states with its row of parameters, in place; raises Cancelled when the flag is set.
+        """
+
+    def sweeps_c64(self) -> list[list[str]]:
+        """Describe the sweeps over a tile of each stage, a line each."""
+
+    def sweeps_c128(self) -> list[list[str]]:
+        """Describe the sweeps over a tile of each stage, a line each."""
+
 def empty_c64(size: int) -> Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')]:
     """Allocate aligned amplitudes, unset."""
 
@@ -129,6 +144,32 @@ def zero_state_c128(num_qubits: int) -> Annotated[NDArray[numpy.complex128], dic
 
 def zero_states_c128(batch: int, num_qubits: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None, None), order='C')]:
     """Allocate rows of |0...0>."""
+
+class PairPlan:
+    """A schedule of sweeps over two states."""
+
+    def __init__(self, plan: object, tile_qubits: int, inner_qubits: int, low_qubits: int, prune: bool) -> None:
+        """
+        Schedule the primitives of an ExecutionPlan; prune: leave out what no derivative needs.
+        """
+
+    @overload
+    def adjoint(self, state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], bra: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]: ...
+
+    @overload
+    def adjoint(self, state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], bra: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]:
+        """
+        Run this plan, the inverse of a circuit's, on the circuit's final state and on the bra, in place; return the derivative of 2 Re<bra|state> by each angle of the circuit.
+        """
+
+    @overload
+    def tangent(self, state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], derivative: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], direction: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None: ...
+
+    @overload
+    def tangent(self, state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], derivative: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], direction: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None:
+        """
+        Run on a state and on its derivative along a direction of the parameters, in place.
+        """
 
 def philox_uniforms(seed: int, shots: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order='C', device='cpu', writable=False)], draw: int) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')]:
     """Return the uniform of one draw for each shot."""
