@@ -113,7 +113,10 @@ def translate(
     return walker.finished()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+_NOT_UNITARY = (cirq.MeasurementGate, cirq.ResetChannel)
+
+
+@dataclass(eq=False, slots=True)  # not frozen: one is made a gate, and freezing costs 1 us
 class _Known:
     """A gate that was met before; keeping the gate keeps its id its own.
 
@@ -158,7 +161,7 @@ class _Walker:
                 continue
             known = memo.get(id(gate))
             if known is None:
-                known = memo[id(gate)] = self._known(gate)
+                known = memo[id(gate)] = self._known(gate, len(operation.qubits))
             if known.parts is None:
                 self._not_unitary(operation, gate, block, top=top)
                 continue
@@ -184,9 +187,9 @@ class _Walker:
             self.result.is_terminal = False
         return places
 
-    def _known(self, gate: cirq.Gate) -> _Known:
-        """Translate a gate once, its positions ready for use."""
-        if type(gate) in (cirq.MeasurementGate, cirq.ResetChannel):
+    def _known(self, gate: cirq.Gate, width: int) -> _Known:
+        """Translate a gate on ``width`` qubits once, its positions ready for use."""
+        if type(gate) in _NOT_UNITARY:
             return _Known(gate, None)
         try:
             parts = lower_gate(gate, self.result.symbols)
@@ -194,13 +197,13 @@ class _Walker:
             raise UnsupportedOperationError(str(cause)) from cause
         if parts is None:
             return _Known(gate, None)
-        plain = tuple(range(cirq.num_qubits(gate)))
+        plain = tuple(range(width))
         placed = [(part, _oriented(part, positions)) for part, positions in parts]
         return _Known(
             gate,
-            tuple((part, None if p == plain else p) for part, p in placed),
+            tuple([(part, None if p == plain else p) for part, p in placed]),
             type(gate) is not cirq.IdentityGate,
-            _is_swap(gate),
+            width == 2 and _is_swap(gate),
         )
 
     # --- what is not a gate -------------------------------------------------------------------
