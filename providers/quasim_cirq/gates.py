@@ -71,7 +71,9 @@ def _power_rule(fixed: str | None, power: str, rotation: str | None, controls: i
     whole = None if fixed is None else Gate.named(fixed, controls=controls)
 
     def rule(gate: cirq.EigenGate, symbols: Symbols) -> tuple[Placed, ...]:
-        exponent, shift = symbols.angle(gate.exponent), float(gate.global_shift)
+        exponent, shift = gate.exponent, float(gate.global_shift)
+        if type(exponent) is not float:
+            exponent = symbols.angle(exponent)
         if shift == -0.5 and rotation is not None and not controls:
             return ((_one_angle(rotation, exponent * math.pi, 0, 0), places),)
         phase = _phase(exponent * (math.pi * shift)) if shift else ()

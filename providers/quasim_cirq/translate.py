@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import cirq
 import numpy as np
@@ -46,8 +46,7 @@ class Measurement:
     confusion: tuple[tuple[tuple[int, ...], NDArray[np.float64]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
+class Join(NamedTuple):
     """An operation on several qubits, which makes Cirq track them in one state.
 
     Attributes:
@@ -198,10 +197,14 @@ class _Walker:
         if parts is None:
             return _Known(gate, None)
         plain = tuple(range(width))
-        placed = [(part, _oriented(part, positions)) for part, positions in parts]
         return _Known(
             gate,
-            tuple([(part, None if p == plain else p) for part, p in placed]),
+            tuple(
+                [
+                    (part, None if (own := _oriented(part, positions)) == plain else own)
+                    for part, positions in parts
+                ]
+            ),
             type(gate) is not cirq.IdentityGate,
             width == 2 and _is_swap(gate),
         )
@@ -353,9 +356,9 @@ def _oriented(gate: Gate, positions: tuple[int, ...]) -> tuple[int, ...]:
     return (*controls, *targets[::-1])
 
 
-def _is_swap(gate: cirq.Gate) -> bool:
+def _is_swap(gate: Any) -> bool:
     return (
-        isinstance(gate, cirq.SwapPowGate)
+        cirq.SwapPowGate in type(gate).__mro__  # isinstance is slow on Cirq's abstract classes
         and gate.global_shift == 0
         and not cirq.is_parameterized(gate)
         and gate.exponent % 2 == 1

@@ -42,6 +42,8 @@ def active_qubits(circuit: Circuit) -> tuple[int, ...]:
         if isinstance(instruction, GateOp):
             if instruction.gate.name != "id":
                 active.update(instruction.qubits)
+                if len(active) == circuit.num_qubits:
+                    break
             continue
         match instruction:
             case ChannelOp(_, qubits) | Initialize(_, qubits):

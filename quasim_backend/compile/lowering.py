@@ -17,7 +17,6 @@ from quasim_backend.ir.program import MAX_QUBITS, Angles, PrimitiveKind, Program
 __all__ = ["lower"]
 
 _FORMAL_INDEX = {p: i for i, p in enumerate(FORMALS)}
-_NUMBERS = {kind: int(kind) for kind in PrimitiveKind}
 _ARRAY_KINDS = {
     "unitary": int(PrimitiveKind.MATRIX),
     "diagonal": int(PrimitiveKind.DIAGONAL),
@@ -117,7 +116,7 @@ def _array(gate: Gate, places: tuple[int, ...]) -> Packed:
     kind = _ARRAY_KINDS[gate.name]
     mask, value = _controls(gate.num_controls, gate.control_state, places)
     targets = places[gate.num_controls :]
-    if kind == PrimitiveKind.PERMUTATION:
+    if gate.name == "permutation":
         return pack(kind, targets, mask, value, table=gate.data)
     return pack(kind, targets, mask, value, data=gate.data)
 
@@ -136,7 +135,7 @@ def _packed(
     for template in templates:
         own = _mask(template.controls, places)
         part = pack(
-            _NUMBERS[template.kind],
+            template.kind,
             [places[t] for t in template.targets],
             mask | own,
             value | own,

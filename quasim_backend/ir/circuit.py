@@ -356,13 +356,7 @@ class Circuit:
         """Unbound parameters, each once, in the order they appear; loop parameters excluded."""
         found: dict[Parameter, None] = {}
         loop: set[Parameter] = set()
-        for instruction in self.walk():
-            if isinstance(instruction, GateOp):
-                for value in instruction.gate.params:
-                    if isinstance(value, Affine):
-                        found.update(dict.fromkeys(parameters_of(value)))
-            elif isinstance(instruction, For) and instruction.parameter is not None:
-                loop.add(instruction.parameter)
+        _collect_parameters(self.instructions, found, loop)
         return tuple(p for p in found if p not in loop)
 
     @property
@@ -452,6 +446,21 @@ def _walk(instructions: Iterable[Instruction]) -> Iterator[Instruction]:
             continue
         for block in blocks_of(instruction):
             yield from _walk(block)
+
+
+def _collect_parameters(
+    instructions: Iterable[Instruction], found: dict[Parameter, None], loop: set[Parameter]
+) -> None:
+    for instruction in instructions:
+        if isinstance(instruction, GateOp):
+            for value in instruction.gate.params:
+                if isinstance(value, Affine):
+                    found.update(dict.fromkeys(parameters_of(value)))
+            continue
+        if isinstance(instruction, For) and instruction.parameter is not None:
+            loop.add(instruction.parameter)
+        for block in blocks_of(instruction):
+            _collect_parameters(block, found, loop)
 
 
 def _bound(

@@ -97,7 +97,7 @@ class Gate(_Draft):
     ) -> Gate:
         """Make a gate of the table from fields that are known to be right, unchecked and fast."""
         draft = _Draft(name, params, num_controls, control_state, label)
-        draft.__class__ = Gate  # type: ignore[assignment]
+        draft.__class__ = Gate
         return draft  # type: ignore[return-value]
 
     @staticmethod

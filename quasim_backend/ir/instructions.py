@@ -55,8 +55,8 @@ class GateOp:
 
 # There is one for each gate of a circuit; a dataclass's own way to set frozen fields takes half as
 # long again.
-_set_gate = GateOp.gate.__set__  # type: ignore[attr-defined]
-_set_qubits = GateOp.qubits.__set__  # type: ignore[attr-defined]
+_set_gate = vars(GateOp)["gate"].__set__
+_set_qubits = vars(GateOp)["qubits"].__set__
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -80,8 +80,8 @@ def pack(
     return Packed(
         row,
         _TARGETS[len(targets)].pack(*targets) if targets else b"",
-        b"" if data is None else np.asarray(data, np.complex128).tobytes(),
-        b"" if table is None else np.asarray(table, np.int64).tobytes(),
+        b"" if data is None else data.astype(np.complex128, copy=False).tobytes(),
+        b"" if table is None else table.astype(np.int64, copy=False).tobytes(),
     )
 
 

@@ -258,8 +258,8 @@ class ProgramBuilder:
         """Append ``exp(-i angle/2 P)`` with the Pauli string given by its masks."""
         self._angles.set(len(self._parts), angle)
         kind = PrimitiveKind.ROTATION
-        masks = {"x_mask": x_mask, "z_mask": z_mask}
-        self._parts.append(pack(kind, (), control_mask, control_value, **masks))
+        part = pack(kind, (), control_mask, control_value, x_mask=x_mask, z_mask=z_mask)
+        self._parts.append(part)
 
     def phase(self, angle: float | Affine, control_mask: int = 0, control_value: int = 0) -> None:
         """Append a factor ``exp(i angle)`` where the controls hold; global without controls."""

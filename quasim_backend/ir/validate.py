@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from quasim_backend.errors import CircuitError, QubitError, near_matches
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.expr import Bit, Bits, Expr, bits_read, compile_expression, variables_read
+from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import (
     SAVE_KINDS,
     SAVE_SUBTYPES,
@@ -98,8 +99,13 @@ def _check_block(
     placed = seen.placed
     for number, instruction in enumerate(block):
         if type(instruction) is GateOp:
-            gate = instruction.gate
-            if (gate.name, gate.num_controls, tuple(instruction.qubits)) in placed:
+            gate, qubits = instruction.gate, tuple(instruction.qubits)
+            key = (gate.name, gate.num_controls, qubits)
+            if key in placed:
+                continue
+            if _fits(gate, qubits, circuit.num_qubits):
+                if gate.data is None and gate.masks is None:
+                    placed.add(key)
                 continue
         here = f"{place}{number}"
         try:
@@ -109,6 +115,16 @@ def _check_block(
                 raise
             name = type(instruction).__name__
             raise type(error)(f"Instruction {here} ({name}): {error}") from error
+
+
+def _fits(gate: Gate, qubits: tuple[int, ...], num_qubits: int) -> bool:
+    """Return whether a gate can be where it is; `_check` says why not."""
+    count = len(qubits)
+    return (
+        count == gate.num_qubits
+        and len(set(qubits)) == count
+        and (not count or (min(qubits) >= 0 and max(qubits) < num_qubits))
+    )
 
 
 def _check(
@@ -121,8 +137,6 @@ def _check(
                 raise QubitError(
                     f"Gate '{gate.name}' acts on {gate.num_qubits} qubits; got {qubits}."
                 )
-            if gate.data is None and gate.masks is None:
-                seen.placed.add((gate.name, gate.num_controls, tuple(qubits)))
         case ChannelOp(channel, qubits):
             _check_qubits(circuit, qubits)
             if len(qubits) != channel.num_qubits:
