@@ -20,6 +20,8 @@ constexpr int kCompany = 8;
 // Policies tried: a block without phases and moves that has so many rotations is taken at once.
 // Regular circuits want their last few rotations done before the next layer, ragged ones do not.
 constexpr int kFull[] = {3, 1, 2, 5};
+// Items ordered together.
+constexpr int kPart = 512;
 // Smaller tiles are done before a second policy has paid.
 constexpr int kTryAllFrom = 10;
 
@@ -45,11 +47,12 @@ constexpr std::size_t kMaxDeferred = 16;
 
 class Scheduler {
  public:
-  Scheduler(const Program& program, TileProgram& out, int full)
-      : program_(program), out_(out), full_(full) {
+  // Orders items [first, last).
+  Scheduler(const Program& program, TileProgram& out, int full, int first, int last)
+      : program_(program), out_(out), full_(full), first_(first) {
     AffineMove affine;
     std::vector<Exchange> exchanges;
-    for (int i = 0; i < static_cast<int>(items().size()); ++i) {
+    for (int i = first; i < last; ++i) {
       const Item& one = item(i);
       todo_.push_back(i);
       touched_ |= one.footprint.all();
@@ -80,7 +83,6 @@ class Scheduler {
       cost += best.cost;
       take(std::move(best));
     }
-    defer_scales();
     return cost;
   }
 
@@ -168,7 +170,7 @@ class Scheduler {
     });
     return result;
   }
-  const Reach& reach(int i) const { return reach_[static_cast<std::size_t>(i)]; }
+  const Reach& reach(int i) const { return reach_[static_cast<std::size_t>(i - first_)]; }
 
   // What a block on `qubits` could do now: rotations only, or all kinds of steps.
   Choice fitting(Mask qubits, bool all) const {
@@ -343,24 +345,6 @@ class Scheduler {
     return choice;
   }
 
-  // Rotations are done up to a factor; the next layer takes it over for nothing.
-  void defer_scales() {
-    std::vector<int> blocks;
-    for (std::size_t i = 0; i < out_.ops.size(); ++i) {
-      TileOp& op = out_.ops[i];
-      if (op.kind == TileOpKind::kBlock) blocks.push_back(static_cast<int>(i));
-      // Each rotation grows amplitudes by up to sqrt(2): 100 of them stay far from overflow.
-      if (op.kind != TileOpKind::kLayer || blocks.size() > kMaxDeferred) continue;
-      for (const int b : blocks) {
-        TileOp& block = out_.ops[static_cast<std::size_t>(b)];
-        block.defers_scale = true;
-        op.constant &= block.constant;
-      }
-      op.deferred = std::move(blocks);
-      blocks.clear();
-    }
-  }
-
   void layer(TileOp& op) {
     const int row_bits = out_.shape.row_bits();
     for (const int i : op.items) {
@@ -514,10 +498,29 @@ class Scheduler {
   const Program& program_;
   TileProgram& out_;
   int full_;
+  int first_;
   std::vector<int> todo_;  // what is left, in the order it came
   std::vector<Reach> reach_;
   Mask touched_ = 0;
 };
+
+// Rotations are done up to a factor; the next layer takes it over for nothing.
+void defer_scales(TileProgram& tile) {
+  std::vector<int> blocks;
+  for (std::size_t i = 0; i < tile.ops.size(); ++i) {
+    TileOp& op = tile.ops[i];
+    if (op.kind == TileOpKind::kBlock) blocks.push_back(static_cast<int>(i));
+    // Each rotation grows amplitudes by up to sqrt(2): 100 of them stay far from overflow.
+    if (op.kind != TileOpKind::kLayer || blocks.size() > kMaxDeferred) continue;
+    for (const int b : blocks) {
+      TileOp& block = tile.ops[static_cast<std::size_t>(b)];
+      block.defers_scale = true;
+      op.constant &= block.constant;
+    }
+    op.deferred = std::move(blocks);
+    blocks.clear();
+  }
+}
 
 }  // namespace
 
@@ -556,7 +559,13 @@ TileProgram schedule(const Program& program, StageItems stage, const TileShape& 
     TileProgram candidate;
     candidate.stage = stage;
     candidate.shape = shape;
-    const double cost = Scheduler(program, candidate, full).run();
+    double cost = 0.0;
+    // In parts: the work grows with the square of a part.
+    const int count = static_cast<int>(stage.items.size());
+    for (int first = 0; first < count; first += kPart) {
+      cost += Scheduler(program, candidate, full, first, std::min(first + kPart, count)).run();
+    }
+    defer_scales(candidate);
     if (cost < least) {
       least = cost;
       best = std::move(candidate);

@@ -25,6 +25,9 @@ class Random {
   std::uint64_t state_ = 0;
 };
 
+// Operations looked at to choose local qubits.
+constexpr std::size_t kWindow = 2048;
+
 class Cutter {
  public:
   Cutter(std::span<const Footprint> operations, int num_qubits, const PlanOptions& options)
@@ -47,6 +50,10 @@ class Cutter {
  private:
   const Footprint& at(std::int32_t i) const { return operations_[static_cast<std::size_t>(i)]; }
 
+  std::span<const std::int32_t> ahead() const {
+    return std::span<const std::int32_t>(waiting_).first(std::min(waiting_.size(), kWindow));
+  }
+
   Stage next() {
     const Mask first = at(waiting_.front()).mixing();
     if (std::popcount(low_ | first) > tile_) {
@@ -62,7 +69,7 @@ class Cutter {
   Mask choose(Mask start) {
     Mask best = grow(start, false);
     std::size_t done = count(best);
-    if (done == waiting_.size()) return best;
+    if (done == ahead().size()) return best;
     for (int t = 0; t < tries_; ++t) {
       const Mask other = grow(low_, true);
       const std::size_t more = count(other);
@@ -100,7 +107,7 @@ class Cutter {
   // Takes in the qubits of operations as they come; `random` passes over one in four.
   Mask grow(Mask local, bool random) {
     Footprint passed;
-    for (const auto i : waiting_) {
+    for (const auto i : ahead()) {
       const Footprint& operation = at(i);
       const Mask grown = local | operation.mixing();
       const bool skip = random && grown != local && (random_.next() & 3) == 0;
@@ -124,7 +131,7 @@ class Cutter {
   std::size_t count(Mask local) const {
     std::size_t done = 0;
     Footprint passed;
-    for (const auto i : waiting_) {
+    for (const auto i : ahead()) {
       const Footprint& operation = at(i);
       if ((operation.mixing() & ~local) == 0 && commute(operation, passed)) {
         ++done;

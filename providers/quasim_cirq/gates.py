@@ -67,21 +67,32 @@ def _power_rule(fixed: str | None, power: str, rotation: str | None, controls: i
     """
     num_targets = Gate.named(power, (0.0,)).num_targets
     places = tuple(range(controls + num_targets))
+    state = (1 << controls) - 1
+    whole = None if fixed is None else Gate.named(fixed, controls=controls)
 
     def rule(gate: cirq.EigenGate, symbols: Symbols) -> tuple[Placed, ...]:
-        exponent, shift = symbols.angle(gate.exponent), float(gate.global_shift)
+        exponent, shift = gate.exponent, float(gate.global_shift)
+        if type(exponent) is not float:
+            exponent = symbols.angle(exponent)
         if shift == -0.5 and rotation is not None and not controls:
-            return ((Gate.named(rotation, (exponent * math.pi,)), places),)
+            return ((_one_angle(rotation, exponent * math.pi, 0, 0), places),)
         phase = _phase(exponent * (math.pi * shift)) if shift else ()
         if isinstance(exponent, float):
             remainder = exponent % 2
             if remainder == 0:
                 return phase
-            if remainder == 1 and fixed is not None:
-                return ((Gate.named(fixed, controls=controls), places), *phase)
-        return ((Gate.named(power, (exponent,), controls=controls), places), *phase)
+            if remainder == 1 and whole is not None:
+                return ((whole, places), *phase)
+        return ((_one_angle(power, exponent, controls, state), places), *phase)
 
     return rule
+
+
+def _one_angle(name: str, angle: float | Affine, controls: int, state: int) -> Gate:
+    """Make a gate with one parameter; a number needs no more checks than that it is finite."""
+    if isinstance(angle, float) and math.isfinite(angle):
+        return Gate.trusted(name, (angle,), controls, state)
+    return Gate.named(name, (angle,), controls=controls)
 
 
 def _phase(angle: float | Affine) -> tuple[Placed, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import cirq
 import numpy as np
@@ -46,8 +46,7 @@ class Measurement:
     confusion: tuple[tuple[tuple[int, ...], NDArray[np.float64]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
+class Join(NamedTuple):
     """An operation on several qubits, which makes Cirq track them in one state.
 
     Attributes:
@@ -113,7 +112,10 @@ def translate(
     return walker.finished()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+_NOT_UNITARY = (cirq.MeasurementGate, cirq.ResetChannel)
+
+
+@dataclass(eq=False, slots=True)  # not frozen: one is made a gate, and freezing costs 1 us
 class _Known:
     """A gate that was met before; keeping the gate keeps its id its own.
 
@@ -158,7 +160,7 @@ class _Walker:
                 continue
             known = memo.get(id(gate))
             if known is None:
-                known = memo[id(gate)] = self._known(gate)
+                known = memo[id(gate)] = self._known(gate, len(operation.qubits))
             if known.parts is None:
                 self._not_unitary(operation, gate, block, top=top)
                 continue
@@ -184,9 +186,9 @@ class _Walker:
             self.result.is_terminal = False
         return places
 
-    def _known(self, gate: cirq.Gate) -> _Known:
-        """Translate a gate once, its positions ready for use."""
-        if type(gate) in (cirq.MeasurementGate, cirq.ResetChannel):
+    def _known(self, gate: cirq.Gate, width: int) -> _Known:
+        """Translate a gate on ``width`` qubits once, its positions ready for use."""
+        if type(gate) in _NOT_UNITARY:
             return _Known(gate, None)
         try:
             parts = lower_gate(gate, self.result.symbols)
@@ -194,13 +196,17 @@ class _Walker:
             raise UnsupportedOperationError(str(cause)) from cause
         if parts is None:
             return _Known(gate, None)
-        plain = tuple(range(cirq.num_qubits(gate)))
-        placed = [(part, _oriented(part, positions)) for part, positions in parts]
+        plain = tuple(range(width))
         return _Known(
             gate,
-            tuple((part, None if p == plain else p) for part, p in placed),
+            tuple(
+                [
+                    (part, None if (own := _oriented(part, positions)) == plain else own)
+                    for part, positions in parts
+                ]
+            ),
             type(gate) is not cirq.IdentityGate,
-            _is_swap(gate),
+            width == 2 and _is_swap(gate),
         )
 
     # --- what is not a gate -------------------------------------------------------------------
@@ -350,9 +356,9 @@ def _oriented(gate: Gate, positions: tuple[int, ...]) -> tuple[int, ...]:
     return (*controls, *targets[::-1])
 
 
-def _is_swap(gate: cirq.Gate) -> bool:
+def _is_swap(gate: Any) -> bool:
     return (
-        isinstance(gate, cirq.SwapPowGate)
+        cirq.SwapPowGate in type(gate).__mro__  # isinstance is slow on Cirq's abstract classes
         and gate.global_shift == 0
         and not cirq.is_parameterized(gate)
         and gate.exponent % 2 == 1

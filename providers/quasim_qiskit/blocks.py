@@ -116,7 +116,7 @@ class BlockReader:
                         self._append(out, name, params, qubits, place, instruction.label)
                         break
                 else:
-                    gate = Gate(known[0], tuple(params), known[1], known[2])
+                    gate = Gate.trusted(known[0], tuple(params), known[1], known[2])
             if gate is not None:
                 label = instruction.label
                 if label is not None:

@@ -128,7 +128,7 @@ class GateReader:
             p if type(p) is float and p - p == 0.0 else self._parameters.angle(p, scope)
             for p in params
         )
-        return Gate(record, angles, controls, state)
+        return Gate.trusted(record, angles, controls, state)
 
     def _controlled(self, gate: Any, scope: Scope) -> Placed | None:
         count = gate.num_ctrl_qubits

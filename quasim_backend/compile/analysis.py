@@ -39,10 +39,13 @@ def active_qubits(circuit: Circuit) -> tuple[int, ...]:
     """
     active: set[int] = set()
     for instruction in circuit.walk():
+        if isinstance(instruction, GateOp):
+            if instruction.gate.name != "id":
+                active.update(instruction.qubits)
+                if len(active) == circuit.num_qubits:
+                    break
+            continue
         match instruction:
-            case GateOp(gate, qubits):
-                if gate.name != "id":
-                    active.update(qubits)
             case ChannelOp(_, qubits) | Initialize(_, qubits):
                 active.update(qubits)
             case Measure(qubits, _, readout):
@@ -79,8 +82,15 @@ def final_measurements(instructions: Sequence[Instruction]) -> frozenset[int]:
     bits: set[int] = set()
     everything = False
     found: set[int] = set()
-    for position in range(len(instructions) - 1, -1, -1):
+    first = next((i for i, step in enumerate(instructions) if isinstance(step, Measure)), None)
+    if first is None:
+        return frozenset()
+    for position in range(len(instructions) - 1, first - 1, -1):
         instruction = instructions[position]
+        if isinstance(instruction, GateOp):
+            if instruction.gate.name != "id":
+                touched.update(instruction.qubits)
+            continue
         if isinstance(instruction, Measure):
             free = not touched & set(instruction.qubits) and not bits & set(instruction.clbits)
             if free and not everything:

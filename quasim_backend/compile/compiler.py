@@ -26,13 +26,13 @@ class CompileOptions:
         keep_idle: Simulate idle qubits too; needed where the whole state is wanted.
         starts_at_zero: Whether runs start in ``|0...0>``. With another initial state set it to
             False, which also keeps idle qubits: nothing is known to be idle then.
-        parameters: Order of the run's parameter vector; default: as they appear in the circuit.
+        parameters: Order of the run's parameter vector; None: as they appear in the circuit.
     """
 
     plan: PlanOptions = field(default_factory=PlanOptions)
     keep_idle: bool = False
     starts_at_zero: bool = True
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[Parameter, ...] | None = None
 
 
 def compile_circuit(circuit: Circuit, options: CompileOptions | None = None) -> CompiledCircuit:
@@ -57,7 +57,7 @@ def compile_circuit(circuit: Circuit, options: CompileOptions | None = None) -> 
             f"The circuit acts on {len(active)} qubits; state-vector engines simulate at most "
             f"{MAX_QUBITS}."
         )
-    parameters = options.parameters or circuit.parameters
+    parameters = circuit.parameters if options.parameters is None else options.parameters
     lineariser = Lineariser(
         len(active),
         {q: i for i, q in enumerate(active)},

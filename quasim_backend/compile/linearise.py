@@ -83,7 +83,7 @@ class Lineariser:
 
         Args:
             num_qubits: Simulated qubits.
-            qubits: Simulated qubit of each active qubit of the circuit.
+            qubits: Simulated qubit of each active qubit of the circuit, ascending.
             parameters: Order of the run's parameter vector.
             plan_options: For the planner.
             starts_at_zero: Whether the run starts in ``|0...0>``, so that a first reset is nothing.
@@ -95,6 +95,7 @@ class Lineariser:
         self.branches = False
         self.measured = False
         self._qubits = qubits
+        self._renaming = None if all(q == i for q, i in qubits.items()) else qubits
         self._plan_options = plan_options
         self._pending: list[GateOp] = []
         self._sources: dict[Parameter, int] = {p: i for i, p in enumerate(parameters)}
@@ -107,8 +108,12 @@ class Lineariser:
         """Compile a whole circuit; measurements that can wait are sampled together at the end."""
         final = final_measurements(instructions)
         waiting: list[Measure] = []
+        gates = self._pending
         for position, instruction in enumerate(instructions):
-            if position in final and isinstance(instruction, Measure):
+            if type(instruction) is GateOp:  # as in _instruction, without the call
+                if instruction.gate.name != "id":
+                    gates.append(instruction)
+            elif position in final and isinstance(instruction, Measure):
                 self.measured = True
                 kept = self._without_idle(instruction)
                 if kept is not None:
@@ -142,7 +147,6 @@ class Lineariser:
         if isinstance(instruction, GateOp):
             if instruction.gate.name != "id":
                 self._pending.append(instruction)
-                self._fresh.difference_update(self._qubits[q] for q in instruction.qubits)
             return
         if isinstance(instruction, Barrier | Delay):
             return
@@ -361,7 +365,11 @@ class Lineariser:
     def _flush(self) -> None:
         if not self._pending:
             return
-        program = lower(self._pending, self.num_qubits, (), self._qubits)
+        for operation in self._pending:
+            if not self._fresh:
+                break
+            self._fresh.difference_update(self._places(operation.qubits))
+        program = lower(self._pending, self.num_qubits, (), self._renaming)
         self._pending.clear()
         try:
             sources = tuple(self._sources[p] for p in program.parameters)

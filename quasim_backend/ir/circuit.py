@@ -36,7 +36,8 @@ from quasim_backend.ir.instructions import (
     While,
     blocks_of,
 )
-from quasim_backend.ir.parameters import Parameter
+from quasim_backend.ir.observables import PauliSum
+from quasim_backend.ir.parameters import Affine, Parameter, parameters_of
 
 __all__ = ["Circuit"]
 
@@ -348,19 +349,15 @@ class Circuit:
     # --- whole circuits -----------------------------------------------------------------------
 
     def walk(self) -> Iterator[Instruction]:
-        """Yield every instruction, blocks included, outer before inner."""
-        yield from _walk(self.instructions)
+        """Return an iterator over every instruction, blocks included, outer before inner."""
+        return _walk(self.instructions)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """Unbound parameters, each once, in the order they appear; loop parameters excluded."""
         found: dict[Parameter, None] = {}
         loop: set[Parameter] = set()
-        for instruction in self.walk():
-            if isinstance(instruction, GateOp) and instruction.gate.params:
-                found.update(dict.fromkeys(instruction.gate.parameters))
-            elif isinstance(instruction, For) and instruction.parameter is not None:
-                loop.add(instruction.parameter)
+        _collect_parameters(self.instructions, found, loop)
         return tuple(p for p in found if p not in loop)
 
     @property
@@ -446,8 +443,25 @@ class Circuit:
 def _walk(instructions: Iterable[Instruction]) -> Iterator[Instruction]:
     for instruction in instructions:
         yield instruction
+        if type(instruction) is GateOp:  # holds no blocks, and is what most are
+            continue
         for block in blocks_of(instruction):
             yield from _walk(block)
+
+
+def _collect_parameters(
+    instructions: Iterable[Instruction], found: dict[Parameter, None], loop: set[Parameter]
+) -> None:
+    for instruction in instructions:
+        if isinstance(instruction, GateOp):
+            for value in instruction.gate.params:
+                if isinstance(value, Affine):
+                    found.update(dict.fromkeys(parameters_of(value)))
+            continue
+        if isinstance(instruction, For) and instruction.parameter is not None:
+            loop.add(instruction.parameter)
+        for block in blocks_of(instruction):
+            _collect_parameters(block, found, loop)
 
 
 def _bound(

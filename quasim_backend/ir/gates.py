@@ -27,8 +27,39 @@ ARRAY_GATES = ("unitary", "diagonal", "permutation", "pauli_rotation")
 """Gates that carry their own data instead of a record."""
 
 
+class _Draft:
+    """A gate before it is frozen.
+
+    ``Gate(...)`` goes through ``object.__setattr__`` once a field, which is most of what a circuit
+    of a thousand gates costs to build. A draft sets plain attributes and then becomes a `Gate`:
+    0.5 us instead of 2 us.
+    """
+
+    __slots__ = (
+        *("name", "params", "num_controls", "control_state"),
+        *("power", "data", "masks", "label"),
+    )
+
+    def __init__(
+        self,
+        name: str,
+        params: tuple[float | Affine, ...],
+        num_controls: int,
+        control_state: int,
+        label: str | None,
+    ) -> None:
+        self.name = name
+        self.params = params
+        self.num_controls = num_controls
+        self.control_state = control_state
+        self.power = 1.0
+        self.data: NDArray[Any] | None = None
+        self.masks: tuple[int, int, int] | None = None
+        self.label = label
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Gate:
+class Gate(_Draft):
     """What acts, without the qubits. Make one with `Gate.named` or the other constructors.
 
     A gate acts on ``num_controls`` controls followed by its targets. The modifiers apply in this
@@ -55,6 +86,19 @@ class Gate:
     label: str | None = None
 
     # --- constructors -------------------------------------------------------------------------
+
+    @staticmethod
+    def trusted(
+        name: str,
+        params: tuple[float | Affine, ...] = (),
+        num_controls: int = 0,
+        control_state: int = 0,
+        label: str | None = None,
+    ) -> Gate:
+        """Make a gate of the table from fields that are known to be right, unchecked and fast."""
+        draft = _Draft(name, params, num_controls, control_state, label)
+        draft.__class__ = Gate
+        return draft  # type: ignore[return-value]
 
     @staticmethod
     def named(
@@ -92,13 +136,8 @@ class Gate:
         if controls < 0:
             raise CircuitError(f"A gate cannot have {controls} controls.")
         state = _control_state(count, control_state)
-        return Gate(
-            record.name,
-            tuple(p if type(p) is float and p - p == 0.0 else angle(p) for p in params),
-            count,
-            state,
-            label=label,
-        )
+        angles = tuple([p if type(p) is float and p - p == 0.0 else angle(p) for p in params])
+        return Gate.trusted(record.name, angles, count, state, label)
 
     @staticmethod
     def unitary(matrix: ArrayLike, *, check: bool = True, label: str | None = None) -> Gate:

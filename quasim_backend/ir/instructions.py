@@ -40,12 +40,23 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class GateOp:
     """A gate on qubits: its controls first, then its targets."""
 
     gate: Gate
     qubits: tuple[int, ...]
+
+    def __init__(self, gate: Gate, qubits: tuple[int, ...]) -> None:
+        """Place a gate; nothing is checked here."""
+        _set_gate(self, gate)
+        _set_qubits(self, qubits)
+
+
+# There is one for each gate of a circuit; a dataclass's own way to set frozen fields takes half as
+# long again.
+_set_gate = vars(GateOp)["gate"].__set__
+_set_qubits = vars(GateOp)["qubits"].__set__
 
 
 @dataclass(frozen=True, slots=True, eq=False)

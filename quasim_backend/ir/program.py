@@ -29,9 +29,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.errors import ParameterError, UnsupportedError
+from quasim_backend.ir.packing import Packed, joined, pack, unpacked
 from quasim_backend.ir.parameters import Affine, Parameter
 
-__all__ = ["MAX_QUBITS", "ComplexArray", "PrimitiveKind", "Program", "ProgramBuilder"]
+__all__ = [
+    "MAX_QUBITS",
+    "Angles",
+    "ComplexArray",
+    "PrimitiveKind",
+    "Program",
+    "ProgramBuilder",
+    "assembled",
+]
 
 ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
 
@@ -128,6 +137,58 @@ class Program:
         return values
 
 
+class Angles:
+    """Angles of primitives that are not packed with them, as they depend on a gate's parameters."""
+
+    __slots__ = ("offsets", "places", "terms")
+
+    def __init__(self) -> None:
+        """Start without angles."""
+        self.places: list[int] = []
+        self.offsets: list[float] = []
+        self.terms: list[tuple[int, Parameter, float]] = []
+
+    def set(self, place: int, angle: float | Affine) -> None:
+        """Give the primitive number ``place`` its angle; places ascend."""
+        self.places.append(place)
+        if isinstance(angle, Affine):
+            self.offsets.append(angle.offset)
+            self.terms += [(place, parameter, weight) for parameter, weight in angle.terms]
+        else:
+            self.offsets.append(angle)
+
+
+def assembled(
+    num_qubits: int, parameters: Sequence[Parameter], parts: Sequence[Packed], angles: Angles
+) -> Program:
+    """Return the `Program` of packed primitives, with read-only arrays.
+
+    Args:
+        num_qubits: Width of the program, at most `MAX_QUBITS`.
+        parameters: Fixes the head of the parameter vector; others follow as they appear.
+        parts: The primitives.
+        angles: Replace the packed ones.
+    """
+    arrays = unpacked(joined(parts))
+    count = len(arrays["kind"])
+    if angles.places:
+        arrays["angle_offset"][angles.places] = angles.offsets
+    order = {p: i for i, p in enumerate(parameters)}
+    starts = np.zeros(count + 1, np.int32)
+    if angles.terms:
+        places, symbols, weights = zip(*angles.terms, strict=True)
+        indices = [order.setdefault(p, len(order)) for p in symbols]
+        np.cumsum(np.bincount(places, minlength=count), out=starts[1:])
+    else:
+        indices, weights = [], ()
+    arrays["term_start"] = starts
+    arrays["term_parameter"] = np.array(indices, np.int32)
+    arrays["term_weight"] = np.array(weights, np.float64)
+    for value in arrays.values():
+        value.setflags(write=False)
+    return Program(num_qubits=num_qubits, parameters=tuple(order), **arrays)
+
+
 class ProgramBuilder:
     """Collects primitives one by one and freezes them into a `Program`.
 
@@ -149,24 +210,9 @@ class ProgramBuilder:
                 f"A state-vector program has at most {MAX_QUBITS} qubits; got {num_qubits}."
             )
         self.num_qubits = num_qubits
-        self._parameter_index: dict[Parameter, int] = {p: i for i, p in enumerate(parameters)}
-        self._kind: list[int] = []
-        self._target_start: list[int] = [0]
-        self._targets: list[int] = []
-        self._control_mask: list[int] = []
-        self._control_value: list[int] = []
-        self._x_mask: list[int] = []
-        self._z_mask: list[int] = []
-        self._data_start: list[int] = [0]
-        self._data: list[NDArray[np.complex128]] = []
-        self._data_size = 0
-        self._table_start: list[int] = [0]
-        self._table: list[NDArray[np.int64]] = []
-        self._table_size = 0
-        self._angle_offset: list[float] = []
-        self._term_start: list[int] = [0]
-        self._term_parameter: list[int] = []
-        self._term_weight: list[float] = []
+        self._parameters = tuple(parameters)
+        self._parts: list[Packed] = []
+        self._angles = Angles()
 
     def matrix(
         self,
@@ -176,7 +222,8 @@ class ProgramBuilder:
         control_value: int = 0,
     ) -> None:
         """Append a dense ``(2**k, 2**k)`` matrix on ``k`` targets."""
-        self._append(PrimitiveKind.MATRIX, targets, control_mask, control_value, data=matrix)
+        kind = PrimitiveKind.MATRIX
+        self._parts.append(pack(kind, targets, control_mask, control_value, data=matrix))
 
     def diagonal(
         self,
@@ -186,7 +233,8 @@ class ProgramBuilder:
         control_value: int = 0,
     ) -> None:
         """Append a diagonal ``(2**k,)`` on ``k`` targets."""
-        self._append(PrimitiveKind.DIAGONAL, targets, control_mask, control_value, data=entries)
+        kind = PrimitiveKind.DIAGONAL
+        self._parts.append(pack(kind, targets, control_mask, control_value, data=entries))
 
     def permutation(
         self,
@@ -196,7 +244,8 @@ class ProgramBuilder:
         control_value: int = 0,
     ) -> None:
         """Append the permutation ``|i> -> |table[i]>``, ``(2**k,)``, on ``k`` targets."""
-        self._append(PrimitiveKind.PERMUTATION, targets, control_mask, control_value, table=table)
+        kind = PrimitiveKind.PERMUTATION
+        self._parts.append(pack(kind, targets, control_mask, control_value, table=table))
 
     def rotation(
         self,
@@ -207,81 +256,16 @@ class ProgramBuilder:
         control_value: int = 0,
     ) -> None:
         """Append ``exp(-i angle/2 P)`` with the Pauli string given by its masks."""
-        self._append(
-            PrimitiveKind.ROTATION,
-            (),
-            control_mask,
-            control_value,
-            x_mask=x_mask,
-            z_mask=z_mask,
-            angle=angle,
-        )
+        self._angles.set(len(self._parts), angle)
+        kind = PrimitiveKind.ROTATION
+        part = pack(kind, (), control_mask, control_value, x_mask=x_mask, z_mask=z_mask)
+        self._parts.append(part)
 
     def phase(self, angle: float | Affine, control_mask: int = 0, control_value: int = 0) -> None:
         """Append a factor ``exp(i angle)`` where the controls hold; global without controls."""
-        self._append(PrimitiveKind.PHASE, (), control_mask, control_value, angle=angle)
-
-    def _append(
-        self,
-        kind: PrimitiveKind,
-        targets: Sequence[int],
-        control_mask: int,
-        control_value: int,
-        *,
-        data: NDArray[np.complex128] | None = None,
-        table: NDArray[np.int64] | None = None,
-        x_mask: int = 0,
-        z_mask: int = 0,
-        angle: float | Affine = 0.0,
-    ) -> None:
-        self._kind.append(kind)
-        self._targets.extend(targets)
-        self._target_start.append(len(self._targets))
-        self._control_mask.append(control_mask)
-        self._control_value.append(control_value)
-        self._x_mask.append(x_mask)
-        self._z_mask.append(z_mask)
-        if data is not None:
-            self._data.append(data.reshape(-1))
-            self._data_size += data.size
-        self._data_start.append(self._data_size)
-        if table is not None:
-            self._table.append(table)
-            self._table_size += table.size
-        self._table_start.append(self._table_size)
-        if isinstance(angle, Affine):
-            self._angle_offset.append(angle.offset)
-            for parameter, weight in angle.terms:
-                index = self._parameter_index.setdefault(parameter, len(self._parameter_index))
-                self._term_parameter.append(index)
-                self._term_weight.append(weight)
-        else:
-            self._angle_offset.append(angle)
-        self._term_start.append(len(self._term_parameter))
+        self._angles.set(len(self._parts), angle)
+        self._parts.append(pack(PrimitiveKind.PHASE, (), control_mask, control_value))
 
     def build(self) -> Program:
         """Freeze what was appended into a `Program` with read-only arrays."""
-        empty = np.empty(0, np.complex128)
-        program = Program(
-            num_qubits=self.num_qubits,
-            parameters=tuple(self._parameter_index),
-            kind=np.array(self._kind, np.uint8),
-            target_start=np.array(self._target_start, np.int32),
-            targets=np.array(self._targets, np.int32),
-            control_mask=np.array(self._control_mask, np.uint64),
-            control_value=np.array(self._control_value, np.uint64),
-            x_mask=np.array(self._x_mask, np.uint64),
-            z_mask=np.array(self._z_mask, np.uint64),
-            data_start=np.array(self._data_start, np.int64),
-            data=np.concatenate([empty, *self._data]).astype(np.complex128, copy=False),
-            table_start=np.array(self._table_start, np.int64),
-            table=np.concatenate([np.empty(0, np.int64), *self._table]),
-            angle_offset=np.array(self._angle_offset, np.float64),
-            term_start=np.array(self._term_start, np.int32),
-            term_parameter=np.array(self._term_parameter, np.int32),
-            term_weight=np.array(self._term_weight, np.float64),
-        )
-        for value in vars(program).values():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
-        return program
+        return assembled(self.num_qubits, self._parameters, self._parts, self._angles)

@@ -93,7 +93,8 @@ class CircuitCompiler:
             self._options,
             keep_idle=keep_idle,
             starts_at_zero=starts_at_zero,
-            parameters=parameters,
+            # Where the circuit had none, a pass may bring its own.
+            parameters=parameters or (circuit.parameters if passes else ()),
         )
         compiled = compile_circuit(circuit, options)
         compiled.notes["passes"] = list(passes)

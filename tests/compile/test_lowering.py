@@ -8,7 +8,7 @@ import pytest
 from quasim_backend.compile.lowering import lower
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir import Affine, Gate, Parameter, Program
-from quasim_backend.ir.gate_table import RECORDS
+from quasim_backend.ir.gate_table import ALIASES, RECORDS
 from quasim_backend.ir.instructions import GateOp
 from quasim_backend.ir.program import PrimitiveKind
 
@@ -115,6 +115,47 @@ def test_parameter_order_can_be_fixed() -> None:
     a, b = Parameter("a"), Parameter("b")
     program = lower([GateOp(Gate.named("rx", (Affine(0.0, ((b, 1.0),)),)), (0,))], 1, (a, b))
     assert program.parameters == (a, b)
+
+
+def test_repeated_gates_keep_their_own_angles_and_places() -> None:
+    rng = np.random.default_rng(3)
+    names = ["h", "rx", "x", "cp", "swap", "u", "crz", "iswap", "phased_xz"]
+    operations, want = [], np.eye(16, dtype=complex)
+    for _ in range(60):
+        name = names[rng.integers(len(names))]
+        controls = int(rng.integers(2))
+        count = len(RECORDS[ALIASES.get(name, (name, 0))[0]].parameters)
+        state = int(rng.integers(1 << (controls + ALIASES.get(name, (name, 0))[1])))
+        gate = Gate.named(name, rng.uniform(-3, 3, count), controls=controls, control_state=state)
+        if rng.random() < 0.2:
+            gate = Gate.unitary(gate.matrix())
+        qubits = tuple(int(q) for q in rng.permutation(4)[: gate.num_qubits])
+        operations.append(GateOp(gate, qubits))
+        want = embed(gate.matrix(), qubits, 4) @ want
+    np.testing.assert_allclose(dense(lower(operations, 4)), want, atol=1e-12)
+
+
+def test_controlled_arrays_lower_to_their_matrices() -> None:
+    phases = np.exp(1j * np.arange(4.0))
+    for gate in (
+        Gate.permutation([2, 0, 3, 1]).controlled(1, 0),
+        Gate.diagonal(phases).controlled(2, 1),
+        Gate.unitary(np.array([[0, 1], [1j, 0]])).controlled(2, 2),
+        Gate.pauli_rotation("XYZ", 0.4).controlled(1, 0),
+    ):
+        qubits = (3, 0, 4, 1)[: gate.num_qubits]
+        got = dense(lower([GateOp(gate, qubits)], 5))
+        np.testing.assert_allclose(got, embed(gate.matrix(), qubits, 5), atol=1e-13)
+
+
+def test_arrays_of_a_program_are_read_only_and_contiguous() -> None:
+    program = lower([GateOp(Gate.named("cu", (1, 2, 3, 4)), (1, 0))], 2)
+    arrays = [value for value in vars(program).values() if isinstance(value, np.ndarray)]
+    assert len(arrays) == 15
+    for array in arrays:
+        assert not array.flags.writeable
+        assert array.flags.c_contiguous
+        assert array.flags.aligned
 
 
 def test_too_wide_programs_are_refused() -> None:

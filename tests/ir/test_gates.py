@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import cmath
+import copy
 import math
+import pickle
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from quasim_backend.errors import CircuitError, ParameterError, ShapeError
 from quasim_backend.ir import Gate, Parameter
 from quasim_backend.ir.gate_table import ALIASES, RECORDS
 from quasim_backend.ir.gates import is_known_gate, unitary_power
+from quasim_backend.ir.instructions import GateOp
 
 THETA = Parameter("theta")
 
@@ -229,3 +233,24 @@ def test_wrong_input_is_refused_with_what_is_possible(make, error, words):
         make()
     for word in words:
         assert word in str(caught.value)
+
+
+def test_trusted_gates_are_gates_like_any_other() -> None:
+    trusted = Gate.trusted("rx", (0.3,), 1, 1, "mine")
+    made = Gate.named("rx", (0.3,), controls=1, label="mine")
+    for gate in (trusted, copy.deepcopy(trusted), pickle.loads(pickle.dumps(trusted))):
+        assert type(gate) is Gate
+        assert repr(gate) == repr(made)
+        np.testing.assert_array_equal(gate.matrix(), made.matrix())
+    assert repr(replace(trusted, power=2.0)) == repr(made.to_power(2))
+    with pytest.raises(FrozenInstanceError):
+        trusted.name = "ry"  # type: ignore[misc]
+
+
+def test_placed_gates_are_frozen_values() -> None:
+    placed = GateOp(Gate.named("h"), qubits=(3,))
+    copied = pickle.loads(pickle.dumps(placed))
+    assert (copied.gate.name, copied.qubits) == ("h", (3,))
+    assert replace(placed, qubits=(1,)).qubits == (1,)
+    with pytest.raises(FrozenInstanceError):
+        placed.qubits = (1,)  # type: ignore[misc]

@@ -107,3 +107,25 @@ def test_each_fault_is_named_with_its_place(instruction, error, words):
         validate(circuit)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        GateOp(X.controlled(), (0,)),
+        GateOp(X, (0, 1)),
+        GateOp(X, (2,)),
+        GateOp(Gate.unitary(np.eye(4)), (0,)),
+        GateOp(Gate.pauli_rotation("XX", 0.1), (0,)),
+    ],
+)
+def test_a_wrong_gate_among_right_ones_of_its_kind_is_found(wrong):
+    right = [
+        GateOp(X, (0,)),
+        GateOp(X.controlled(), (1, 0)),
+        GateOp(Gate.unitary(np.eye(2)), (0,)),
+        GateOp(Gate.pauli_rotation("X", 0.1), (0,)),
+    ]
+    validate(holding(*right, *right))
+    with pytest.raises(QubitError, match=r"Instruction 8 \(GateOp\)"):
+        validate(holding(*right, *right, wrong))
