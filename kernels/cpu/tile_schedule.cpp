@@ -14,16 +14,16 @@ namespace {
 
 constexpr int kMaxBlock = 3;
 // Items looked at for a block, first items tried, and items tried as company for the first.
-constexpr std::size_t kWindow = 96;
-constexpr int kSeeds = 3;
-constexpr int kCompany = 8;
+constexpr std::size_t kWindow = 64;
+constexpr int kSeeds = 2;
+constexpr int kCompany = 5;
 // Policies tried: a block without phases and moves that has so many rotations is taken at once.
 // Regular circuits want their last few rotations done before the next layer, ragged ones do not.
-constexpr int kFull[] = {3, 1, 2, 5};
+constexpr int kFull[] = {3, 1};
 // Items ordered together.
 constexpr int kPart = 512;
-// Smaller tiles are done before a second policy has paid.
-constexpr int kTryAllFrom = 10;
+// Smaller states are done before a second policy has paid.
+constexpr int kTryAllFrom = 18;
 
 // Measured times of sweeps over a tile in L2, relative to loading and storing it. `worth` is what an
 // item costs where it is done in the best company.
@@ -570,7 +570,7 @@ TileProgram schedule(const Program& program, StageItems stage, const TileShape& 
       least = cost;
       best = std::move(candidate);
     }
-    if (shape.qubits < kTryAllFrom) break;
+    if (program.num_qubits < kTryAllFrom) break;
   }
   return best;
 }
