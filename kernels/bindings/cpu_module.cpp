@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "bindings/arrays.hpp"
+#include "bindings/gil.hpp"
 #include "bindings/interrupt.hpp"
 #include "cpu/kernel_table.hpp"
 #include "quasim/adjoint.hpp"
@@ -53,7 +54,7 @@ StateView<const T> const_view(const ConstAmplitudes<T>& state) {
 template <typename Body>
 auto without_gil(const CancelFlag& flag, int threads, Body body) {
   Control control(flag_of(flag), interrupt_hook());
-  const nb::gil_scoped_release release;
+  const GilReleased released;
   return body(RunContext{control, threads});
 }
 
@@ -253,7 +254,7 @@ NumpyArray<double> philox_uniforms(std::uint64_t seed, Array<std::uint64_t> shot
                                    std::uint64_t draw) {
   std::vector<double> result(shots.size());
   {
-    const nb::gil_scoped_release release;
+    const GilReleased released;
     for (std::size_t s = 0; s < result.size(); ++s) {
       result[s] = philox_uniform(seed, shots.data()[s], draw);
     }

@@ -4,7 +4,6 @@
 #include <complex>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -41,7 +40,6 @@ class NativePlan {
   Plan plan_;
   std::size_t num_parameters_ = 0;
 
-  mutable std::mutex mutex_;
   mutable std::shared_ptr<const CompiledPlan<float>> single_;
   mutable std::shared_ptr<const CompiledPlan<double>> double_;
 };
