@@ -86,6 +86,8 @@ def main() -> int:
     python = install()
     preload = os.pathsep.join(runtime_libraries(sanitizers))
     environment = {**os.environ, **OPTIONS, "LD_PRELOAD": preload}
+    environment.setdefault("HYPOTHESIS_PROFILE", "few")
+    environment["QUASIM_SANITIZED"] = sanitizers  # for tests of time and of address space
     environment.pop("PYTHONPATH", None)
     shutil.rmtree(FINDINGS, ignore_errors=True)
     FINDINGS.mkdir()
@@ -95,7 +97,7 @@ def main() -> int:
     ).stdout
     if not loaded.startswith(str(BUILD)):
         raise SystemExit(f"The instrumented module is not the one that is loaded: {loaded}")
-    arguments = sys.argv[1:] or ["-m", "not slow", *SUITES]
+    arguments = sys.argv[1:] or ["-n", "2", "-m", "not slow", *SUITES]
     command = [python, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     findings = sorted(FINDINGS.iterdir())

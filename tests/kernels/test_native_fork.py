@@ -12,6 +12,9 @@ if reason := native.is_available():
     pytest.skip(reason, allow_module_level=True)
 if not hasattr(os, "fork"):
     pytest.skip("needs fork", allow_module_level=True)
+if "QUASIM_SANITIZED" in os.environ:
+    # Its allocator does not care for forks: a child hangs if another thread was allocating.
+    pytest.skip("GCC's address sanitizer cannot fork", allow_module_level=True)
 
 # In processes of their own: a library that another test imported, JAX for one, warns of every fork.
 # OpenBLAS, which the oracle uses through NumPy, hangs when a fork stops its threads at work.

@@ -25,7 +25,9 @@ def test_a_state_that_cannot_exist_is_a_memory_error(dtype):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and limits the address space")
-@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="the sanitizer needs the address space")
+@pytest.mark.skipif(
+    "QUASIM_SANITIZED" in os.environ, reason="the sanitizer needs the address space"
+)
 def test_every_allocation_may_fail_and_the_process_goes_on(interpreter):
     # A growing allowance lets one allocation after the other succeed, first in a process that has
     # a pool, then in one that must start its threads. A wrong result is never accepted.
