@@ -15,13 +15,16 @@ CPP := $(shell find kernels -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '
 SOURCES := pyproject.toml $(wildcard kernels/CMakeLists.txt) $(CPP)
 CLANG_FORMAT_FILES := $(CPP)
 
-.PHONY: help venv demo test test-full lint format stubs bench bench-quick docs clean
+.PHONY: help venv demo test test-full test-sanitize check-neon lint format stubs bench bench-quick docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       install into $(VENV) and run the demonstration"
 	@echo "make test       install with the development tools and run the tests"
 	@echo "make test-full  the same, slow tests included"
+	@echo "make test-sanitize  the tests of the native modules, with address and undefined-behaviour"
+	@echo "                sanitizers"
+	@echo "make check-neon compile the kernels for 64-bit ARM with a cross compiler"
 	@echo "make lint       ruff, mypy, import-linter, clang-format, stub check"
 	@echo "make format     rewrite Python and C++ files in the project's format"
 	@echo "make stubs      regenerate the .pyi files of the native modules"
@@ -60,6 +63,17 @@ test: $(VENV)/.stamp-dev
 
 test-full: $(VENV)/.stamp-dev
 	$(BIN)/python -m pytest -n $(WORKERS) tests
+
+# A copy of the package with instrumented modules, apart from the environment.
+test-sanitize: $(VENV)/.stamp-dev
+	$(BIN)/python .ci/sanitize.py $(SANITIZE_TESTS)
+
+# Compiles only: what the other instruction sets share, and the vectors' NEON form.
+AARCH64_CXX ?= aarch64-linux-gnu-g++
+check-neon:
+	ls kernels/cpu/*.cpp kernels/plan/*.cpp | grep -v isa_avx | xargs -P $(WORKERS) -I FILE \
+		$(AARCH64_CXX) -std=c++20 -O2 -ffp-contract=fast -Wall -Wextra -Werror \
+		-Ikernels/include -Ikernels -c FILE -o /dev/null
 
 # More with BENCH, for example: make bench BENCH="--qubits 20-24 --threads all"
 bench: $(VENV)/.stamp-dev

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "bindings/arrays.hpp"
+#include "bindings/gil.hpp"
 #include "bindings/interrupt.hpp"
 #include "cpu/blocks.hpp"
 #include "cpu/compiled.hpp"
@@ -59,7 +60,7 @@ StateView<const T> const_view(const ConstAmplitudes<T>& state) {
 template <typename Body>
 auto without_gil(const CancelFlag& flag, int threads, Body body) {
   Control control(flag_of(flag), interrupt_hook());
-  const nb::gil_scoped_release release;
+  const GilReleased released;
   return body(RunContext{control, threads});
 }
 

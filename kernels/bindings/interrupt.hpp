@@ -6,6 +6,8 @@
 #include <atomic>
 #include <functional>
 
+#include "cpu/denormals.hpp"
+
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
@@ -30,6 +32,7 @@ inline void remember_main_thread() {
 inline std::function<void()> interrupt_hook() {
   if (PyThread_get_thread_ident() != main_thread) return {};
   return [] {
+    const KeepDenormals arithmetic_as_usual;
     const nb::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
   };

@@ -1,5 +1,6 @@
 // quasim_backend.compile._planner: the planner, from arrays to arrays.
 #include "bindings/arrays.hpp"
+#include "bindings/gil.hpp"
 #include "quasim/plan.hpp"
 
 namespace quasim::bindings {
@@ -17,7 +18,7 @@ nb::dict plan(nb::object program, int max_fused, int max_diagonal, int tile_qubi
   options.split = split;
   Plan result;
   {
-    const nb::gil_scoped_release release;
+    const GilReleased released;
     result = make_plan(view, options);
   }
   nb::dict arrays;

@@ -1,14 +1,29 @@
 #include "quasim/native_plan.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <stdexcept>
 #include <type_traits>
 
 #include "cpu/compiled.hpp"
 #include "cpu/direct.hpp"
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
 namespace quasim {
 namespace {
+
+// Guards the compiled forms of all plans, for as long as it takes to copy a pointer. One mutex for
+// the process, which a fork takes before it forks: the child then never finds it held by a thread
+// it does not have.
+std::mutex forms;
+
+#if defined(__unix__) || defined(__APPLE__)
+[[maybe_unused]] const int registered =
+    pthread_atfork([] { forms.lock(); }, [] { forms.unlock(); }, [] { forms.unlock(); });
+#endif
 
 void require(bool holds, const char* what) {
   if (!holds) throw std::invalid_argument(std::string("Malformed plan: ") + what + ".");
@@ -147,12 +162,13 @@ std::shared_ptr<const CompiledPlan<T>> NativePlan::compiled(const KernelTable<T>
     }
   }();
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(forms);
     if (slot && slot->kernels == &kernels) return slot;
   }
   auto fresh = compile<T>(*this, kernels, form);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  slot = fresh;
+  auto old = fresh;  // let go of after the mutex
+  const std::lock_guard<std::mutex> lock(forms);
+  slot.swap(old);
   return fresh;
 }
 

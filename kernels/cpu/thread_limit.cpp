@@ -76,11 +76,10 @@ std::atomic<int> limit{0};
 
 int thread_limit() {
   int threads = limit.load(std::memory_order_relaxed);
-  if (threads == 0) {
-    threads = default_limit();
-    limit.store(threads, std::memory_order_relaxed);
-  }
-  return threads;
+  if (threads != 0) return threads;
+  const int fresh = default_limit();
+  // Another thread may have set a limit meanwhile; that one counts.
+  return limit.compare_exchange_strong(threads, fresh, std::memory_order_relaxed) ? fresh : threads;
 }
 
 void set_thread_limit(int threads) {

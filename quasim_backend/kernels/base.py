@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,7 +24,6 @@ class CancelToken:
     def __init__(self) -> None:
         """Create an unset token."""
         self.flag: NDArray[np.uint8] = np.zeros(1, np.uint8)
-        self._lock = threading.Lock()
 
     def cancel(self) -> None:
         """Ask the run to stop; it raises `Cancelled` at its next poll."""

@@ -137,7 +137,9 @@ if _cpu is not None and os.environ.get("QUASIM_ISA"):
         select_isa(os.environ["QUASIM_ISA"])
     except OptionError as _error:
         # Raised when kernels are asked for: importing the package must not fail.
-        _environment_error = OptionError(f"QUASIM_ISA: {_error}")
+        _environment_error = OptionError(
+            f"QUASIM_ISA: {_error} Set one of these, or unset it to get the fastest."
+        )
 
 
 class NativeKernels:

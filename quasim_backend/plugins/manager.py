@@ -7,7 +7,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -15,6 +15,7 @@ import pluggy
 
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.errors import OptionError, PluginError, QuasimError, near_matches
+from quasim_backend.forks import renew_in_child
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.options import RunOptions
 from quasim_backend.plugins.hooks import PROJECT, QuasimHooks
@@ -137,6 +138,8 @@ class PluginManager:
         self._failures: list[PluginFailure] = []
         self._tables: dict[str, Any] = {}
         self._lock = threading.RLock()
+        renew_in_child(self, "_lock")
+        self._begun = False
         self._loaded = False
         self._fatal: PluginError | None = None
         self._waiting = dict(plugins or {})
@@ -252,11 +255,14 @@ class PluginManager:
         if self._loaded:
             return
         with self._lock:
-            if self._loaded:
-                return
-            self._loaded = True  # a hook that asks for plug-ins must not start over
+            if self._fatal is not None:
+                raise self._fatal
+            if self._begun:
+                return  # a hook that asks for plug-ins must not start over
+            self._begun = True
             try:
                 self._load_all()
+                self._loaded = True  # other threads wait until then
             except PluginError as error:
                 self._fatal = error
                 raise
@@ -388,7 +394,9 @@ def _itself(plugin: object) -> object:
     return plugin
 
 
-@cache
+_default = PluginManager()
+
+
 def default_manager() -> PluginManager:
     """Return the process's plug-in manager; its plug-ins are loaded when first needed."""
-    return PluginManager()
+    return _default

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import CompileOptions, compile_circuit
 from quasim_backend.compile.planner import PlanOptions
 from quasim_backend.errors import PluginError, QuasimError
+from quasim_backend.forks import renew_in_child
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.instructions import Instruction
 from quasim_backend.ir.validate import validate
@@ -24,7 +26,8 @@ _CACHED = 32
 """Circuits a session remembers."""
 
 _sources: WeakKeyDictionary[CompiledCircuit, Circuit] = WeakKeyDictionary()
-_sources_lock = threading.Lock()
+_sources_lock = threading.RLock()
+renew_in_child(sys.modules[__name__], "_sources_lock")
 
 
 def source_of(compiled: CompiledCircuit) -> Circuit | None:
@@ -52,7 +55,8 @@ class CircuitCompiler:
         self._options = CompileOptions(plan=config.plan or PlanOptions())
         self._plugins = plugins
         self._cache: OrderedDict[object, CompiledCircuit] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        renew_in_child(self, "_lock")
 
     def __call__(
         self, circuit: Circuit, *, keep_idle: bool = False, starts_at_zero: bool = True

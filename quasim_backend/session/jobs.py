@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from quasim_backend.errors import UnsupportedError
+from quasim_backend.forks import renew_in_child
 from quasim_backend.kernels.base import CancelToken
 
 __all__ = ["CancelToken", "Job", "JobPool"]
@@ -98,7 +99,8 @@ class JobPool:
                 the kernels are one set for the whole process, however many jobs run.
         """
         self._workers = workers or min(4, os.cpu_count() or 1)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        renew_in_child(self, "_lock")
         self._executor: ThreadPoolExecutor | None = None
         self._process = 0
         self._jobs: set[Job[object]] = set()

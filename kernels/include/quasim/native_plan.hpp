@@ -50,7 +50,6 @@ class NativePlan {
 
   mutable std::once_flag direct_made_;
   mutable std::unique_ptr<const NativePlan> direct_;
-  mutable std::mutex mutex_;
   mutable std::shared_ptr<const CompiledPlan<float>> single_[2];  // by form
   mutable std::shared_ptr<const CompiledPlan<double>> double_[2];
 };

@@ -24,7 +24,8 @@ int choose_threads(std::uint64_t amplitudes, int requested);
 // each, worker 0 in the calling thread. Returns when all are done. Denormals are flushed to zero
 // meanwhile. The first exception stops the others through `control` and is rethrown here.
 //
-// While the pool serves another call, and inside a worker, the whole range runs in the caller.
+// While the pool serves another call, inside a worker, and where no thread can be started, the
+// whole range runs in the caller. After a fork the child has a pool of its own.
 using RangeBody = std::function<void(std::uint64_t, std::uint64_t, int)>;
 void parallel_ranges(std::uint64_t count, int threads, Control& control, const RangeBody& body);
 

@@ -1,4 +1,4 @@
-"""Native kernels as citizens of a process: threads, fork, Ctrl-C, cancellation, environment."""
+"""Long calls of the native kernels can be stopped, and let other threads run meanwhile."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import sys
 import textwrap
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from quasim_backend.compile import planner
 from quasim_backend.compile.planner import PlanOptions, plan
-from quasim_backend.errors import Cancelled, OptionError
+from quasim_backend.errors import Cancelled
 from quasim_backend.ir.program import ProgramBuilder
 from quasim_backend.kernels import native
 from quasim_backend.kernels.base import CancelToken
@@ -24,7 +23,7 @@ from quasim_backend.kernels.base import CancelToken
 if reason := native.is_available() or planner.is_available():
     pytest.skip(reason, allow_module_level=True)
 
-HADAMARD = np.array([[1, 1], [1, -1]], complex) / np.sqrt(2)
+SLOWER = 10 if "QUASIM_SANITIZED" in os.environ else 1
 
 
 def layers(n: int, depth: int):
@@ -45,22 +44,6 @@ def python(code: str, **environment: str) -> subprocess.Popen[str]:
         text=True,
         env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
     )
-
-
-def test_concurrent_runs_do_not_disturb_each_other():
-    n = 15
-    schedule = plan(layers(n, 3), PlanOptions(tile_qubits=9, low_qubits=3))
-    kernels = native.NativeKernels(2)
-    expected = kernels.zero_state(n, np.dtype("complex64"))
-    kernels.run(schedule, expected, np.empty(0))
-
-    def work(_: int) -> bool:
-        state = kernels.zero_state(n, np.dtype("complex64"))
-        kernels.run(schedule, state, np.empty(0))
-        return np.array_equal(state, expected) and kernels.norm_squared(state) > 0.99
-
-    with ThreadPoolExecutor(4) as pool:
-        assert all(pool.map(work, range(40)))
 
 
 def test_the_gil_is_released_during_a_run():
@@ -85,30 +68,6 @@ def test_the_gil_is_released_during_a_run():
     assert ticks > elapsed / 0.05
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_kernels_work_in_a_forked_child():
-    schedule = plan(layers(15, 2))
-    kernels = native.NativeKernels(2)
-    state = kernels.zero_state(15, np.dtype("complex64"))
-    kernels.run(schedule, state, np.empty(0))  # the pool has threads now
-    child = os.fork()
-    if child == 0:
-        again = kernels.zero_state(15, np.dtype("complex64"))
-        kernels.run(schedule, again, np.empty(0))
-        os._exit(0 if np.array_equal(again, state) else 1)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            assert status == 0
-            return
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    pytest.fail("The forked child hangs.")
-
-
 @pytest.mark.parametrize("tile", [13, 30])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_another_thread_cancels_a_run(tile, threads):
@@ -121,7 +80,7 @@ def test_another_thread_cancels_a_run(tile, threads):
     start = time.perf_counter()
     with pytest.raises(Cancelled):
         kernels.run(schedule, state, np.empty(0), token)
-    assert time.perf_counter() - start < 1.5
+    assert time.perf_counter() - start < 1.5 * SLOWER
     timer.join()
 
 
@@ -167,46 +126,5 @@ def test_ctrl_c_stops_a_long_run_and_leaves_the_process_usable(tile):
     assert child.returncode == 0, errors
     word, when = output.splitlines()[0].split()
     assert word == "interrupted"
-    assert float(when) - sent < 1.0
+    assert float(when) - sent < 1.0 * SLOWER
     assert output.splitlines()[1] == "usable"
-
-
-def test_the_environment_picks_instruction_set_and_threads():
-    code = "from quasim_backend.kernels import native as n; print(n.info())"
-    child = python(code, QUASIM_ISA="baseline", QUASIM_NUM_THREADS="3")
-    output, errors = child.communicate(timeout=60)
-    assert child.returncode == 0, errors
-    assert "'isa': 'baseline'" in output
-    assert "'threads': 3" in output
-
-
-def test_an_impossible_environment_is_an_error_that_says_what_is_possible():
-    code = "from quasim_backend.kernels.native import NativeKernels; NativeKernels()"
-    for environment, hint in (
-        ({"QUASIM_ISA": "mmx"}, "This CPU has: baseline"),
-        ({"QUASIM_NUM_THREADS": "many"}, "integer from 1 to 1024"),
-    ):
-        child = python(code, **environment)
-        _, errors = child.communicate(timeout=60)
-        assert child.returncode != 0
-        assert "OptionError" in errors
-        assert hint in errors
-
-
-def test_thread_numbers_are_checked():
-    before = native.get_num_threads()
-    try:
-        native.set_num_threads(3)
-        assert native.get_num_threads() == 3
-        for bad in (0, -1, 5000):
-            with pytest.raises(OptionError):
-                native.set_num_threads(bad)
-            with pytest.raises(OptionError):
-                native.NativeKernels(bad)
-    finally:
-        native.set_num_threads(before)
-
-
-def test_an_allocation_that_cannot_succeed_is_a_memory_error():
-    with pytest.raises(MemoryError):
-        native.NativeKernels().zero_state(58, np.dtype("complex128"))
