@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -175,16 +176,58 @@ NumpyArray<std::complex<T>> empty(std::uint64_t size) {
   return NumpyArray<std::complex<T>>(data, {static_cast<std::size_t>(size)}, owner);
 }
 
+// Threads share the clearing of memory that was used before.
+void clear(const StateMemory& memory, RunContext context) {
+  if (!memory.used()) return;
+  constexpr std::size_t kBlock = std::size_t{1} << 18;
+  auto* const bytes = static_cast<unsigned char*>(memory.data());
+  const std::uint64_t blocks = (memory.size() + kBlock - 1) / kBlock;
+  const auto body = [&](std::uint64_t begin, std::uint64_t end, int) {
+    const std::size_t first = begin * kBlock;
+    if (begin < end) std::memset(bytes + first, 0, std::min(memory.size(), end * kBlock) - first);
+  };
+  parallel_ranges(blocks, choose_threads(memory.size() / 8, context.threads), context.control,
+                  body);
+}
+
+template <typename T>
+NumpyArray<std::complex<T>> own_state(std::unique_ptr<StateMemory> memory) {
+  auto* const amplitudes = static_cast<std::complex<T>*>(memory->data());
+  const std::size_t size = memory->size() / sizeof(std::complex<T>);
+  const nb::capsule owner(memory.release(),
+                          [](void* p) noexcept { delete static_cast<StateMemory*>(p); });
+  return NumpyArray<std::complex<T>>(amplitudes, {size}, owner);
+}
+
+template <typename T>
+std::unique_ptr<StateMemory> state_memory(int num_qubits) {
+  if (num_qubits < 0 || num_qubits > 58) throw std::bad_alloc();
+  return std::make_unique<StateMemory>(sizeof(std::complex<T>) << num_qubits);
+}
+
 template <typename T>
 NumpyArray<std::complex<T>> zero_state(int num_qubits) {
-  if (num_qubits < 0 || num_qubits > 58) throw std::bad_alloc();
-  const std::size_t size = std::size_t{1} << num_qubits;
-  auto memory = std::make_unique<ZeroedBytes>(size * sizeof(std::complex<T>));
-  auto* const amplitudes = static_cast<std::complex<T>*>(memory->data());
-  amplitudes[0] = T{1};
-  const nb::capsule owner(memory.release(),
-                          [](void* p) noexcept { delete static_cast<ZeroedBytes*>(p); });
-  return NumpyArray<std::complex<T>>(amplitudes, {size}, owner);
+  auto memory = state_memory<T>(num_qubits);
+  without_gil({}, 0, [&](RunContext context) { clear(*memory, context); });
+  *static_cast<std::complex<T>*>(memory->data()) = T{1};
+  return own_state<T>(std::move(memory));
+}
+
+// Runs a plan on |0...0>, which is made here.
+template <typename T>
+NumpyArray<std::complex<T>> start_plan(const NativePlan& plan, Array<double> parameters,
+                                       CancelFlag cancel, int threads) {
+  if (parameters.size() < plan.num_parameters()) {
+    throw std::invalid_argument("The parameter vector is too short for the plan.");
+  }
+  auto memory = state_memory<T>(plan.program().num_qubits);
+  without_gil(cancel, threads, [&](RunContext context) {
+    clear(*memory, context);
+    auto* const amplitudes = static_cast<T*>(memory->data());
+    amplitudes[0] = T{1};
+    run(plan, amplitudes, view(parameters), context.control, context.threads, 0);
+  });
+  return own_state<T>(std::move(memory));
 }
 
 // Threads share the copy, which also spreads its pages over NUMA nodes.
@@ -407,11 +450,12 @@ NumpyRows<std::complex<T>> zero_states(std::uint64_t batch, int num_qubits) {
   constexpr std::uint64_t kMost = (std::uint64_t{1} << 62) / sizeof(std::complex<T>);
   if (num_qubits < 0 || num_qubits > 57 || batch > kMost >> num_qubits) throw std::bad_alloc();
   const std::size_t size = std::size_t{1} << num_qubits;
-  auto memory = std::make_unique<ZeroedBytes>(batch * size * sizeof(std::complex<T>));
+  auto memory = std::make_unique<StateMemory>(batch * size * sizeof(std::complex<T>));
+  without_gil({}, 0, [&](RunContext context) { clear(*memory, context); });
   auto* const amplitudes = static_cast<std::complex<T>*>(memory->data());
   for (std::uint64_t m = 0; m < batch; ++m) amplitudes[m * size] = T{1};
   const nb::capsule owner(memory.release(),
-                          [](void* p) noexcept { delete static_cast<ZeroedBytes*>(p); });
+                          [](void* p) noexcept { delete static_cast<StateMemory*>(p); });
   return NumpyRows<std::complex<T>>(amplitudes, {static_cast<std::size_t>(batch), size}, owner);
 }
 
@@ -480,6 +524,8 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
            "cancel"_a.none(), "threads"_a,
            "Run on each row of states with its row of parameters, in place; raises Cancelled when "
            "the flag is set.");
+  plan.def(name("start_").c_str(), &start_plan<T>, "parameters"_a, "cancel"_a.none(), "threads"_a,
+           "Return the state the plan makes of |0...0>; raises Cancelled when the flag is set.");
   plan.def(name("sweeps_").c_str(), &sweeps_of<T>,
            "Describe the sweeps over a tile of each stage, a line each.");
   m.def(name("empty_").c_str(), &empty<T>, "size"_a, "Allocate aligned amplitudes, unset.");

@@ -6,8 +6,8 @@
 namespace quasim::bindings {
 namespace {
 
-nb::dict plan(nb::object program, int max_fused, int max_diagonal, int tile_qubits,
-              int low_qubits, bool split) {
+nb::dict plan(nb::object program, int max_fused, int max_diagonal, int tile_qubits, int low_qubits,
+              bool split) {
   const ProgramFields fields(program);
   const Program view = fields.view();
   PlanOptions options;
@@ -41,8 +41,7 @@ NB_MODULE(_planner, m) {
   namespace nb = nanobind;
   m.doc() = "The native planner; use quasim_backend.compile.planner.";
   m.def("plan", &quasim::bindings::plan, nb::arg("program"), nb::kw_only(), nb::arg("max_fused"),
-        nb::arg("max_diagonal"), nb::arg("tile_qubits"), nb::arg("low_qubits"),
-        nb::arg("split"),
+        nb::arg("max_diagonal"), nb::arg("tile_qubits"), nb::arg("low_qubits"), nb::arg("split"),
         nb::sig("def plan(program: object, *, max_fused: int, max_diagonal: int, "
                 "tile_qubits: int, low_qubits: int, split: bool) -> dict[str, object]"),
         "Return the arrays of an ExecutionPlan for a Program, by field name.");

@@ -44,7 +44,8 @@ template <typename T>
 void run_batch(const NativePlan& plan, BatchView<T> states, std::span<const double> parameters,
                std::size_t width, RunContext context) {
   const FlushDenormals guard;
-  const PlanRunner<T> run_one(plan, states.num_qubits > kMemberQubits ? context.threads : 1);
+  const PlanRunner<T> run_one(plan, states.num_qubits > kMemberQubits ? context.threads : 1,
+                              context.control);
   for_each_member(
       states.count, states.num_qubits, states.size() * (1 + plan.plan().op_members.size()), context,
       [&](std::uint64_t m, RunContext member) {
@@ -75,9 +76,8 @@ void sample_batch(BatchView<const T> states, std::span<const double> uniforms,
                     const StateView<const T> state = states.member(m);
                     std::vector<double> sums(state.size() >> sample_block_bits(state.num_qubits));
                     block_norms(state, std::span<double>(sums), member);
-                    sample(state, std::span<const double>(sums),
-                           uniforms.subspan(m * shots, shots), result.subspan(m * shots, shots),
-                           member);
+                    sample(state, std::span<const double>(sums), uniforms.subspan(m * shots, shots),
+                           result.subspan(m * shots, shots), member);
                   });
 }
 

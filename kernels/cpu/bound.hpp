@@ -13,8 +13,8 @@ template <typename T>
 struct Bound {
   const CompiledPlan<T>& plan;
   AlignedArray<T> coefs;
-  std::vector<SweepFn<T>> functions;  // by operation, over all stages
-  std::vector<std::size_t> first_op;  // of each stage, in `functions`
+  std::vector<SweepFn<T>> functions;                      // by operation, over all stages
+  std::vector<std::size_t> first_op;                      // of each stage, in `functions`
   std::vector<std::vector<const TileValues<T>*>> values;  // by stage and tile operation
 
   Bound(const Program& program, const CompiledPlan<T>& compiled, std::span<const double> parameters)

@@ -17,8 +17,9 @@ constexpr std::size_t kMaxDense = 3;
 template <typename T>
 class StageCompiler {
  public:
-  StageCompiler(const NativePlan& plan, const KernelTable<T>& kernels, std::size_t stage, Form form)
-      : program_(plan.program()), plan_(plan.plan()), kernels_(kernels) {
+  StageCompiler(const NativePlan& plan, const KernelTable<T>& kernels, std::size_t stage, Form form,
+                Control* control)
+      : program_(plan.program()), plan_(plan.plan()), kernels_(kernels), control_(control) {
     const int n = program_.num_qubits;
     const auto first = static_cast<std::size_t>(plan_.stage_start[stage]);
     const auto last = static_cast<std::size_t>(plan_.stage_start[stage + 1]);
@@ -48,6 +49,14 @@ class StageCompiler {
     result_.run_offsets.resize(runs);
     for (std::uint64_t r = 0; r < runs; ++r) result_.run_offsets[r] = deposit(r, jumps);
 
+    for (std::size_t op = first; op < last; ++op) {
+      const auto begin = static_cast<std::size_t>(plan_.op_member_start[op]);
+      const auto end = static_cast<std::size_t>(plan_.op_member_start[op + 1]);
+      for (std::size_t k = begin; k < end; ++k) {
+        const auto member = static_cast<std::size_t>(plan_.op_members[k]);
+        result_.mixing |= footprint_of(program_, member).mixing();
+      }
+    }
     if (result_.tiled) {
       compile_tile(first, last);
       return;
@@ -72,7 +81,7 @@ class StageCompiler {
     shape.words_a_lane = 2 * sizeof(T) / 4;
     for (std::size_t op = first; op < last; ++op) check_operation(op);
     result_.tile =
-        schedule(program_, take_apart(program_, plan_, first, last, shape), shape);
+        schedule(program_, take_apart(program_, plan_, first, last, shape), shape, control_);
     std::erase_if(result_.tile.ops, [&](TileOp& op) {
       if (op.kind != TileOpKind::kKernel) return false;
       const std::size_t before = result_.ops.size();
@@ -83,10 +92,10 @@ class StageCompiler {
     result_.only_kernels = result_.ops.size() == result_.tile.ops.size();
     for (const TileOp& op : result_.tile.ops) {
       const bool numbers = op.kind == TileOpKind::kBlock || op.kind == TileOpKind::kLayer;
-      result_.values.push_back(numbers && op.constant
-                                   ? bind_tile_op<T>(program_, result_.tile, op, {},
-                                                     deferred_scale(result_.values, op))
-                                   : TileValues<T>{});
+      result_.values.push_back(
+          numbers && op.constant
+              ? bind_tile_op<T>(program_, result_.tile, op, {}, deferred_scale(result_.values, op))
+              : TileValues<T>{});
     }
   }
 
@@ -402,6 +411,7 @@ class StageCompiler {
   const Program& program_;
   const Plan& plan_;
   const KernelTable<T>& kernels_;
+  Control* control_;
   Mask local_ = 0;
   std::array<int, 64> position_;
   std::array<int, 64> index_bit_;
@@ -412,14 +422,19 @@ class StageCompiler {
 
 template <typename T>
 std::shared_ptr<const CompiledPlan<T>> compile(const NativePlan& plan,
-                                               const KernelTable<T>& kernels, Form form) {
+                                               const KernelTable<T>& kernels, Form form,
+                                               Control* control) {
   auto compiled = std::make_shared<CompiledPlan<T>>();
   compiled->kernels = &kernels;
   const std::size_t stages = plan.plan().stage_start.size() - 1;
   compiled->stages.reserve(stages);
   std::size_t constant_size = 0;
   for (std::size_t s = 0; s < stages; ++s) {
-    compiled->stages.push_back(StageCompiler<T>(plan, kernels, s, form).take());
+    if (control != nullptr) {
+      control->poll();
+      control->throw_if_cancelled();
+    }
+    compiled->stages.push_back(StageCompiler<T>(plan, kernels, s, form, control).take());
     for (CompiledOp<T>& op : compiled->stages.back().ops) {
       if (op.recipe == Recipe::kPermute) continue;
       std::size_t& arena = op.constant ? constant_size : compiled->bound_size;
@@ -443,8 +458,10 @@ std::shared_ptr<const CompiledPlan<T>> compile(const NativePlan& plan,
 }
 
 template std::shared_ptr<const CompiledPlan<float>> compile(const NativePlan&,
-                                                            const KernelTable<float>&, Form);
+                                                            const KernelTable<float>&, Form,
+                                                            Control*);
 template std::shared_ptr<const CompiledPlan<double>> compile(const NativePlan&,
-                                                             const KernelTable<double>&, Form);
+                                                             const KernelTable<double>&, Form,
+                                                             Control*);
 
 }  // namespace quasim

@@ -65,6 +65,7 @@ struct CompiledStage {
   int tile_qubits = 0;    // qubits of a tile
   int padded_qubits = 0;  // at least one vector
   Mask outer_qubits = 0;  // the qubits that number the tiles
+  Mask mixing = 0;        // qubits whose amplitudes the stage mixes
   int run_qubits = 0;     // a tile is made of runs of 2^run_qubits contiguous amplitudes
   bool in_place = false;  // the tile is contiguous: no copy
   std::vector<std::uint64_t> run_offsets;
@@ -93,6 +94,7 @@ bool bind(const Program& program, const CompiledOp<T>& op, std::span<const doubl
 
 template <typename T>
 std::shared_ptr<const CompiledPlan<T>> compile(const NativePlan& plan,
-                                               const KernelTable<T>& kernels, Form form);
+                                               const KernelTable<T>& kernels, Form form,
+                                               Control* control);
 
 }  // namespace quasim

@@ -51,14 +51,15 @@ void run_whole(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t
 
 template <typename T>
 void run_tiles(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t number,
-               T* amplitudes, Control& control, int threads) {
-  const std::uint64_t tiles = std::uint64_t{1} << std::popcount(stage.outer_qubits);
+               T* amplitudes, Control& control, int threads, Mask live) {
+  const Mask outer = stage.outer_qubits & live;
+  const std::uint64_t tiles = std::uint64_t{1} << std::popcount(outer);
   if (tiles == 1) {
-    TileRunner<T>(stage, bound, number, amplitudes)(0, 1, control, true);
+    TileRunner<T>(stage, bound, number, amplitudes, outer)(0, 1, control, true);
     return;
   }
   parallel_ranges(tiles, threads, control, [&](std::uint64_t begin, std::uint64_t end, int worker) {
-    TileRunner<T> runner(stage, bound, number, amplitudes);
+    TileRunner<T> runner(stage, bound, number, amplitudes, outer);
     for (std::uint64_t tile = begin; tile < end; ++tile) {
       if (control.stopped()) return;
       runner(tile, end, control, worker == 0);
@@ -69,20 +70,20 @@ void run_tiles(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t
 }  // namespace
 
 template <typename T>
-PlanRunner<T>::PlanRunner(const NativePlan& plan, int threads)
+PlanRunner<T>::PlanRunner(const NativePlan& plan, int threads, Control& control)
     : plan_(plan), direct_(plan.direct()), threads_(threads) {
   const auto& kernels = reduction_kernels<T>();
   if (direct_ != nullptr) {
-    compiled_ = direct_->compiled<T>(kernels, Form::kOperations);
+    compiled_ = direct_->compiled<T>(kernels, Form::kOperations, &control);
     if (runs_directly(*direct_, *compiled_)) return;
     direct_ = nullptr;
   }
-  compiled_ = plan.compiled<T>(kernels, Form::kTiles);
+  compiled_ = plan.compiled<T>(kernels, Form::kTiles, &control);
 }
 
 template <typename T>
-void PlanRunner<T>::operator()(T* amplitudes, std::span<const double> parameters,
-                               Control& control) const {
+void PlanRunner<T>::operator()(T* amplitudes, std::span<const double> parameters, Control& control,
+                               Mask live) const {
   if (direct_ != nullptr) {
     run_direct(*direct_, *compiled_, amplitudes, parameters, control);
     return;
@@ -93,10 +94,11 @@ void PlanRunner<T>::operator()(T* amplitudes, std::span<const double> parameters
     const auto& stage = compiled_->stages[number];
     if (control.stopped()) return;
     if (stage.tiled) {
-      run_tiles(stage, bound, number, amplitudes, control, workers);
+      run_tiles(stage, bound, number, amplitudes, control, workers, live);
     } else {
       run_whole(stage, bound, bound.first_op[number], amplitudes, control, workers);
     }
+    live |= stage.mixing;
   }
 }
 
@@ -105,14 +107,13 @@ template class PlanRunner<double>;
 
 template <typename T>
 void run(const NativePlan& plan, T* amplitudes, std::span<const double> parameters,
-         Control& control, int threads) {
+         Control& control, int threads, Mask live) {
   const FlushDenormals guard;
   control.throw_if_cancelled();
-  PlanRunner<T>(plan, threads)(amplitudes, parameters, control);
+  PlanRunner<T>(plan, threads, control)(amplitudes, parameters, control, live);
   control.throw_if_cancelled();
 }
-
-template void run(const NativePlan&, float*, std::span<const double>, Control&, int);
-template void run(const NativePlan&, double*, std::span<const double>, Control&, int);
+template void run(const NativePlan&, float*, std::span<const double>, Control&, int, Mask);
+template void run(const NativePlan&, double*, std::span<const double>, Control&, int, Mask);
 
 }  // namespace quasim

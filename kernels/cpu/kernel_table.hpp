@@ -114,10 +114,10 @@ using BlockFn = void (*)(const BlockSweep<T>&);
 template <typename T>
 struct LayerSweep {
   T* amplitudes = nullptr;
-  const T* table = nullptr;      // complex, 2^row_bits for each value of `select`
-  const T* low = nullptr;        // complex, 2^row_bits; times every row
-  const T* high = nullptr;       // complex, one for each row
-  std::uint64_t select = 0;      // bits of the row number
+  const T* table = nullptr;  // complex, 2^row_bits for each value of `select`
+  const T* low = nullptr;    // complex, 2^row_bits; times every row
+  const T* high = nullptr;   // complex, one for each row
+  std::uint64_t select = 0;  // bits of the row number
   std::uint64_t row_vectors = 0;
   std::uint64_t begin = 0;  // rows [begin, end)
   std::uint64_t end = 0;
@@ -205,8 +205,8 @@ struct KernelTable {
   // [1 if lanes rotate][sum over qubits q of 3^q * (0: none, 1: kStepRotate, 2: kStepRotateFar)].
   // Coefs: t of each qubit, then (if lanes rotate) the two vectors of kStepLanes of each lane bit.
   BlockFn<T> rotations[2][27];
-  LayerFn<T> layer[2][2];         // [1 if `low` is given][1 if `high` is given]
-  ShuffleFn<T> shuffle[4];        // [parts of a vector: 0 for whole vectors, 1, 2, any number]
+  LayerFn<T> layer[2][2];   // [1 if `low` is given][1 if `high` is given]
+  ShuffleFn<T> shuffle[4];  // [parts of a vector: 0 for whole vectors, 1, 2, any number]
 
   // sum |a|^2 over `count` amplitudes.
   double (*norm)(const T* amplitudes, std::uint64_t count);

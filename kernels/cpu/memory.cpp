@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <new>
 
@@ -17,6 +16,8 @@ constexpr std::size_t kCacheLine = 64;
 constexpr std::size_t kHugePage = std::size_t{1} << 21;
 // Below this the allocator's recycled memory is cheaper to clear than fresh pages are to fault in.
 constexpr std::size_t kMapped = std::size_t{1} << 25;
+// Larger blocks are given back to the system at once.
+constexpr std::size_t kSpare = std::size_t{1} << 28;
 
 }  // namespace
 
@@ -36,9 +37,38 @@ AlignedBytes allocate_aligned(std::size_t bytes) {
   return AlignedBytes(memory);
 }
 
-ZeroedBytes::ZeroedBytes(std::size_t bytes) {
+#if defined(__linux__)
+// The latest block given back, for the next one of its size: faulting pages in anew would take
+// longer than a pass over them.
+struct StateMemory::Spare {
+  void* data;
+  void* mapping;
+  std::size_t mapped;
+  std::size_t bytes;
+};
+
+std::atomic<StateMemory::Spare*> StateMemory::spare_{nullptr};
+
+void StateMemory::release(Spare* spare) {
+  if (spare == nullptr) return;
+  munmap(spare->mapping, spare->mapped);
+  delete spare;
+}
+#endif
+
+StateMemory::StateMemory(std::size_t bytes) : bytes_(bytes) {
 #if defined(__linux__)
   if (bytes >= kMapped) {
+    Spare* const spare = spare_.exchange(nullptr);
+    if (spare != nullptr && spare->bytes == bytes) {
+      data_ = spare->data;
+      mapping_ = spare->mapping;
+      mapped_ = spare->mapped;
+      delete spare;
+      used_ = true;
+      return;
+    }
+    release(spare);
     if (bytes > std::numeric_limits<std::size_t>::max() - kHugePage) throw std::bad_alloc();
     mapped_ = bytes + kHugePage;
     mapping_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -53,13 +83,19 @@ ZeroedBytes::ZeroedBytes(std::size_t bytes) {
   }
 #endif
   data_ = allocate_aligned(bytes).release();
-  std::memset(data_, 0, bytes);
+  used_ = true;
 }
 
-ZeroedBytes::~ZeroedBytes() {
+StateMemory::~StateMemory() {
 #if defined(__linux__)
   if (mapping_ != nullptr) {
-    munmap(mapping_, mapped_);
+    auto* const mine =
+        bytes_ > kSpare ? nullptr : new (std::nothrow) Spare{data_, mapping_, mapped_, bytes_};
+    if (mine == nullptr) {
+      munmap(mapping_, mapped_);
+    } else {
+      release(spare_.exchange(mine));
+    }
     return;
   }
 #endif

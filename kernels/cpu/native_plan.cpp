@@ -153,7 +153,7 @@ const NativePlan* NativePlan::direct() const {
 
 template <typename T>
 std::shared_ptr<const CompiledPlan<T>> NativePlan::compiled(const KernelTable<T>& kernels,
-                                                            Form form) const {
+                                                            Form form, Control* control) const {
   auto& slot = [&]() -> auto& {
     if constexpr (std::is_same_v<T, float>) {
       return single_[static_cast<std::size_t>(form)];
@@ -165,7 +165,7 @@ std::shared_ptr<const CompiledPlan<T>> NativePlan::compiled(const KernelTable<T>
     const std::lock_guard<std::mutex> lock(forms);
     if (slot && slot->kernels == &kernels) return slot;
   }
-  auto fresh = compile<T>(*this, kernels, form);
+  auto fresh = compile<T>(*this, kernels, form, control);
   auto old = fresh;  // let go of after the mutex
   const std::lock_guard<std::mutex> lock(forms);
   slot.swap(old);
@@ -173,8 +173,8 @@ std::shared_ptr<const CompiledPlan<T>> NativePlan::compiled(const KernelTable<T>
 }
 
 template std::shared_ptr<const CompiledPlan<float>> NativePlan::compiled(const KernelTable<float>&,
-                                                                         Form) const;
+                                                                         Form, Control*) const;
 template std::shared_ptr<const CompiledPlan<double>> NativePlan::compiled(
-    const KernelTable<double>&, Form) const;
+    const KernelTable<double>&, Form, Control*) const;
 
 }  // namespace quasim

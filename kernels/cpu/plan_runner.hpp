@@ -13,11 +13,14 @@ template <typename T>
 class PlanRunner {
  public:
   // `threads` as for run().
-  PlanRunner(const NativePlan& plan, int threads);
+  PlanRunner(const NativePlan& plan, int threads, Control& control);
 
   // Runs the plan on 2^n amplitudes, in place. Returns early when `control` is stopped. Denormals
   // are to be flushed by the caller.
-  void operator()(T* amplitudes, std::span<const double> parameters, Control& control) const;
+  //
+  // Amplitudes are zero where a bit outside `live` is set: what they stay zero through is skipped.
+  void operator()(T* amplitudes, std::span<const double> parameters, Control& control,
+                  Mask live = ~Mask{0}) const;
 
  private:
   const NativePlan& plan_;

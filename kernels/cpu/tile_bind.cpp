@@ -264,9 +264,8 @@ class Binder {
   // A qubit's bit in the index of an amplitude within a block's group: lanes, then rows.
   Mask place_of(int qubit) const {
     const int position = tile_.shape.position_of(qubit);
-    return position < tile_.shape.lane_bits
-               ? bit(position)
-               : bit(tile_.shape.lane_bits + place_in_block(position));
+    return position < tile_.shape.lane_bits ? bit(position)
+                                            : bit(tile_.shape.lane_bits + place_in_block(position));
   }
 
   void move(std::size_t primitive) {

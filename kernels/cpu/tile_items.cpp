@@ -252,9 +252,8 @@ QubitParts decompose(const Program& program, const QubitGroup& group,
   parts.after[0] = unit_or_one(u[0]);
   parts.after[1] = unit_or_one(u[2]);
   // From the larger of the two entries that hold it.
-  parts.before = parts.cosine >= parts.sine
-                     ? unit_or_one(times(u[3], std::conj(parts.after[1])))
-                     : unit_or_one(times(-u[1], std::conj(parts.after[0])));
+  parts.before = parts.cosine >= parts.sine ? unit_or_one(times(u[3], std::conj(parts.after[1])))
+                                            : unit_or_one(times(-u[1], std::conj(parts.after[0])));
   return parts;
 }
 
@@ -334,8 +333,8 @@ bool as_exchanges(const AffineMove& move, std::vector<Exchange>& exchanges) {
   return true;
 }
 
-StageItems take_apart(const Program& program, const Plan& plan, std::size_t first,
-                      std::size_t last, const TileShape& shape) {
+StageItems take_apart(const Program& program, const Plan& plan, std::size_t first, std::size_t last,
+                      const TileShape& shape) {
   Splitter splitter(program, shape);
   for (std::size_t op = first; op < last; ++op) {
     const auto begin = static_cast<std::size_t>(plan.op_member_start[op]);

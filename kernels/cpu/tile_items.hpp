@@ -59,10 +59,10 @@ struct Item {
   ItemKind kind;
   Footprint footprint;  // on the circuit's qubits
   bool constant = true;
-  int group = -1;       // kRotation, kPairs, and terms of a group
-  int qubit = -1;       // kRotation, and terms of a group
-  TermForm form{};      // kTerm
-  bool back = false;    // kTurn
+  int group = -1;               // kRotation, kPairs, and terms of a group
+  int qubit = -1;               // kRotation, and terms of a group
+  TermForm form{};              // kTerm
+  bool back = false;            // kTurn
   std::int32_t primitive = -1;  // kTerm, kMove
   int operation = -1;           // kOther: operation of the stage
 };
@@ -91,8 +91,8 @@ struct TileShape {
 };
 
 // Takes the operations [first, last) of a plan apart.
-StageItems take_apart(const Program& program, const Plan& plan, std::size_t first,
-                      std::size_t last, const TileShape& shape);
+StageItems take_apart(const Program& program, const Plan& plan, std::size_t first, std::size_t last,
+                      const TileShape& shape);
 
 // x -> linear(x) ^ constant over few bits; true if the permutation `i`, its control as the highest
 // bit, has that form. `qubits` lists the circuit's qubit of each bit.

@@ -9,6 +9,7 @@
 
 #include "cpu/tile_items.hpp"
 #include "quasim/bits.hpp"
+#include "quasim/control.hpp"
 
 namespace quasim {
 
@@ -53,7 +54,9 @@ struct TileProgram {
 };
 
 // Orders the items of a stage into as few sweeps as a greedy choice finds.
-TileProgram schedule(const Program& program, StageItems stage, const TileShape& shape);
+// Looks at `control`, if given, now and then. Throws Cancelled.
+TileProgram schedule(const Program& program, StageItems stage, const TileShape& shape,
+                     Control* control);
 
 // What an operation does, for people.
 std::string describe(const TileProgram& tile, const TileOp& op);

@@ -15,12 +15,13 @@ template <typename T>
 class TileRunner {
  public:
   TileRunner(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t number,
-             T* amplitudes)
+             T* amplitudes, Mask outer)
       : stage_(stage),
         bound_(bound),
         values_(bound.values[number]),
         first_op_(bound.first_op[number]),
         amplitudes_(amplitudes),
+        outer_(outer),
         buffer_(stage),
         other_(stage.tile.moves ? std::size_t{2} << stage.padded_qubits : 0),
         high_(any_outer() ? std::size_t{2} << (stage.tile.shape.qubits - row_bits()) : 0),
@@ -29,7 +30,7 @@ class TileRunner {
   // Runs tile `tile`; the next will be `tile` + 1 if that is below `tiles`. `polls`: in the calling
   // thread.
   void operator()(std::uint64_t tile, std::uint64_t tiles, Control& control, bool polls) {
-    const Mask outside = deposit(tile, stage_.outer_qubits);
+    const Mask outside = deposit(tile, outer_);
     T* const home = amplitudes_ + 2 * outside;
     if (stage_.only_kernels && std::ranges::none_of(stage_.ops, [&](const CompiledOp<T>& op) {
           return acts_on(op, outside);
@@ -57,8 +58,7 @@ class TileRunner {
           break;
       }
     }
-    const T* const next =
-        tile + 1 < tiles ? amplitudes_ + 2 * deposit(tile + 1, stage_.outer_qubits) : nullptr;
+    const T* const next = tile + 1 < tiles ? amplitudes_ + 2 * deposit(tile + 1, outer_) : nullptr;
     buffer_.scatter(work_, home, next);
   }
 
@@ -183,6 +183,7 @@ class TileRunner {
   const std::vector<const TileValues<T>*>& values_;
   std::size_t first_op_;
   T* amplitudes_;
+  Mask outer_;  // qubits that number the tiles
   TileBuffer<T> buffer_;
   AlignedArray<T> other_;
   T* work_ = nullptr;

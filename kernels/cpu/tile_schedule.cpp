@@ -25,8 +25,8 @@ constexpr int kPart = 512;
 // Smaller states are done before a second policy has paid.
 constexpr int kTryAllFrom = 18;
 
-// Measured times of sweeps over a tile in L2, relative to loading and storing it. `worth` is what an
-// item costs where it is done in the best company.
+// Measured times of sweeps over a tile in L2, relative to loading and storing it. `worth` is what
+// an item costs where it is done in the best company.
 constexpr double kSweep = 1.0;
 constexpr double kRotationCost = 0.25;
 constexpr double kLaneCost = 0.45;
@@ -309,8 +309,8 @@ class Scheduler {
         if ((row >> k) & 1) op.offsets[row] |= bit(op.qubits[k] - lane_bits);
       }
     }
-    op.groups = std::uint64_t{1} << (out_.shape.qubits - lane_bits -
-                                     static_cast<int>(op.qubits.size()));
+    op.groups =
+        std::uint64_t{1} << (out_.shape.qubits - lane_bits - static_cast<int>(op.qubits.size()));
   }
 
   // --- layers and moves --------------------------------------------------------------------
@@ -535,10 +535,11 @@ std::string describe(const TileProgram& tile, const TileOp& op) {
   switch (op.kind) {
     case TileOpKind::kBlock: {
       std::string positions;
-      for (const int p : op.qubits) positions += (positions.empty() ? "" : ", ") + std::to_string(p);
-      return "block on positions [" + positions + "] and lanes: " +
-             std::to_string(count(ItemKind::kRotation, ItemKind::kPairs)) + " rotations, " +
-             std::to_string(count(ItemKind::kTerm)) + " phases";
+      for (const int p : op.qubits)
+        positions += (positions.empty() ? "" : ", ") + std::to_string(p);
+      return "block on positions [" + positions +
+             "] and lanes: " + std::to_string(count(ItemKind::kRotation, ItemKind::kPairs)) +
+             " rotations, " + std::to_string(count(ItemKind::kTerm)) + " phases";
     }
     case TileOpKind::kLayer:
       return "layer of " + items + " phases, table of 2^" +
@@ -552,7 +553,8 @@ std::string describe(const TileProgram& tile, const TileOp& op) {
   return {};
 }
 
-TileProgram schedule(const Program& program, StageItems stage, const TileShape& shape) {
+TileProgram schedule(const Program& program, StageItems stage, const TileShape& shape,
+                     Control* control) {
   TileProgram best;
   double least = std::numeric_limits<double>::infinity();
   for (const int full : kFull) {
@@ -563,6 +565,10 @@ TileProgram schedule(const Program& program, StageItems stage, const TileShape& 
     // In parts: the work grows with the square of a part.
     const int count = static_cast<int>(stage.items.size());
     for (int first = 0; first < count; first += kPart) {
+      if (control != nullptr) {
+        control->poll();
+        control->throw_if_cancelled();
+      }
       cost += Scheduler(program, candidate, full, first, std::min(first + kPart, count)).run();
     }
     defer_scales(candidate);

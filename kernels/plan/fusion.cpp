@@ -44,7 +44,7 @@ double merged_cost(const Footprint& footprint, bool pairs, const Limits& limits)
     // Phases gain nothing from being merged with each other, and lose freedom.
     if (footprint.mixing() == 0) return width <= 1 ? kSplitPhase : kNever;
     if (width == 1) return footprint.y != 0 ? kSplitRotation : kSplitQubit;
-    if (pairs) return kSplitPairs;
+    if (pairs && limits.dense >= 2) return kSplitPairs;
   }
   if (footprint.mixing() == 0) return width <= limits.diagonal ? 4.0 + kSweepCost : kNever;
   return width <= limits.dense ? static_cast<double>(4 << width) + kSweepCost : kNever;
@@ -74,8 +74,12 @@ std::vector<Group> merge_pass(std::vector<Group> groups, int num_qubits, const L
   std::vector<Candidate> line;
   line.reserve(groups.size());
   for (std::size_t g = 0; g < groups.size(); ++g) {
-    Candidate mine{groups[g].footprint, groups[g].cost,  groups[g].cost,
-                   groups[g].pairs,     {static_cast<std::int32_t>(g)}, true};
+    Candidate mine{groups[g].footprint,
+                   groups[g].cost,
+                   groups[g].cost,
+                   groups[g].pairs,
+                   {static_cast<std::int32_t>(g)},
+                   true};
     std::size_t place = line.size();
     Footprint between;  // union of the live candidates between the walk and `place`
     int seen = 0;
@@ -195,7 +199,8 @@ std::vector<Group> fuse(const Program& program, const std::vector<std::int32_t>&
   for (int width = 2; width <= options.max_fused; ++width) {
     groups = merge_pass(std::move(groups), n, {width, diagonal, kAdvance, false, split});
   }
-  if (options.max_fused >= 2) groups = merge_pass(std::move(groups), n, {2, diagonal, 0.0, true, split});
+  if (options.max_fused >= 2)
+    groups = merge_pass(std::move(groups), n, {2, diagonal, 0.0, true, split});
   return groups;
 }
 

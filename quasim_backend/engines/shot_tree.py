@@ -141,7 +141,7 @@ class ShotTree:
             Cancelled: If the request's token was set.
         """
         root = self._root()
-        root.state = self._initial_state()
+        self._begin(root)
         self._advance(root)
         while self._stack:
             split = self._stack[-1]
@@ -165,11 +165,20 @@ class ShotTree:
         shots = np.arange(self._shots, dtype=np.int64)
         return _Node(None, 0, 0, list(self._compiled.initial_variables), shots, 0, None)
 
-    def _initial_state(self) -> State:
+    def _begin(self, node: _Node) -> None:
+        """Give a node at the start of the code its state."""
         request = self._request
+        first = self._steps[0] if self._steps else None
         if request.initial_state is not None:
-            return self._kernels.from_host(request.initial_state, request.dtype)
-        return self._kernels.zero_state(self._compiled.num_qubits, request.dtype)
+            node.state = self._kernels.from_host(request.initial_state, request.dtype)
+        elif isinstance(first, SegmentStep):
+            self.counts["segments"] += 1
+            node.state = self._kernels.start(
+                first.plan, request.dtype, self._bound(first, node), request.cancel
+            )
+            node.pc = 1
+        else:
+            node.state = self._kernels.zero_state(self._compiled.num_qubits, request.dtype)
 
     def _advance(self, node: _Node) -> None:
         """Run a node to its end, or to the split that its descendants continue from."""
@@ -269,7 +278,7 @@ class ShotTree:
         self.counts["recomputations"] += 1
         if split.anchor is None:
             node = self._root()
-            node.state = self._initial_state()
+            self._begin(node)
         else:
             origin, snapshot = split.anchor
             node = origin.fork(origin.shots)

@@ -28,8 +28,18 @@ class Plan:
         Run on each row of states with its row of parameters, in place; raises Cancelled when the flag is set.
         """
 
+    def start_c64(self, parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')]:
+        """
+        Return the state the plan makes of |0...0>; raises Cancelled when the flag is set.
+        """
+
     def sweeps_c64(self) -> list[list[str]]:
         """Describe the sweeps over a tile of each stage, a line each."""
+
+    def start_c128(self, parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
+        """
+        Return the state the plan makes of |0...0>; raises Cancelled when the flag is set.
+        """
 
     def sweeps_c128(self) -> list[list[str]]:
         """Describe the sweeps over a tile of each stage, a line each."""

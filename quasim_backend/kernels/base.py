@@ -130,6 +130,28 @@ class KernelSet(Protocol):
         """Return what `pauli_expectations` does for every state of a batch: ``(batch, terms)``."""
         ...
 
+    def start(
+        self,
+        plan: ExecutionPlan,
+        dtype: np.dtype[Any],
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> State:
+        """Return what a plan makes of ``|0...0>``: `zero_state`, then `run`, in one call.
+
+        A kernel set may leave out what the plan has not reached yet.
+
+        Args:
+            plan: As for `run`.
+            dtype: complex64 or complex128.
+            parameters: As for `run`.
+            cancel: As for `run`.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        ...
+
     def norm_squared(self, state: State) -> float:
         """Return ``sum |a|**2``, accumulated in float64."""
         ...

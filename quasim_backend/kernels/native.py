@@ -301,6 +301,26 @@ class NativeKernels:
         )
         return result
 
+    def start(
+        self,
+        plan: ExecutionPlan,
+        dtype: np.dtype[Any],
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> ComplexArray:
+        """Return what a plan makes of ``|0...0>``, aligned, shape ``(2**n,)``.
+
+        The first stages visit only the tiles that can hold anything but zeros yet.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+            MemoryError: If the allocation fails.
+        """
+        native = self._native(plan)
+        begin = native.start_c64 if _is_single(dtype) else native.start_c128
+        state: ComplexArray = begin(parameters, _flag(cancel), self._threads)
+        return state
+
     def norm_squared(self, state: ComplexArray) -> float:
         """Return ``sum |a|**2``, accumulated in float64."""
         return float(self._cpu.norm_squared(state, self._threads))

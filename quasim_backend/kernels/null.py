@@ -147,6 +147,22 @@ class NullKernels:
         values = (x_masks == 0).astype(np.float64)
         return np.tile(values, (states.batch or 0, 1))
 
+    def start(
+        self,
+        plan: ExecutionPlan,
+        dtype: np.dtype[Any],
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> NullState:
+        """Return what a plan makes of ``|0...0>``.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        state = self.zero_state(plan.num_qubits, dtype)
+        self.run(plan, state, parameters, cancel)
+        return state
+
     def norm_squared(self, state: NullState) -> float:
         """Return 1."""
         self.calls["norm_squared"] += 1

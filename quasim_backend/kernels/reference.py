@@ -114,6 +114,22 @@ class ReferenceKernels:
             result[row] = self.pauli_expectations(state, x_masks, z_masks)
         return result
 
+    def start(
+        self,
+        plan: ExecutionPlan,
+        dtype: np.dtype[Any],
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None = None,
+    ) -> ComplexArray:
+        """Return what a plan makes of ``|0...0>``.
+
+        Raises:
+            Cancelled: If ``cancel`` was set.
+        """
+        state = self.zero_state(plan.num_qubits, dtype)
+        self.run(plan, state, parameters, cancel)
+        return state
+
     def norm_squared(self, state: ComplexArray) -> float:
         """Return ``sum |a|**2``, accumulated in float64."""
         return float(_weights(state).sum())

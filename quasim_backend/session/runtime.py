@@ -611,12 +611,16 @@ class Runtime:
             start = self._execute(
                 prefix, values, initial_state=start, want_state=True, shots=0, cancel=token
             ).state
-        if start is None:
-            state = kernels.zero_state(compiled.num_qubits, dtype)
-        else:
-            state = kernels.from_host(start, dtype)
         bound = tuple((step, values[list(step.sources)]) for step in segments)
-        for step, vector in bound:
+        todo = list(bound)
+        if start is not None:
+            state = kernels.from_host(start, dtype)
+        elif todo:
+            step, vector = todo.pop(0)
+            state = kernels.start(step.plan, dtype, vector, token)
+        else:
+            state = kernels.zero_state(compiled.num_qubits, dtype)
+        for step, vector in todo:
             kernels.run(step.plan, state, vector, token)
         return DifferentiableRun(compiled, kernels, state, start, bound, token, self.config)
 

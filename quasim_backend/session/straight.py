@@ -89,10 +89,8 @@ class StraightRun:
         Raises:
             Cancelled: If ``cancel`` was set.
         """
-        state = self.kernels.zero_state(self.num_qubits, self.dtype)
         own = values if self._order is None else values[self._order]
-        self.kernels.run(self._plan, state, own, cancel)
-        return state
+        return self.kernels.start(self._plan, self.dtype, own, cancel)
 
     def states(self, values: NDArray[np.float64], cancel: CancelToken | None = None) -> State:
         """Return the final states of a batch.

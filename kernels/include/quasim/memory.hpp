@@ -1,6 +1,7 @@
 // Aligned memory for state vectors and tables.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
@@ -15,22 +16,30 @@ using AlignedBytes = std::unique_ptr<void, FreeAligned>;
 // 64-byte aligned, uninitialised; asks for huge pages when large. Throws std::bad_alloc.
 AlignedBytes allocate_aligned(std::size_t bytes);
 
-// Zeroed memory, 64-byte aligned. Large blocks are fresh pages that the kernel clears on first
-// touch: the first pass over the state then clears them too, and in parallel. Throws
-// std::bad_alloc.
-class ZeroedBytes {
+// Memory for states, 64-byte aligned. Large blocks are fresh pages, which the system clears on
+// first touch, or those of the latest block that was given back. Throws std::bad_alloc.
+class StateMemory {
  public:
-  explicit ZeroedBytes(std::size_t bytes);
-  ~ZeroedBytes();
-  ZeroedBytes(const ZeroedBytes&) = delete;
-  ZeroedBytes& operator=(const ZeroedBytes&) = delete;
+  explicit StateMemory(std::size_t bytes);
+  ~StateMemory();
+  StateMemory(const StateMemory&) = delete;
+  StateMemory& operator=(const StateMemory&) = delete;
 
   void* data() const { return data_; }
+  std::size_t size() const { return bytes_; }
+  // Whether it may hold anything but zeros.
+  bool used() const { return used_; }
 
  private:
+  struct Spare;
+  static std::atomic<Spare*> spare_;
+  static void release(Spare* spare);
+
   void* data_ = nullptr;
   void* mapping_ = nullptr;  // what to unmap, if pages were mapped
   std::size_t mapped_ = 0;
+  std::size_t bytes_;
+  bool used_ = false;
 };
 
 // An uninitialised array of plain values.

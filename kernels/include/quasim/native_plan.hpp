@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "quasim/control.hpp"
 #include "quasim/plan.hpp"
 #include "quasim/program.hpp"
 
@@ -39,7 +40,9 @@ class NativePlan {
   const NativePlan* direct() const;
 
   template <typename T>
-  std::shared_ptr<const CompiledPlan<T>> compiled(const KernelTable<T>& kernels, Form form) const;
+  // Looks at `control`, if given, while it compiles: long circuits take seconds. Throws Cancelled.
+  std::shared_ptr<const CompiledPlan<T>> compiled(const KernelTable<T>& kernels, Form form,
+                                                  Control* control = nullptr) const;
 
  private:
   struct Storage;
