@@ -36,7 +36,6 @@ from quasim_backend.ir.instructions import (
     While,
     blocks_of,
 )
-from quasim_backend.ir.observables import PauliSum
 from quasim_backend.ir.parameters import Affine, Parameter, parameters_of
 
 __all__ = ["Circuit"]
