@@ -14,6 +14,9 @@ std::vector<const IsaKernels*> supported() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
       __builtin_cpu_supports("bmi2")) {
+#if defined(QUASIM_HAVE_WIDE_KERNELS)
+    result.push_back(&kWideKernels);
+#endif
     result.push_back(&kAvx2Kernels);
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {

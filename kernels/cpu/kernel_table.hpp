@@ -262,5 +262,6 @@ struct IsaKernels {
 extern const IsaKernels kBaselineKernels;
 extern const IsaKernels kAvx2Kernels;
 extern const IsaKernels kAvx512Kernels;
+extern const IsaKernels kWideKernels;  // for tests
 
 }  // namespace quasim

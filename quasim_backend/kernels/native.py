@@ -321,6 +321,17 @@ class NativeKernels:
         state: ComplexArray = begin(parameters, _flag(cancel), self._threads)
         return state
 
+    def sweeps(self, plan: ExecutionPlan, dtype: np.dtype[Any]) -> list[list[str]]:
+        """Describe what each stage does to a tile: one line a sweep over it.
+
+        Args:
+            plan: The schedule.
+            dtype: complex64 or complex128; the sweeps also depend on the instruction set.
+        """
+        native = self._native(plan)
+        lines: list[list[str]] = native.sweeps_c64() if _is_single(dtype) else native.sweeps_c128()
+        return lines
+
     def norm_squared(self, state: ComplexArray) -> float:
         """Return ``sum |a|**2``, accumulated in float64."""
         return float(self._cpu.norm_squared(state, self._threads))
