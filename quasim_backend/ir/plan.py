@@ -90,25 +90,41 @@ class ExecutionPlan:
         """Predict the bytes read and written: one read and one write of the state a stage."""
         return self.num_stages * 2 * itemsize << self.num_qubits
 
-    def explain(self, itemsize: int = 16) -> str:
-        """Describe the plan: stages, their local qubits, operations, FMAs and bytes.
+    def explain(
+        self, itemsize: int = 16, *, bandwidth: float = 20e9, fma_rate: float = 80e9
+    ) -> str:
+        """Describe the plan: stages, their local qubits, operations, FMAs, bytes and time.
+
+        A stage takes the longer of two times: that of reading and writing the state, and that of
+        the arithmetic. Times are predictions for a machine with the rates given, by default those
+        of two cores of a server; states that fit a cache are faster.
 
         Args:
             itemsize: Bytes an amplitude: 8 for complex64, 16 for complex128.
+            bandwidth: Bytes a second that are read and written together.
+            fma_rate: Real fused multiply-adds a second in complex64; half in complex128.
         """
+        size = float(2**self.num_qubits)
+        pass_bytes = 2 * itemsize * size
+        memory = pass_bytes / bandwidth
+        rate = fma_rate * 8 / itemsize
+        times = [max(memory, float(fma) * size / rate) for fma in self.stage_fma]
         lines = [
             f"{len(self.program)} primitives on {self.num_qubits} qubits -> {self.num_ops} "
             f"operations in {self.num_stages} stages (planner: {self.planner}), "
-            f"{self.bytes_moved(itemsize) / 1e6:.3g} MB moved"
+            f"{self.bytes_moved(itemsize) / 1e6:.3g} MB moved, about {sum(times) * 1e3:.3g} ms at "
+            f"{bandwidth / 1e9:.3g} GB/s and {rate / 1e9:.3g} GFMA/s"
         ]
         for stage in range(self.num_stages):
             first, last = int(self.stage_start[stage]), int(self.stage_start[stage + 1])
             local = self.stage_qubits[
                 self.stage_qubit_start[stage] : self.stage_qubit_start[stage + 1]
             ]
+            limit = "memory" if times[stage] <= memory else "arithmetic"
             lines.append(
-                f"stage {stage}: {last - first} operations, local qubits {local.tolist()}, "
-                f"{self.stage_fma[stage]:.3g} FMA per amplitude"
+                f"stage {stage}: {last - first} operations whose amplitudes mix within local qubits "
+                f"{local.tolist()}, {self.stage_fma[stage]:.3g} FMA per amplitude, "
+                f"{pass_bytes / 1e6:.3g} MB, about {times[stage] * 1e3:.3g} ms, bound by {limit}"
             )
             for op in range(first, last):
                 kind = OpKind(int(self.op_kind[op]))
