@@ -122,8 +122,8 @@ class ExecutionPlan:
             ]
             limit = "memory" if times[stage] <= memory else "arithmetic"
             lines.append(
-                f"stage {stage}: {last - first} operations whose amplitudes mix within local qubits "
-                f"{local.tolist()}, {self.stage_fma[stage]:.3g} FMA per amplitude, "
+                f"stage {stage}: {last - first} operations that mix amplitudes of the local qubits "
+                f"{local.tolist()} only, {self.stage_fma[stage]:.3g} FMA per amplitude, "
                 f"{pass_bytes / 1e6:.3g} MB, about {times[stage] * 1e3:.3g} ms, bound by {limit}"
             )
             for op in range(first, last):

@@ -24,7 +24,7 @@ MAX_OPERATIONS = 10_000_000
 """Most operations a text may expand to: a few loops can stand for billions."""
 
 _MOST_BLOCKS = 60
-_MOST_ROUNDS = 100_000
+_MOST_ROUNDS = 65_536
 
 
 class Program:
