@@ -147,7 +147,18 @@ NativePlan::NativePlan(const Program& program, Plan plan) : plan_(std::move(plan
 }
 
 const NativePlan* NativePlan::direct() const {
-  std::call_once(direct_made_, [this] { direct_ = make_direct(*this); });
+  {
+    const std::lock_guard<std::mutex> lock(forms);
+    if (direct_made_) return direct_.get();
+  }
+  // Made outside the mutex; a thread that was slower throws its own away. No std::call_once: a
+  // child forked meanwhile would wait for ever.
+  auto fresh = make_direct(*this);
+  const std::lock_guard<std::mutex> lock(forms);
+  if (!direct_made_) {
+    direct_ = std::move(fresh);
+    direct_made_ = true;
+  }
   return direct_.get();
 }
 

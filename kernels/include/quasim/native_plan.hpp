@@ -4,7 +4,6 @@
 #include <complex>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -51,7 +50,7 @@ class NativePlan {
   Plan plan_;
   std::size_t num_parameters_ = 0;
 
-  mutable std::once_flag direct_made_;
+  mutable bool direct_made_ = false;
   mutable std::unique_ptr<const NativePlan> direct_;
   mutable std::shared_ptr<const CompiledPlan<float>> single_[2];  // by form
   mutable std::shared_ptr<const CompiledPlan<double>> double_[2];
