@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,17 +41,23 @@ class Result:
     saved: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def samples(self) -> NDArray[np.uint8]:
         """Classical bits, uint8 ``(shots, num_clbits)`` in shot order; column ``c`` is bit ``c``.
 
         Raises:
             OptionError: If the run drew no shots.
         """
-        words = self._words()
-        # On a little-endian byte string, bit c of the memory is bit c % 8 of byte c // 8.
-        raw = np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
-        return np.unpackbits(raw, axis=1, count=self.num_clbits, bitorder="little")
+        # Not functools.cached_property: Python 3.11's holds a lock for all results while one is
+        # computed, and a child forked meanwhile would wait for it for ever.
+        known: NDArray[np.uint8] | None = self.__dict__.get("_samples")
+        if known is None:
+            words = self._words()
+            # On a little-endian byte string, bit c of the memory is bit c % 8 of byte c // 8.
+            raw = np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
+            known = np.unpackbits(raw, axis=1, count=self.num_clbits, bitorder="little")
+            self.__dict__["_samples"] = known
+        return known
 
     def int_counts(self) -> dict[int, int]:
         """Return how often each memory value was seen, values ascending.
