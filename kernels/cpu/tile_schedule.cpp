@@ -42,8 +42,9 @@ constexpr double kRotationWorth = 0.6;
 constexpr double kPairsWorth = 1.1;
 constexpr double kTermWorth = 0.1;
 constexpr double kMoveWorth = 0.2;
-// Blocks between two layers that leave their scale to the second.
-constexpr std::size_t kMaxDeferred = 16;
+// Rotations between two layers that leave their scale to the second. Each grows amplitudes by up to
+// sqrt(2), so these by 2^64: far from overflow in either precision.
+constexpr std::ptrdiff_t kMaxDeferred = 128;
 
 class Scheduler {
  public:
@@ -507,11 +508,19 @@ class Scheduler {
 // Rotations are done up to a factor; the next layer takes it over for nothing.
 void defer_scales(TileProgram& tile) {
   std::vector<int> blocks;
+  std::ptrdiff_t rotations = 0;
   for (std::size_t i = 0; i < tile.ops.size(); ++i) {
     TileOp& op = tile.ops[i];
-    if (op.kind == TileOpKind::kBlock) blocks.push_back(static_cast<int>(i));
-    // Each rotation grows amplitudes by up to sqrt(2): 100 of them stay far from overflow.
-    if (op.kind != TileOpKind::kLayer || blocks.size() > kMaxDeferred) continue;
+    if (op.kind == TileOpKind::kBlock) {
+      rotations += std::ssize(op.items);
+      if (rotations > kMaxDeferred) {  // those so far keep their scales
+        blocks.clear();
+        rotations = std::ssize(op.items);
+      }
+      if (rotations <= kMaxDeferred) blocks.push_back(static_cast<int>(i));
+    }
+    if (op.kind != TileOpKind::kLayer) continue;
+    rotations = 0;
     for (const int b : blocks) {
       TileOp& block = tile.ops[static_cast<std::size_t>(b)];
       block.defers_scale = true;

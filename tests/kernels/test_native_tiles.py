@@ -154,3 +154,17 @@ def test_sweeps_are_described_for_people():
     (lines,) = NativeKernels(1).sweeps(schedule, np.dtype(np.complex64))
     assert any(line.startswith("block on positions") for line in lines)
     assert any(line.startswith("layer of") for line in lines)
+
+
+def test_scales_left_to_a_later_layer_do_not_overflow(isa):
+    # Hundreds of rotations by a right angle, each left larger by sqrt(2) until the next layer.
+    circuit = Circuit(6)
+    for number in range(400):
+        qubits = [2 + (number + k) % 4 for k in range(4)]
+        for q in qubits:
+            circuit.gate("ry", (q,), (np.pi / 2,))
+        circuit.cz(*qubits[:2]).cz(*qubits[2:]).cz(*qubits[1:3])
+    circuit.rz(0.3, 5)
+    rng = np.random.default_rng(9)
+    for dtype in (np.complex64, np.complex128):
+        check(circuit, dtype, 6, 2, 1, rng)
