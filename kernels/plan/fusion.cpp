@@ -126,8 +126,7 @@ std::vector<Group> merge_pass(std::vector<Group> groups, int num_qubits, const L
   return result;
 }
 
-}  // namespace
-
+// Of primitive `i` run on its own.
 double primitive_fma(const Program& program, std::size_t i) {
   const int controls = std::popcount(program.control_mask[i]);
   const double share = 1.0 / static_cast<double>(Mask{1} << std::min(controls, 60));
@@ -143,6 +142,8 @@ double primitive_fma(const Program& program, std::size_t i) {
   }
   return 0.0;
 }
+
+}  // namespace
 
 double group_fma(const Program& program, const Group& group, const PlanOptions& options) {
   const int width = std::popcount(group.footprint.all());

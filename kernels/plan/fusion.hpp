@@ -17,10 +17,7 @@ struct Group {
   std::vector<std::int32_t> members;  // primitives in the order they act
 };
 
-// Predicted real fused multiply-adds per amplitude of primitive `i` run on its own.
-double primitive_fma(const Program& program, std::size_t i);
-
-// Of a group.
+// Predicted real fused multiply-adds per amplitude of a group.
 double group_fma(const Program& program, const Group& group, const PlanOptions& options);
 
 // Cost in FMA equivalents of loading and storing every amplitude of a tile once.

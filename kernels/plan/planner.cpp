@@ -18,7 +18,7 @@ OpKind kind_of(const Program& program, const Group& group, const PlanOptions& op
     return group.footprint.mixing() == 0 ? OpKind::kDiagonal : OpKind::kDense;
   }
   const auto i = static_cast<std::size_t>(group.members.front());
-  if (!options.fuse || program.control_mask[i] != 0) return OpKind::kSingle;
+  if (program.control_mask[i] != 0) return OpKind::kSingle;
   const auto width = static_cast<int>(program.targets_of(i).size());
   if (program.kind_of(i) == PrimitiveKind::kMatrix && width <= options.max_fused) {
     return OpKind::kDense;
@@ -49,14 +49,6 @@ void append_stage(Mask local, double fma, Plan& plan) {
 
 Plan make_plan(const Program& program, const PlanOptions& options) {
   Plan plan;
-  if (!options.fuse) {
-    for (std::size_t i = 0; i < program.size(); ++i) {
-      const Group group{footprint_of(program, i), 0.0, {static_cast<std::int32_t>(i)}};
-      append_operation(program, group, options, plan);
-      append_stage(low_mask(program.num_qubits), primitive_fma(program, i), plan);
-    }
-    return plan;
-  }
   const auto groups = fuse(program, simplify(program), options);
   std::vector<Footprint> footprints;
   footprints.reserve(groups.size());

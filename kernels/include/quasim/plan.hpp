@@ -16,7 +16,6 @@ struct PlanOptions {
   int max_diagonal = 8;  // widest diagonal fusion
   int tile_qubits = 13;  // local qubits of a stage
   int low_qubits = 5;    // lowest qubits, local in every stage so that tiles are contiguous runs
-  bool fuse = true;      // false: one primitive, one operation, one stage
   bool split = true;     // kernels take operations apart (cpu/tile_items.hpp); false: they do not
 };
 
