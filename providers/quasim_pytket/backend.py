@@ -184,10 +184,7 @@ class QuasimBackend(Backend):
         Raises:
             CircuitNotRunError: If the handle is none of this backend's.
         """
-        self._check_handle_type(handle)
-        if handle not in self._cache:
-            raise CircuitNotRunError(handle)
-        job: Job[QuasimResult] = self._cache[handle]["job"]
+        job: Job[QuasimResult] = self._entry(handle)["job"]
         if not job.done():
             return CircuitStatus(StatusEnum.RUNNING if job.running() else StatusEnum.QUEUED)
         if job.cancelled() or isinstance(job.exception(), Cancelled):
@@ -211,10 +208,7 @@ class QuasimBackend(Backend):
             QuasimError: What the run failed with.
         """
         check_arguments(kwargs)
-        self._check_handle_type(handle)
-        if handle not in self._cache:
-            raise CircuitNotRunError(handle)
-        entry = self._cache[handle]
+        entry = self._entry(handle)
         if "result" not in entry:
             try:
                 entry["result"] = entry["job"].result(kwargs.get("timeout"))
@@ -229,10 +223,15 @@ class QuasimBackend(Backend):
         Raises:
             CircuitNotRunError: If the handle is none of this backend's.
         """
+        self._entry(handle)["job"].cancel()
+
+    def _entry(self, handle: ResultHandle) -> dict[str, Any]:
+        """Return what is known of a circuit: its job, and its result once it was fetched."""
         self._check_handle_type(handle)
         if handle not in self._cache:
             raise CircuitNotRunError(handle)
-        self._cache[handle]["job"].cancel()
+        entry: dict[str, Any] = self._cache[handle]
+        return entry
 
     # --- expectation values -------------------------------------------------------------------
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pytket.circuit import Bit, Qubit
 from pytket.circuit import Circuit as TketCircuit
 from pytket.pauli import Pauli
@@ -24,13 +23,12 @@ from quasim_backend.ir.instructions import (
     Instruction,
     Measure,
 )
+from quasim_backend.ir.program import ComplexArray
 from quasim_backend.session.jobs import CancelToken
 from quasim_pytket.result import QuasimResult, pack_outcomes
 from quasim_pytket.translate import qubit_numbers
 
 __all__ = ["Task", "expectation_value", "final_state", "lower_operator"]
-
-ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
 
 _LETTERS = {Pauli.I: "I", Pauli.X: "X", Pauli.Y: "Y", Pauli.Z: "Z"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ from pytket.backends.backendresult import BackendResult, StoredResult
 from pytket.circuit import BasisOrder, Bit, Circuit, Qubit
 from pytket.utils.outcomearray import OutcomeArray
 
-__all__ = ["QuasimResult", "pack_outcomes"]
+from quasim_backend.ir.program import ComplexArray
 
-ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
+__all__ = ["QuasimResult", "pack_outcomes"]
 
 _MIRRORED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1])
 """Every byte with its bits in the other order."""

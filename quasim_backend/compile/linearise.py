@@ -294,13 +294,7 @@ class Lineariser:
                 value = self._new_slot(0)
             outer = self._sources.get(instruction.parameter)
             self._sources[instruction.parameter] = -1 - value
-        self._fresh.clear()
-        start = self._hole()
-        leaves: list[int] = []
-        self._loops.append((start, leaves))
-        self._block(instruction.body)
-        self._loops.pop()
-        self.steps.append(JumpStep(start))
+        start, leaves = self._loop_body(instruction.body)
         # A break lands here: the counter must return to zero for the loop's next execution.
         rewind = len(self.steps)
         if leaves:
@@ -333,17 +327,26 @@ class Lineariser:
         return True
 
     def _while(self, instruction: While) -> None:
-        self._fresh.clear()
-        start = self._hole()
-        leaves: list[int] = []
-        self._loops.append((start, leaves))
-        self._block(instruction.body)
-        self._loops.pop()
-        self.steps.append(JumpStep(start))
+        start, leaves = self._loop_body(instruction.body)
         end = len(self.steps)
         self.steps[start] = BranchStep(self._compile(instruction.condition), end)
         for leave in leaves:
             self.steps[leave] = JumpStep(end)
+
+    def _loop_body(self, body: Block) -> tuple[int, list[int]]:
+        """Write a hole for the loop's head, the body and the jump back.
+
+        Returns:
+            The places of the hole and of every break, which the caller fills.
+        """
+        self._fresh.clear()
+        start = self._hole()
+        leaves: list[int] = []
+        self._loops.append((start, leaves))
+        self._block(body)
+        self._loops.pop()
+        self.steps.append(JumpStep(start))
+        return start, leaves
 
     def _leave(self, instruction: Break | Continue) -> None:
         if not self._loops:

@@ -16,6 +16,7 @@ __all__ = [
     "AnyObservable",
     "ArrayObservable",
     "DiagonalObservable",
+    "LocalObservable",
     "MatrixObservable",
     "ObservableList",
     "SparseObservable",
@@ -27,8 +28,35 @@ _HERMITIAN = 1e-6
 entry: matrices in single precision pass."""
 
 
+class LocalObservable:
+    """What observables on some of the qubits share.
+
+    Attributes:
+        qubits: The qubits, each once.
+    """
+
+    qubits: tuple[int, ...]
+
+    def support(self, num_qubits: int) -> tuple[int, ...]:
+        """Return the qubits it acts on."""
+        return self.qubits
+
+    def check(self, num_qubits: int) -> None:
+        """Refuse qubits that the circuit does not have.
+
+        Raises:
+            QubitError: If a qubit is out of range.
+        """
+        highest = max(self.qubits, default=-1)
+        if highest >= num_qubits:
+            raise QubitError(
+                f"The observable acts on qubit {highest}; the circuit has {num_qubits} qubits "
+                f"(0..{num_qubits - 1})."
+            )
+
+
 @dataclass(frozen=True, eq=False)
-class MatrixObservable:
+class MatrixObservable(LocalObservable):
     """A dense matrix on a few qubits, Hermitian or not.
 
     Attributes:
@@ -68,18 +96,6 @@ class MatrixObservable:
         gap = np.abs(self.matrix - self.matrix.conj().T).max()
         return bool(gap <= _HERMITIAN * np.abs(self.matrix).max())
 
-    def support(self, num_qubits: int) -> tuple[int, ...]:
-        """Return the qubits it acts on."""
-        return self.qubits
-
-    def check(self, num_qubits: int) -> None:
-        """Refuse qubits that the circuit does not have.
-
-        Raises:
-            QubitError: If a qubit is out of range.
-        """
-        _check_range(self.qubits, num_qubits)
-
     def on(self, qubits: Mapping[int, int]) -> MatrixObservable:
         """Return the observable moved to other qubits, given that those left out are in ``|0>``."""
         kept, index = _kept(self.qubits, qubits)
@@ -91,7 +107,7 @@ class MatrixObservable:
 
 
 @dataclass(frozen=True, eq=False)
-class DiagonalObservable:
+class DiagonalObservable(LocalObservable):
     """A diagonal matrix with real entries, on some qubits or all.
 
     Attributes:
@@ -135,18 +151,6 @@ class DiagonalObservable:
     def hermitian(self) -> bool:
         """True: the values are real."""
         return True
-
-    def support(self, num_qubits: int) -> tuple[int, ...]:
-        """Return the qubits it acts on."""
-        return self.qubits
-
-    def check(self, num_qubits: int) -> None:
-        """Refuse qubits that the circuit does not have.
-
-        Raises:
-            QubitError: If a qubit is out of range.
-        """
-        _check_range(self.qubits, num_qubits)
 
     def on(self, qubits: Mapping[int, int]) -> DiagonalObservable:
         """Return the observable moved to other qubits, given that those left out are in ``|0>``."""
@@ -328,14 +332,6 @@ def _checked_qubits(qubits: Sequence[int]) -> tuple[int, ...]:
     if any(q < 0 for q in places):
         raise QubitError(f"A qubit is numbered from 0; got {places}.")
     return places
-
-
-def _check_range(qubits: tuple[int, ...], num_qubits: int) -> None:
-    if max(qubits, default=-1) >= num_qubits:
-        raise QubitError(
-            f"The observable acts on qubit {max(qubits)}; the circuit has {num_qubits} qubits "
-            f"(0..{num_qubits - 1})."
-        )
 
 
 def _kept(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from quasim_backend.compile.code import CompiledCircuit, SampleStep
 from quasim_backend.engines.packed import PackedMemory, bits_of
 from quasim_backend.errors import MemoryLimitError, ParameterError
 from quasim_backend.ir.parameters import Parameter
+from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels.base import CancelToken
 from quasim_backend.kernels.random import shot_uniforms
 from quasim_backend.options import Config
@@ -31,8 +32,6 @@ __all__ = [
     "sampled_step",
     "simulate_batch",
 ]
-
-ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
 
 _CHUNK_BYTES = 32 << 20
 """States held at one time where only something read off them is kept."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,6 +13,7 @@ from quasim_backend.compile.code import (
     SampleStep,
 )
 from quasim_backend.errors import OptionError, ShapeError, UnsupportedError
+from quasim_backend.ir.program import ComplexArray
 from quasim_backend.options import Config
 
 __all__ = [
@@ -24,8 +23,6 @@ __all__ = [
     "refuse_random",
     "refuse_unavailable",
 ]
-
-ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
 
 _NORM_TOLERANCE = 1e-6
 

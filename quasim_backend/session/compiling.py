@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import CompileOptions, compile_circuit
 from quasim_backend.compile.planner import PlanOptions
-from quasim_backend.errors import PluginError, QuasimError
+from quasim_backend.errors import CircuitError, PluginError, QuasimError
 from quasim_backend.forks import renew_in_child
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.instructions import Instruction
@@ -30,10 +30,21 @@ _sources_lock = threading.RLock()
 renew_in_child(sys.modules[__name__], "_sources_lock")
 
 
-def source_of(compiled: CompiledCircuit) -> Circuit | None:
-    """Return the circuit that a session compiled, or None if no session of this process did."""
+def source_of(compiled: CompiledCircuit) -> Circuit:
+    """Return the circuit that a session of this process compiled.
+
+    Raises:
+        CircuitError: If none did.
+    """
     with _sources_lock:
-        return _sources.get(compiled)
+        source = _sources.get(compiled)
+    if source is None:
+        raise CircuitError(
+            "The compiled circuit does not fit this run: it leaves idle qubits out, starts in "
+            "|0...0>, or lacks measurements or saves. Give the circuit itself, or what "
+            "Runtime.compile returned."
+        )
+    return source
 
 
 def extended(circuit: Circuit, more: Sequence[Instruction] = ()) -> Circuit:

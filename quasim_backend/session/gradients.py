@@ -10,27 +10,23 @@ the parameters, and with it the derivatives of any number of observables.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quasim_backend.compile.code import CompiledCircuit, SegmentStep
-from quasim_backend.errors import CircuitError, MemoryLimitError, ShapeError, UnsupportedError
+from quasim_backend.errors import CircuitError, MemoryLimitError, ShapeError
 from quasim_backend.ir.observables import PauliString, PauliSum
 from quasim_backend.ir.program import ComplexArray, Program
 from quasim_backend.kernels.base import CancelToken, KernelSet, State
 from quasim_backend.options import Config
 from quasim_backend.session.memory import format_bytes
-from quasim_backend.session.outputs import on_simulated
-from quasim_backend.session.select import available_memory
+from quasim_backend.session.observables import on_simulated
+from quasim_backend.session.select import SMALL, available_memory
 
-__all__ = ["DifferentiableRun", "check_memory", "split_prefix"]
-
-
-_SMALL = 4 << 20
-"""Work that needs less is not checked: asking the system takes longer than it does."""
+__all__ = ["DifferentiableRun", "check_memory"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,30 +289,6 @@ class DifferentiableRun:
         return result
 
 
-def split_prefix(compiled: CompiledCircuit) -> tuple[CompiledCircuit | None, list[SegmentStep]]:
-    """Split code into what only prepares a state and the segments that are differentiated.
-
-    Returns:
-        The code up to the last step that is not a segment (None if there is none), and the
-        segments after it.
-
-    Raises:
-        UnsupportedError: If a parameter acts before the last such step.
-    """
-    steps = compiled.steps
-    cut = len(steps)
-    while cut and isinstance(steps[cut - 1], SegmentStep):
-        cut -= 1
-    for step in steps[:cut]:
-        if isinstance(step, SegmentStep) and len(step.plan.program.term_parameter):
-            raise UnsupportedError(
-                "A parameter acts before a state is prepared, and preparing it cannot be undone. "
-                "Gradients need circuits that prepare first and hold gates only from there on."
-            )
-    prefix = replace(compiled, steps=steps[:cut]) if cut else None
-    return prefix, [s for s in steps[cut:] if isinstance(s, SegmentStep)]
-
-
 def check_memory(num_qubits: int, dtype: np.dtype[Any], states: int, config: Config) -> None:
     """Refuse work on more states than fit into memory.
 
@@ -324,7 +296,7 @@ def check_memory(num_qubits: int, dtype: np.dtype[Any], states: int, config: Con
         MemoryLimitError: With what is needed, what is free and what would fit.
     """
     needed = states * dtype.itemsize << num_qubits
-    if needed <= _SMALL and config.max_memory_mb is None:
+    if needed <= SMALL and config.max_memory_mb is None:
         return
     available = available_memory(config)
     if available is not None and needed > available:

@@ -14,7 +14,7 @@ from quasim_backend.errors import CircuitError, ShapeError, UnsupportedError
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.plugins.manager import PluginManager
 
-__all__ = ["FORMS", "to_circuit"]
+__all__ = ["FORMS", "to_circuit", "width_of"]
 
 FORMS = """A circuit can be given as:
   - quasim_backend.Circuit, or what Runtime.compile returned
@@ -49,6 +49,11 @@ def to_circuit(source: object, plugins: PluginManager) -> Circuit | CompiledCirc
     if hasattr(source, "__array__"):  # tensors of JAX, PyTorch, ...
         return _from_array(np.asarray(source))
     raise UnsupportedError(_unknown(source, plugins))
+
+
+def width_of(circuit: Circuit | CompiledCircuit) -> int:
+    """Return the number of qubits of a circuit as it was given, idle ones included."""
+    return circuit.num_qubits if isinstance(circuit, Circuit) else circuit.original_qubits
 
 
 def _from_text(text: str) -> Circuit:

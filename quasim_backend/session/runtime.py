@@ -1,99 +1,42 @@
-"""The session: circuits in, results out."""
+"""The session: circuits in, results out.
+
+What the methods do is in the modules beside this one, on the session's `Executor`.
+"""
 
 from __future__ import annotations
 
-import os
-import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self, TypeAlias
-from weakref import WeakKeyDictionary
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quasim_backend.compile.code import (
-    CompiledCircuit,
-    SaveStep,
-    SegmentStep,
-)
-from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
-from quasim_backend.errors import (
-    CircuitError,
-    OptionError,
-    QubitError,
-    ShapeError,
-    UnsupportedError,
-    near_matches,
-)
-from quasim_backend.ir.array_observables import ObservableList, SparseObservable
+from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.errors import OptionError, near_matches
 from quasim_backend.ir.circuit import Circuit
-from quasim_backend.ir.instructions import Measure, Save
+from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
-from quasim_backend.ir.validate import check_save
+from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels.base import CancelToken
-from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
+from quasim_backend.options import Config
 from quasim_backend.plugins.manager import PluginManager, default_manager
-from quasim_backend.plugins.specs import RunRecord
 from quasim_backend.result import Result
-from quasim_backend.session.batch import (
-    expect_batch,
-    member_seed,
-    parameter_rows,
-    run_one_by_one,
-    sample_batch,
-    sampled_step,
-    simulate_batch,
-)
-from quasim_backend.session.checks import (
-    check_initial_state,
-    check_shots,
-    check_uniforms,
-    refuse_random,
-    refuse_unavailable,
-)
-from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
-from quasim_backend.session.gradients import DifferentiableRun, check_memory, split_prefix
+from quasim_backend.session import expectations, sampling, states
+from quasim_backend.session.checks import refuse_unavailable
+from quasim_backend.session.compiling import extended
+from quasim_backend.session.differentiation import differentiate
+from quasim_backend.session.execution import Executor
+from quasim_backend.session.gradients import DifferentiableRun
 from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.jobs import Job, JobPool
-from quasim_backend.session.outputs import (
-    Observable,
-    PauliObservable,
-    as_saves,
-    check_observables,
-    check_pauli_sums,
-    measure_all,
-    on_simulated,
-)
-from quasim_backend.session.parameters import ParameterValues, parameter_vector
-from quasim_backend.session.select import (
-    SMALL,
-    ChosenEngine,
-    ChosenKernels,
-    choose_engine,
-    choose_kernels,
-)
-from quasim_backend.session.straight import (
-    ObservableTerms,
-    StraightRun,
-    is_plain,
-    straight_steps,
-)
+from quasim_backend.session.observables import Observable, PauliObservable, check_pauli_sums
+from quasim_backend.session.outputs import as_saves
+from quasim_backend.session.parameters import ParameterValues
 
 __all__ = ["Runtime", "runtime"]
 
-ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
-
-_PROMOTED_BELOW = 16
-"""Complex64 requests on fewer qubits are computed in complex128: it costs nothing there."""
-_PIECE = 1 << 22
-"""Amplitudes of two host states that are multiplied at a time."""
-_NO_EXPECTATION = (
-    "has no single final state, so no exact expectation values",
-    "Leave its measurements out, or run it with saves of kind 'expectation' and subtype 'average'",
-)
 _RUN_ARGUMENTS = ("shots", "seed", "save", "parameters", "initial_state", "uniforms")
 
 
@@ -147,14 +90,8 @@ class Runtime:
         refuse_unavailable(config)
         self.config = config.frozen()
         self.plugins: PluginManager = config.plugins or default_manager()
-        self._compiler = CircuitCompiler(self.config, self.plugins)
-        self._chosen_kernels: ChosenKernels | None = None
-        self._engines: dict[str, Engine] = {}
-        # With the plug-ins' engines when it was made: plug-ins may come later.
-        self._straight_runs: WeakKeyDictionary[CompiledCircuit, tuple[object, StraightRun | None]]
-        self._straight_runs = WeakKeyDictionary()
+        self._executor = Executor(self.config, self.plugins)
         self._jobs = JobPool()
-        self._closed = False
         if config.simulation_precision in ("fp8", "fp16"):
             warnings.warn(
                 f"simulation_precision='{config.simulation_precision}' is computed as 'fp32' in "
@@ -167,7 +104,7 @@ class Runtime:
 
     def close(self) -> None:
         """Cancel the background jobs, wait until they have stopped, and take no more work."""
-        self._closed = True
+        self._executor.closed = True
         self._jobs.close()
 
     def __enter__(self) -> Self:
@@ -192,13 +129,13 @@ class Runtime:
             keep_idle: Also simulate qubits that nothing acts on. Where a run needs that, the
                 circuit is compiled anew.
         """
-        return self._compiled(circuit, keep_idle=keep_idle)
+        return self._executor.compiled(circuit, keep_idle=keep_idle)
 
     def explain(self, circuit: object) -> str:
         """Describe how a circuit would run: kernel set, engine, passes, stages, bytes moved."""
-        compiled = self._compiled(circuit)
-        dtype = self._dtypes(compiled)[1]
-        chosen = self._kernels()
+        compiled = self._executor.compiled(circuit)
+        dtype = self._executor.dtypes(compiled)[1]
+        chosen = self._executor.kernels()
         lines = [
             f"kernels: {chosen.kernels.name} on {chosen.device}, {dtype}",
             f"engine: {self.config.method}; passes: "
@@ -236,32 +173,7 @@ class Runtime:
         Raises:
             UnsupportedError: If the circuit measures, resets an entangled qubit or has channels.
         """
-        compiled = self._compiled(circuit, keep_idle=True, starts_at_zero=initial_state is None)
-        refuse_random(compiled, "has no single final state", "Use run(circuit, shots=...) instead")
-        straight = self._straight(compiled) if initial_state is None else None
-        rows = parameter_rows(compiled.parameters, parameters)
-        if straight is not None and rows is not None:
-            return simulate_batch(straight, rows, self.config, cancel)
-        if straight is not None and self._is_small(straight):
-            values = parameter_vector(compiled.parameters, parameters)
-            return straight.amplitudes(straight.state(values, cancel))
-
-        def one(member: int, values: ParameterValues | None) -> ComplexArray:
-            result = self._execute(
-                compiled,
-                values,
-                initial_state=initial_state,
-                want_state=True,
-                shots=0,
-                cancel=cancel,
-            )
-            assert result.state is not None
-            return result.state
-
-        if rows is None:
-            return one(0, parameters)
-        size, returned = 1 << compiled.num_qubits, self._dtypes(compiled)[0]
-        return run_one_by_one(rows, (size,), returned, self.config, one)
+        return states.simulate(self._executor, circuit, parameters, initial_state, cancel)
 
     def unitary(
         self, circuit: object, *, parameters: ParameterValues | None = None
@@ -275,10 +187,7 @@ class Runtime:
         Raises:
             UnsupportedError: If the circuit holds anything but gates.
         """
-        compiled = self._compiled(circuit, keep_idle=True)
-        result = self._execute(compiled, parameters, want_unitary=True, shots=0)
-        assert result.unitary is not None
-        return result.unitary
+        return states.unitary(self._executor, circuit, parameters)
 
     def run(
         self,
@@ -308,10 +217,10 @@ class Runtime:
                 numbers from, instead of the seed.
             cancel: A token; setting it from another thread stops the run.
         """
-        compiled = self._compiled(
+        compiled = self._executor.compiled(
             circuit, starts_at_zero=initial_state is None, saves=as_saves(save)
         )
-        return self._execute(
+        return self._executor.execute(
             compiled,
             parameters,
             shots=shots,
@@ -343,34 +252,7 @@ class Runtime:
             uint8 ``(shots, num_clbits)`` in shot order; column ``c`` is classical bit ``c``. Of a
             batch ``(batch, shots, num_clbits)``.
         """
-        source = to_circuit(circuit, self.plugins)
-        if isinstance(source, CompiledCircuit) and not source.measured:
-            source = _source(source)
-        if isinstance(source, Circuit) and not any(isinstance(i, Measure) for i in source.walk()):
-            source = extended(source, (measure_all(source.num_qubits),))
-            source.num_clbits = max(source.num_clbits, source.num_qubits)
-        compiled = self._compiled(source)
-        rows = parameter_rows(compiled.parameters, parameters)
-        shots = check_shots(shots)
-
-        def one(member: int, values: ParameterValues | None) -> NDArray[np.uint8]:
-            return self._execute(
-                compiled,
-                values,
-                shots=shots,
-                seed=seed if rows is None else member_seed(key, member),
-                cancel=cancel,
-                extra_bytes=2 * compiled.num_clbits * shots,
-            ).samples
-
-        if rows is None:
-            return one(0, parameters)
-        key = self._seed(seed)
-        straight, step = self._straight(compiled), sampled_step(compiled)
-        width = compiled.num_clbits
-        if straight is None or step is None or shots == 0:
-            return run_one_by_one(rows, (shots, width), np.dtype(np.uint8), self.config, one)
-        return sample_batch(straight, step, width, rows, shots, key, self.config, cancel)
+        return sampling.sample(self._executor, circuit, shots, seed, parameters, cancel)
 
     def measure(
         self,
@@ -392,16 +274,7 @@ class Runtime:
             CircuitError: If a label is wrong or an observable is not Hermitian.
             QubitError: If an observable acts on a qubit the circuit does not have.
         """
-        circuit = to_circuit(circuit, self.plugins)
-        width = circuit.num_qubits if isinstance(circuit, Circuit) else circuit.original_qubits
-        observables = check_observables(paulis, width)
-        for observable in observables:
-            if not observable.hermitian:
-                raise CircuitError(
-                    f"measure takes Hermitian observables: Pauli sums with real weights, matrices "
-                    f"equal to their adjoints; got {observable}. expectations() takes others."
-                )
-        return self.expectations(circuit, observables, parameters=parameters).real.tolist()  # type: ignore[no-any-return]
+        return expectations.hermitian_expectations(self._executor, circuit, paulis, parameters)
 
     def expectations(
         self,
@@ -431,32 +304,9 @@ class Runtime:
             UnsupportedError: If the circuit measures, resets an entangled qubit or has channels.
             QubitError: If an observable acts on a qubit the circuit does not have.
         """
-        source = to_circuit(circuit, self.plugins)
-        width = source.num_qubits if isinstance(source, Circuit) else source.original_qubits
-        checked = check_observables(observables, width)
-        compiled = self._compiled(source, starts_at_zero=initial_state is None)
-        refuse_random(compiled, *_NO_EXPECTATION)
-        rows = parameter_rows(compiled.parameters, parameters)
-        sums = [observable for observable in checked if isinstance(observable, PauliSum)]
-        straight = None
-        if initial_state is None and len(sums) == len(checked):
-            straight = self._straight(compiled)
-        if straight is not None and (rows is not None or self._is_small(straight)):
-            terms = ObservableTerms.of([on_simulated(compiled, observable) for observable in sums])
-            if rows is not None:
-                return expect_batch(straight, terms, rows, self.config, cancel)
-            values = parameter_vector(compiled.parameters, parameters)
-            state = straight.state(values, cancel)
-            found = straight.kernels.pauli_expectations(state, terms.x_masks, terms.z_masks)
-            return terms.sums(found)
-
-        def one(member: int, values: ParameterValues | None) -> NDArray[np.complex128]:
-            found = self._moments("expectation", source, checked, values, initial_state, cancel)
-            return np.asarray(found, np.complex128)
-
-        if rows is None:
-            return one(0, parameters)
-        return run_one_by_one(rows, (len(checked),), np.dtype(np.complex128), self.config, one)
+        return expectations.expectations(
+            self._executor, circuit, observables, parameters, initial_state, cancel
+        )
 
     def variances(
         self,
@@ -482,8 +332,9 @@ class Runtime:
         Raises:
             CircuitError: If an observable is not Hermitian.
         """
-        values = self._moments("variance", circuit, observables, parameters, initial_state)
-        return np.maximum(np.asarray(values, np.float64), 0.0)
+        return expectations.variances(
+            self._executor, circuit, observables, parameters, initial_state
+        )
 
     def probabilities(
         self,
@@ -502,7 +353,7 @@ class Runtime:
         Raises:
             QubitError: If a qubit repeats or the circuit does not have it.
         """
-        return np.asarray(self._reduced("probabilities", circuit, qubits, parameters))
+        return states.reduced(self._executor, "probabilities", circuit, qubits, parameters)
 
     def reduced_density_matrix(
         self,
@@ -524,7 +375,7 @@ class Runtime:
         Raises:
             QubitError: If a qubit repeats or the circuit does not have it.
         """
-        return np.asarray(self._reduced("density_matrix", circuit, qubits, parameters))
+        return states.reduced(self._executor, "density_matrix", circuit, qubits, parameters)
 
     def overlap(
         self, left: object, right: object, *, parameters: ParameterValues | None = None
@@ -541,22 +392,7 @@ class Runtime:
         Raises:
             ShapeError: If the states differ in size.
         """
-        states = [self._amplitudes(side, parameters) for side in (left, right)]
-        if states[0].shape != states[1].shape:
-            raise ShapeError(
-                f"An inner product takes two states of one size; got {states[0].size} and "
-                f"{states[1].size} amplitudes."
-            )
-        kernels, wide = self._kernels().kernels, np.result_type(*states)
-        total = 0j
-        # By pieces: the kernels' copies stay small.
-        for start in range(0, states[0].size, _PIECE):
-            pieces = [
-                kernels.from_host(s[start : start + _PIECE].astype(wide, copy=False), wide)
-                for s in states
-            ]
-            total += kernels.inner(*pieces)
-        return total
+        return states.inner_product(self._executor, left, right, parameters)
 
     def fidelity(
         self, left: object, right: object, *, parameters: ParameterValues | None = None
@@ -593,36 +429,7 @@ class Runtime:
             UnsupportedError: If the circuit measures, resets or has channels, or a parameter acts
                 before a state is prepared, or a method other than 'statevector' is configured.
         """
-        starts_at_zero = initial_state is None
-        compiled = self._compiled(circuit, keep_idle=keep_idle, starts_at_zero=starts_at_zero)
-        refuse_random(compiled, "has no single final state", "Gradients need one")
-        if self.config.method not in ("auto", "statevector"):
-            raise UnsupportedError(
-                f"method='{self.config.method}' gives no gradients; use 'statevector' or 'auto'."
-            )
-        prefix, segments = split_prefix(compiled)
-        values = parameter_vector(compiled.parameters, parameters)
-        dtype = self._dtypes(compiled)[1]
-        check_memory(compiled.num_qubits, dtype, 1, self.config)
-        token = cancel or CancelToken()
-        kernels = self._kernels().kernels
-        start = check_initial_state(initial_state, compiled.num_qubits)
-        if prefix is not None:
-            start = self._execute(
-                prefix, values, initial_state=start, want_state=True, shots=0, cancel=token
-            ).state
-        bound = tuple((step, values[list(step.sources)]) for step in segments)
-        todo = list(bound)
-        if start is not None:
-            state = kernels.from_host(start, dtype)
-        elif todo:
-            step, vector = todo.pop(0)
-            state = kernels.start(step.plan, dtype, vector, token)
-        else:
-            state = kernels.zero_state(compiled.num_qubits, dtype)
-        for step, vector in todo:
-            kernels.run(step.plan, state, vector, token)
-        return DifferentiableRun(compiled, kernels, state, start, bound, token, self.config)
+        return differentiate(self._executor, circuit, parameters, initial_state, keep_idle, cancel)
 
     def gradient(
         self,
@@ -649,8 +456,7 @@ class Runtime:
             through the circuit for each observable, with three states in memory however many
             observables and parameters there are; `vjp` and `jvp` need one sweep for all.
         """
-        run = self.differentiate(circuit, parameters=parameters)
-        sums = check_pauli_sums(observables, run.compiled.original_qubits)
+        run, sums = self._differentiated(circuit, observables, parameters)
         return run.values_and_jacobian(sums)
 
     def vjp(
@@ -671,8 +477,7 @@ class Runtime:
         Returns:
             float64 ``(num_observables,)`` and ``(num_parameters,)``.
         """
-        run = self.differentiate(circuit, parameters=parameters)
-        sums = check_pauli_sums(observables, run.compiled.original_qubits)
+        run, sums = self._differentiated(circuit, observables, parameters)
         return run.expectations(sums).real, run.vjp(sums, np.atleast_1d(cotangents))
 
     def jvp(
@@ -705,8 +510,7 @@ class Runtime:
         Raises:
             ShapeError: If ``direction`` has another shape than ``(num_parameters,)``.
         """
-        run = self.differentiate(circuit, parameters=parameters)
-        sums = check_pauli_sums(observables, run.compiled.original_qubits)
+        run, sums = self._differentiated(circuit, observables, parameters)
         slopes = run.jvp(sums, direction)
         return run.expectations(sums).real, slopes
 
@@ -748,252 +552,12 @@ class Runtime:
             lambda token: self.run(source, cancel=token, **run_arguments), callback
         )
 
-    # --- exact values of the final state ------------------------------------------------------
-
-    def _moments(
-        self,
-        kind: str,
-        circuit: object,
-        observables: Observable | Sequence[Observable],
-        parameters: ParameterValues | None,
-        initial_state: ArrayLike | None,
-        cancel: CancelToken | None = None,
-    ) -> Any:
-        """Return expectation values or variances, as an array."""
-        source = to_circuit(circuit, self.plugins)
-        width = source.num_qubits if isinstance(source, Circuit) else source.original_qubits
-        checked = check_observables(observables, width)
-        if kind == "variance":
-            for observable in checked:
-                if not observable.hermitian:
-                    raise CircuitError(
-                        f"A variance takes Hermitian observables: Pauli sums with real weights, "
-                        f"matrices equal to their adjoints; got {observable}."
-                    )
-        whole = any(isinstance(o, SparseObservable) for o in checked)
-        compiled = self._compiled(source, keep_idle=whole, starts_at_zero=initial_state is None)
-        refuse_random(compiled, *_NO_EXPECTATION)
-        listed = on_simulated(compiled, ObservableList(tuple(checked)))
-        # The state is not touched by a save, so it can be added to compiled code.
-        step = SaveStep(Save(kind, kind, observable=listed))
-        with_save = replace(compiled, steps=(*compiled.steps, step))
-        result = self._execute(
-            with_save, parameters, initial_state=initial_state, shots=0, cancel=cancel
-        )
-        return result.saved[kind]
-
-    def _reduced(
-        self,
-        kind: str,
-        circuit: object,
-        qubits: Sequence[int],
-        parameters: ParameterValues | None,
-    ) -> Any:
-        """Return what a save of some qubits at the end keeps."""
-        source = to_circuit(circuit, self.plugins)
-        places = tuple(int(q) for q in qubits)
-        width = source.num_qubits if isinstance(source, Circuit) else source.original_qubits
-        if len(set(places)) != len(places) or not all(0 <= q < width for q in places):
-            raise QubitError(
-                f"qubits must be different ones of 0..{width - 1}, lowest bit first; got {places}."
-            )
-        compiled = self._compiled(source, saves=(Save(kind, kind, places),))
-        refuse_random(compiled, "has no single final state", "Run it with saves in the circuit")
-        return self._execute(compiled, parameters, shots=0).saved[kind]
-
-    def _amplitudes(self, state: object, parameters: ParameterValues | None) -> ComplexArray:
-        """Return the amplitudes given, or those of a circuit's final state."""
-        try:
-            array = np.asarray(state) if isinstance(state, list | np.ndarray) else None
-        except ValueError:  # a list of (matrix, qubits)
-            array = None
-        if array is not None and array.ndim == 1 and array.dtype.kind in "biufc":
-            if array.size & (array.size - 1) or not array.size:
-                raise ShapeError(f"A state has 2**n amplitudes; got {array.size}.")
-            if array.dtype not in (np.complex64, np.complex128):
-                array = array.astype(np.complex128)
-            return np.ascontiguousarray(array)
-        compiled = self._compiled(state, keep_idle=True)
-        return self.simulate(compiled, parameters=parameters if compiled.parameters else None)
-
-    # --- how ----------------------------------------------------------------------------------
-
-    def _compiled(
+    def _differentiated(
         self,
         circuit: object,
-        *,
-        keep_idle: bool = False,
-        starts_at_zero: bool = True,
-        saves: tuple[Save, ...] = (),
-    ) -> CompiledCircuit:
-        if self._closed:
-            raise UnsupportedError("This session is closed; open a new one.")
-        source = to_circuit(circuit, self.plugins)
-        if isinstance(source, CompiledCircuit):
-            fits = not keep_idle or source.num_qubits == source.original_qubits
-            if fits and starts_at_zero and not saves:
-                return source
-            # It was compiled for other runs than this one.
-            source = _source(source)
-        if saves:
-            for save in saves:
-                check_save(save, source.num_qubits)
-            source = extended(source, saves)
-        return self._compiler(source, keep_idle=keep_idle, starts_at_zero=starts_at_zero)
-
-    def _kernels(self) -> ChosenKernels:
-        if self._chosen_kernels is None:
-            self._chosen_kernels = choose_kernels(self.config, self.plugins)
-        return self._chosen_kernels
-
-    def _straight(self, compiled: CompiledCircuit) -> StraightRun | None:
-        """Return the short way to run a circuit of gates, sampled at its end or not, or None."""
-        engines = self.plugins.engines
-        known = self._straight_runs.get(compiled)
-        if known is not None and known[0] is engines:
-            return known[1]
-        steps = compiled.steps
-        step = straight_steps(steps[:-1] if sampled_step(compiled) else steps)
-        found = None
-        if step is not None and is_plain(self.config, self.plugins):
-            found = StraightRun(compiled, step, self._kernels().kernels, self._dtypes(compiled))
-        self._straight_runs[compiled] = (engines, found)
-        return found
-
-    def _is_small(self, run: StraightRun) -> bool:
-        """Return whether a run needs no look at the memory that is free."""
-        return run.state_bytes <= SMALL and self.config.max_memory_mb is None
-
-    def _seed(self, seed: int | None) -> int:
-        key = check_seed("seed", seed)
-        if key is None:
-            key = self.config.seed
-        return int.from_bytes(os.urandom(8), "little") if key is None else key
-
-    def _engine(self, name: str) -> Engine:
-        engine = self._engines.get(name)
-        if engine is None:
-            engine = self._engines.setdefault(name, self.plugins.engines[name].make())
-        return engine
-
-    def _dtypes(self, compiled: CompiledCircuit) -> tuple[np.dtype[Any], np.dtype[Any]]:
-        """Return the dtype of results and the one to compute in."""
-        double = np.dtype(np.complex128)
-        if self.config.simulation_precision == "fp64":
-            return double, double
-        single = np.dtype(np.complex64)
-        small = self.config.promote_small and compiled.num_qubits < _PROMOTED_BELOW
-        return single, double if small else single
-
-    def _execute(
-        self,
-        compiled: CompiledCircuit,
+        observables: PauliObservable | Sequence[PauliObservable],
         parameters: ParameterValues | None,
-        *,
-        shots: int | None,
-        seed: int | None = None,
-        initial_state: ArrayLike | None = None,
-        uniforms: ArrayLike | None = None,
-        want_state: bool = False,
-        want_unitary: bool = False,
-        cancel: CancelToken | None = None,
-        extra_bytes: int = 0,
-    ) -> Result:
-        started = time.perf_counter()
-        values = parameter_vector(compiled.parameters, parameters)
-        if shots is None:
-            random = compiled.measured or compiled.branches
-            shots = DEFAULT_SHOTS if random else 0
-        shots = check_shots(shots)
-        key = self._seed(seed)
-        returned, dtype = self._dtypes(compiled)
-        chosen = self._kernels()
-        request = EngineRequest(
-            kernels=chosen.kernels,
-            dtype=dtype,
-            parameters=values,
-            shots=shots,
-            seed=key,
-            uniforms=check_uniforms(uniforms, shots),
-            want_state=want_state,
-            want_unitary=want_unitary,
-            initial_state=check_initial_state(initial_state, compiled.num_qubits),
-            workspace_bytes=int(self.config.max_workspace_mb * 2**20),
-            cancel=cancel or CancelToken(),
-        )
-        options = RunOptions(self.config, shots, key, want_state, want_unitary)
-        engine = choose_engine(compiled, request, options, self.plugins, self._engine, extra_bytes)
-        metadata = self._metadata(compiled, request, chosen, engine, returned)
-        began = time.perf_counter()
-        try:
-            request.cancel.check()
-            output = engine.engine.run(compiled, request)
-        except BaseException as error:
-            self.plugins.run_finished(RunRecord(compiled, options, metadata, error))
-            raise
-        ended = time.perf_counter()
-        metadata |= output.metadata
-        metadata["time_run"] = ended - began
-        result = _result(compiled, shots, output, metadata, returned)
-        metadata["time_total"] = time.perf_counter() - started
-        self.plugins.run_finished(RunRecord(compiled, options, metadata))
-        return result
-
-    def _metadata(
-        self,
-        compiled: CompiledCircuit,
-        request: EngineRequest,
-        chosen: ChosenKernels,
-        engine: ChosenEngine,
-        returned: np.dtype[Any],
-    ) -> dict[str, Any]:
-        notes = list(chosen.notes)
-        precision = self.config.simulation_precision
-        if precision in ("fp8", "fp16"):
-            notes.append(f"simulation_precision='{precision}' was computed as 'fp32'.")
-            precision = "fp32"
-        if request.dtype != returned:
-            notes.append(f"Computed in {request.dtype}, which costs nothing at this size.")
-        plans = [s.plan for s in compiled.steps if isinstance(s, SegmentStep)]
-        return {
-            **compiled.notes,
-            "engine": engine.engine.name,
-            "reason": engine.reason,
-            "kernels": chosen.kernels.name,
-            "device": chosen.device,
-            "dtype": str(request.dtype),
-            "precision": precision,
-            "bytes": sum(p.bytes_moved(request.dtype.itemsize) for p in plans),
-            "stages": sum(p.num_stages for p in plans),
-            "seed": request.seed,
-            "num_qubits": compiled.num_qubits,
-            "notes": notes,
-        }
-
-
-def _source(compiled: CompiledCircuit) -> Circuit:
-    source = source_of(compiled)
-    if source is None:
-        raise CircuitError(
-            "The compiled circuit does not fit this run: it leaves idle qubits out, starts in "
-            "|0...0>, or lacks measurements or saves. Give the circuit itself, or what "
-            "Runtime.compile returned."
-        )
-    return source
-
-
-def _result(
-    compiled: CompiledCircuit,
-    shots: int,
-    output: EngineOutput,
-    metadata: dict[str, Any],
-    dtype: np.dtype[Any],
-) -> Result:
-    state, unitary = output.state, output.unitary
-    if state is not None:
-        state = state.astype(dtype, copy=False)
-    elif isinstance(saved := output.saved.get("statevector"), np.ndarray):
-        state = saved.astype(dtype, copy=False)
-    if unitary is not None:
-        unitary = unitary.astype(dtype, copy=False)
-    return Result(shots, compiled.num_clbits, output.packed, state, unitary, output.saved, metadata)
+    ) -> tuple[DifferentiableRun, list[PauliSum]]:
+        """Run a circuit forward and read the observables to be differentiated."""
+        run = differentiate(self._executor, circuit, parameters)
+        return run, check_pauli_sums(observables, run.compiled.original_qubits)

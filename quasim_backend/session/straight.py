@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,13 @@ from quasim_backend.compile.code import CompiledCircuit, SegmentStep, Step
 from quasim_backend.engines.statevector import StateVectorEngine
 from quasim_backend.ir.observables import PauliSum
 from quasim_backend.ir.plan import ExecutionPlan
+from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels.base import CancelToken, KernelSet, State
 from quasim_backend.options import Config
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import EngineSpec
 
 __all__ = ["ObservableTerms", "StraightRun", "is_plain", "straight_steps"]
-
-ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
 
 _ENGINE = "statevector"
 

@@ -95,6 +95,21 @@ def _run(
     return np.array(kernels.to_host(state))
 
 
+def _check_plans(
+    kernels: KernelSet,
+    program: Program,
+    parameters: NDArray[np.float64],
+    amplitudes: NDArray[np.complex128],
+    wanted: NDArray[Any],
+    dtype: DType,
+    what: str,
+) -> None:
+    """Run a program under every kind of plan and compare the states with the one wanted."""
+    for name, schedule in _plans(program).items():
+        got = _run(kernels, schedule, amplitudes, parameters, dtype)
+        assert_close(got, wanted, goals_of(dtype).amplitude, f"{what}, plan '{name}'")
+
+
 # --- states -----------------------------------------------------------------------------------
 
 
@@ -223,10 +238,8 @@ def check_circuits(kernels: KernelSet, dtype: DType) -> None:
         wanted = dense_state(circuit, values, amplitudes)
         program = program_of(circuit)
         vector = np.array([values[p] for p in program.parameters], np.float64)
-        for name, schedule in _plans(program).items():
-            got = _run(kernels, schedule, amplitudes, vector, dtype)
-            what = f"random circuit {number}, {width} qubits, plan '{name}'"
-            assert_close(got, wanted, goals_of(dtype).amplitude, what)
+        what = f"random circuit {number}, {width} qubits"
+        _check_plans(kernels, program, vector, amplitudes, wanted, dtype, what)
 
 
 def check_wide_circuits(kernels: KernelSet, dtype: DType) -> None:
@@ -240,10 +253,8 @@ def check_wide_circuits(kernels: KernelSet, dtype: DType) -> None:
         vector = np.array([values[p] for p in program.parameters], np.float64)
         amplitudes = random_state(rng, width)
         wanted = _run(reference, trivial_plan(program), amplitudes, vector, wide)
-        for name, schedule in _plans(program).items():
-            got = _run(kernels, schedule, amplitudes, vector, dtype)
-            what = f"circuit of 40 gates, {width} qubits, plan '{name}'"
-            assert_close(got, wanted, goals_of(dtype).amplitude, what)
+        what = f"circuit of 40 gates, {width} qubits"
+        _check_plans(kernels, program, vector, amplitudes, wanted, dtype, what)
 
 
 def check_plan_reuse(kernels: KernelSet, dtype: DType) -> None:

@@ -28,7 +28,7 @@ def test_a_child_can_use_what_another_thread_was_using_when_it_was_forked() -> N
 
     def hold():
         with (
-            session._compiler._lock,
+            session._executor._compiler._lock,
             session._jobs._lock,
             compiling._sources_lock,
             default_manager()._lock,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from quasim_backend.errors import QasmError, near_matches
 from quasim_backend.ir.qasm2.definitions import KNOWN, Call, Definition
 from quasim_backend.ir.qasm2.expressions import Code, read_arguments
 from quasim_backend.ir.qasm2.lexer import INDEX, NAME, SYMBOL, Cursor
 
-__all__ = ["KEYWORDS", "check_counts", "read_body", "read_signature", "unknown_gate"]
+__all__ = [
+    "KEYWORDS",
+    "check_counts",
+    "read_body",
+    "read_formals",
+    "read_signature",
+    "unknown_gate",
+]
 
 KEYWORDS = frozenset(
     {
@@ -35,17 +42,27 @@ def read_signature(cursor: Cursor) -> tuple[str, dict[str, int], dict[str, int]]
     if cursor.tokens[cursor.at][SYMBOL] == "(":
         cursor.at += 1
         if cursor.tokens[cursor.at][SYMBOL] != ")":
-            parameters = _formals(cursor, "parameter")
+            parameters = read_formals(cursor, "parameter", KEYWORDS)
         cursor.take_symbol(")", "after the parameters")
-    return name, parameters, _formals(cursor, "qubit")
+    return name, parameters, read_formals(cursor, "qubit", KEYWORDS)
 
 
-def _formals(cursor: Cursor, what: str) -> dict[str, int]:
+def read_formals(cursor: Cursor, what: str, keywords: Set[str]) -> dict[str, int]:
+    """Read ``name, name, ...`` and return the position of each.
+
+    Args:
+        cursor: Left behind the last name.
+        what: What is named, for errors.
+        keywords: Words nothing can be named.
+
+    Raises:
+        QasmError: If a name is missing, a keyword or there twice.
+    """
     found: dict[str, int] = {}
     while True:
         place = cursor.at
         name = cursor.take_name(f"the name of a {what}")
-        if name in found or name in KEYWORDS:
+        if name in found or name in keywords:
             why = "is named twice" if name in found else "is a word of the language"
             raise cursor.error(f"The {what} '{name}' {why}.", place)
         found[name] = len(found)

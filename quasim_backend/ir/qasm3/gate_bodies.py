@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from quasim_backend.errors import QasmError, near_matches
 from quasim_backend.ir.parameters import Affine
+from quasim_backend.ir.qasm2.gate_bodies import read_formals
 from quasim_backend.ir.qasm3.angles import read_angle
 from quasim_backend.ir.qasm3.application import FORMALS
 from quasim_backend.ir.qasm3.definitions import KNOWN, Argument, Call, Deferred, Definition
@@ -52,11 +53,11 @@ def read_definition(cursor: Cursor, scope: Scope, gates: Mapping[str, Definition
     if cursor.symbol() == "(":
         cursor.at += 1
         if cursor.symbol() != ")":
-            parameters = _formals(cursor, "parameter")
+            parameters = read_formals(cursor, "parameter", KEYWORDS)
         cursor.take_symbol(")", "after the parameters")
         if len(parameters) > len(FORMALS):
             raise cursor.error(f"A gate takes at most {len(FORMALS)} parameters.", start)
-    qubits = {} if cursor.symbol() == "{" else _formals(cursor, "qubit")
+    qubits = {} if cursor.symbol() == "{" else read_formals(cursor, "qubit", KEYWORDS)
     scope.enter()
     try:
         for formal, number in parameters.items():
@@ -70,20 +71,6 @@ def read_definition(cursor: Cursor, scope: Scope, gates: Mapping[str, Definition
         scope.leave()
     size = max(1, sum(call.size for call in body))
     return Definition(name, tuple(parameters), len(qubits), body=tuple(body), size=size)
-
-
-def _formals(cursor: Cursor, what: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    while True:
-        place = cursor.at
-        name = cursor.take_name(f"the name of a {what}")
-        if name in found or name in KEYWORDS:
-            why = "is named twice" if name in found else "is a word of the language"
-            raise cursor.error(f"The {what} '{name}' {why}.", place)
-        found[name] = len(found)
-        if cursor.symbol() != ",":
-            return found
-        cursor.at += 1
 
 
 class _Body:

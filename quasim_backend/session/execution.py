@@ -1,0 +1,272 @@
+"""How a session runs circuits: compile, choose what computes, run, describe the run."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from quasim_backend.compile.code import CompiledCircuit, SegmentStep
+from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
+from quasim_backend.errors import UnsupportedError
+from quasim_backend.ir.instructions import Save
+from quasim_backend.ir.validate import check_save
+from quasim_backend.kernels.base import CancelToken
+from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
+from quasim_backend.plugins.manager import PluginManager
+from quasim_backend.plugins.specs import RunRecord
+from quasim_backend.result import Result
+from quasim_backend.session.batch import sampled_step
+from quasim_backend.session.checks import check_initial_state, check_shots, check_uniforms
+from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
+from quasim_backend.session.inputs import to_circuit
+from quasim_backend.session.parameters import ParameterValues, parameter_vector
+from quasim_backend.session.select import (
+    SMALL,
+    ChosenEngine,
+    ChosenKernels,
+    choose_engine,
+    choose_kernels,
+)
+from quasim_backend.session.straight import StraightRun, is_plain, straight_steps
+
+__all__ = ["Executor"]
+
+_PROMOTED_BELOW = 16
+"""Complex64 requests on fewer qubits are computed in complex128: it costs nothing there."""
+
+
+class Executor:
+    """Compiles and runs the circuits of one session.
+
+    Kernel set and engines are made when they are first needed and kept. May be used by several
+    threads at the same time.
+
+    Attributes:
+        config: The session's frozen configuration.
+        plugins: Where engines, kernel sets, passes and translators come from.
+        closed: Whether the session takes no more work.
+    """
+
+    def __init__(self, config: Config, plugins: PluginManager) -> None:
+        """Take a session's settings."""
+        self.config = config
+        self.plugins = plugins
+        self.closed = False
+        self._compiler = CircuitCompiler(config, plugins)
+        self._chosen_kernels: ChosenKernels | None = None
+        self._engines: dict[str, Engine] = {}
+        # With the plug-ins' engines when it was made: plug-ins may come later.
+        self._straight_runs: WeakKeyDictionary[CompiledCircuit, tuple[object, StraightRun | None]]
+        self._straight_runs = WeakKeyDictionary()
+
+    # --- what a run needs ---------------------------------------------------------------------
+
+    def compiled(
+        self,
+        circuit: object,
+        *,
+        keep_idle: bool = False,
+        starts_at_zero: bool = True,
+        saves: tuple[Save, ...] = (),
+    ) -> CompiledCircuit:
+        """Return the code of a circuit, compiled anew only where no earlier code fits.
+
+        Args:
+            circuit: Any accepted form.
+            keep_idle: Simulate idle qubits too.
+            starts_at_zero: Whether runs start in ``|0...0>``.
+            saves: Added at the end of the circuit.
+
+        Raises:
+            UnsupportedError: If the session is closed.
+            CircuitError: If the circuit is not legal, or was compiled for other runs and its source
+                is not known.
+        """
+        if self.closed:
+            raise UnsupportedError("This session is closed; open a new one.")
+        source = to_circuit(circuit, self.plugins)
+        if isinstance(source, CompiledCircuit):
+            fits = not keep_idle or source.num_qubits == source.original_qubits
+            if fits and starts_at_zero and not saves:
+                return source
+            # It was compiled for other runs than this one.
+            source = source_of(source)
+        if saves:
+            for save in saves:
+                check_save(save, source.num_qubits)
+            source = extended(source, saves)
+        return self._compiler(source, keep_idle=keep_idle, starts_at_zero=starts_at_zero)
+
+    def kernels(self) -> ChosenKernels:
+        """Return the session's kernel set."""
+        if self._chosen_kernels is None:
+            self._chosen_kernels = choose_kernels(self.config, self.plugins)
+        return self._chosen_kernels
+
+    def dtypes(self, compiled: CompiledCircuit) -> tuple[np.dtype[Any], np.dtype[Any]]:
+        """Return the dtype of results and the one to compute in."""
+        double = np.dtype(np.complex128)
+        if self.config.simulation_precision == "fp64":
+            return double, double
+        single = np.dtype(np.complex64)
+        small = self.config.promote_small and compiled.num_qubits < _PROMOTED_BELOW
+        return single, double if small else single
+
+    def seed(self, seed: int | None) -> int:
+        """Return the seed of a run: the one given, the configuration's, or a fresh one."""
+        key = check_seed("seed", seed)
+        if key is None:
+            key = self.config.seed
+        return int.from_bytes(os.urandom(8), "little") if key is None else key
+
+    # --- the short way ------------------------------------------------------------------------
+
+    def straight(self, compiled: CompiledCircuit) -> StraightRun | None:
+        """Return the short way to run a circuit of gates, sampled at its end or not, or None."""
+        engines = self.plugins.engines
+        known = self._straight_runs.get(compiled)
+        if known is not None and known[0] is engines:
+            return known[1]
+        steps = compiled.steps
+        step = straight_steps(steps[:-1] if sampled_step(compiled) else steps)
+        found = None
+        if step is not None and is_plain(self.config, self.plugins):
+            found = StraightRun(compiled, step, self.kernels().kernels, self.dtypes(compiled))
+        self._straight_runs[compiled] = (engines, found)
+        return found
+
+    def is_small(self, run: StraightRun) -> bool:
+        """Return whether a run needs no look at the memory that is free."""
+        return run.state_bytes <= SMALL and self.config.max_memory_mb is None
+
+    # --- the general way ----------------------------------------------------------------------
+
+    def execute(
+        self,
+        compiled: CompiledCircuit,
+        parameters: ParameterValues | None,
+        *,
+        shots: int | None,
+        seed: int | None = None,
+        initial_state: ArrayLike | None = None,
+        uniforms: ArrayLike | None = None,
+        want_state: bool = False,
+        want_unitary: bool = False,
+        cancel: CancelToken | None = None,
+        extra_bytes: int = 0,
+    ) -> Result:
+        """Run code on the engine that is chosen for it.
+
+        Args:
+            compiled: What to run.
+            parameters: Values for one run.
+            shots: Number of shots; None for the default, which depends on the circuit.
+            seed: None for the configuration's.
+            initial_state: Amplitudes ``(2**n,)``; None for ``|0...0>``.
+            uniforms: float64 ``(shots, draws)`` in place of the seed.
+            want_state: Keep the final amplitudes.
+            want_unitary: Keep the unitary.
+            cancel: Stops the run.
+            extra_bytes: What the caller allocates besides the engine.
+
+        Raises:
+            QuasimError: As `quasim_backend.Runtime` lists them.
+        """
+        started = time.perf_counter()
+        values = parameter_vector(compiled.parameters, parameters)
+        if shots is None:
+            random = compiled.measured or compiled.branches
+            shots = DEFAULT_SHOTS if random else 0
+        shots = check_shots(shots)
+        key = self.seed(seed)
+        returned, dtype = self.dtypes(compiled)
+        chosen = self.kernels()
+        request = EngineRequest(
+            kernels=chosen.kernels,
+            dtype=dtype,
+            parameters=values,
+            shots=shots,
+            seed=key,
+            uniforms=check_uniforms(uniforms, shots),
+            want_state=want_state,
+            want_unitary=want_unitary,
+            initial_state=check_initial_state(initial_state, compiled.num_qubits),
+            workspace_bytes=int(self.config.max_workspace_mb * 2**20),
+            cancel=cancel or CancelToken(),
+        )
+        options = RunOptions(self.config, shots, key, want_state, want_unitary)
+        engine = choose_engine(compiled, request, options, self.plugins, self._engine, extra_bytes)
+        metadata = self._metadata(compiled, request, chosen, engine, returned)
+        began = time.perf_counter()
+        try:
+            request.cancel.check()
+            output = engine.engine.run(compiled, request)
+        except BaseException as error:
+            self.plugins.run_finished(RunRecord(compiled, options, metadata, error))
+            raise
+        ended = time.perf_counter()
+        metadata |= output.metadata
+        metadata["time_run"] = ended - began
+        result = _result(compiled, shots, output, metadata, returned)
+        metadata["time_total"] = time.perf_counter() - started
+        self.plugins.run_finished(RunRecord(compiled, options, metadata))
+        return result
+
+    def _engine(self, name: str) -> Engine:
+        engine = self._engines.get(name)
+        if engine is None:
+            engine = self._engines.setdefault(name, self.plugins.engines[name].make())
+        return engine
+
+    def _metadata(
+        self,
+        compiled: CompiledCircuit,
+        request: EngineRequest,
+        chosen: ChosenKernels,
+        engine: ChosenEngine,
+        returned: np.dtype[Any],
+    ) -> dict[str, Any]:
+        notes = list(chosen.notes)
+        precision = self.config.simulation_precision
+        if precision in ("fp8", "fp16"):
+            notes.append(f"simulation_precision='{precision}' was computed as 'fp32'.")
+            precision = "fp32"
+        if request.dtype != returned:
+            notes.append(f"Computed in {request.dtype}, which costs nothing at this size.")
+        plans = [s.plan for s in compiled.steps if isinstance(s, SegmentStep)]
+        return {
+            **compiled.notes,
+            "engine": engine.engine.name,
+            "reason": engine.reason,
+            "kernels": chosen.kernels.name,
+            "device": chosen.device,
+            "dtype": str(request.dtype),
+            "precision": precision,
+            "bytes": sum(p.bytes_moved(request.dtype.itemsize) for p in plans),
+            "stages": sum(p.num_stages for p in plans),
+            "seed": request.seed,
+            "num_qubits": compiled.num_qubits,
+            "notes": notes,
+        }
+
+
+def _result(
+    compiled: CompiledCircuit,
+    shots: int,
+    output: EngineOutput,
+    metadata: dict[str, Any],
+    dtype: np.dtype[Any],
+) -> Result:
+    state, unitary = output.state, output.unitary
+    if state is not None:
+        state = state.astype(dtype, copy=False)
+    elif isinstance(saved := output.saved.get("statevector"), np.ndarray):
+        state = saved.astype(dtype, copy=False)
+    if unitary is not None:
+        unitary = unitary.astype(dtype, copy=False)
+    return Result(shots, compiled.num_clbits, output.packed, state, unitary, output.saved, metadata)
