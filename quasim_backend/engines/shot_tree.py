@@ -36,8 +36,8 @@ from quasim_backend.compile.code import (
     SwitchStep,
 )
 from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.classical_memory import PackedMemory, bits_of, confuse
 from quasim_backend.engines.outcomes import Outcome, OutcomeLaw
-from quasim_backend.engines.packed import PackedMemory, bits_of, confuse
 from quasim_backend.engines.saves import SaveSink, save_value
 from quasim_backend.engines.uniforms import ShotUniforms
 from quasim_backend.ir.expr import Value

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.compile.code import CompiledCircuit, SampleStep
-from quasim_backend.engines.packed import PackedMemory, bits_of
+from quasim_backend.engines.classical_memory import PackedMemory, bits_of
 from quasim_backend.errors import MemoryLimitError, ParameterError
 from quasim_backend.ir.parameters import Parameter
 from quasim_backend.ir.program import ComplexArray
@@ -17,10 +17,10 @@ from quasim_backend.kernels.base import CancelToken
 from quasim_backend.kernels.random import shot_uniforms
 from quasim_backend.options import Config
 from quasim_backend.result import Result
-from quasim_backend.session.memory import format_bytes
+from quasim_backend.session.memory import SMALL, available_memory, format_bytes
+from quasim_backend.session.observables import ObservableTerms
 from quasim_backend.session.parameters import ParameterValues, by_name, check_finite
-from quasim_backend.session.select import SMALL, available_memory
-from quasim_backend.session.straight import ObservableTerms, StraightRun
+from quasim_backend.session.straight import StraightRun
 
 __all__ = [
     "check_batch_memory",

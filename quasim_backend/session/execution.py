@@ -24,9 +24,9 @@ from quasim_backend.session.batch import sampled_step
 from quasim_backend.session.checks import check_initial_state, check_shots, check_uniforms
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
 from quasim_backend.session.inputs import to_circuit
+from quasim_backend.session.memory import SMALL
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
 from quasim_backend.session.select import (
-    SMALL,
     ChosenEngine,
     ChosenKernels,
     choose_engine,

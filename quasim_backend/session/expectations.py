@@ -19,9 +19,13 @@ from quasim_backend.session.batch import expect_batch, parameter_rows, run_one_b
 from quasim_backend.session.checks import refuse_random
 from quasim_backend.session.execution import Executor
 from quasim_backend.session.inputs import to_circuit, width_of
-from quasim_backend.session.observables import Observable, check_observables, on_simulated
+from quasim_backend.session.observables import (
+    Observable,
+    ObservableTerms,
+    check_observables,
+    on_simulated,
+)
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
-from quasim_backend.session.straight import ObservableTerms
 
 __all__ = ["expectations", "hermitian_expectations", "variances"]
 

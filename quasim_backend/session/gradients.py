@@ -22,9 +22,8 @@ from quasim_backend.ir.observables import PauliString, PauliSum
 from quasim_backend.ir.program import ComplexArray, Program
 from quasim_backend.kernels.base import CancelToken, KernelSet, State
 from quasim_backend.options import Config
-from quasim_backend.session.memory import format_bytes
+from quasim_backend.session.memory import SMALL, available_memory, format_bytes
 from quasim_backend.session.observables import on_simulated
-from quasim_backend.session.select import SMALL, available_memory
 
 __all__ = ["DifferentiableRun", "check_memory"]
 
@@ -45,7 +44,7 @@ class DifferentiableRun:
     `jvp`                             3             the same, and a product for each observable
     ================================= ============= =======================================
 
-    A sweep takes about as long as two to three forward runs, whatever the number of parameters.
+    A sweep takes a few times as long as a forward run, whatever the number of parameters.
 
     Attributes:
         compiled: The circuit.

@@ -1,4 +1,4 @@
-"""Free memory, and the check that a run fits into it before it starts."""
+"""How much memory a run may allocate, and how numbers of bytes are written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["format_bytes", "free_memory"]
+from quasim_backend.options import Config
+
+__all__ = ["SMALL", "available_memory", "format_bytes", "free_memory"]
+
+SMALL = 4 << 20
+"""Runs that need less are not checked: asking the system takes longer than they do."""
 
 _PROC = Path("/proc")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -21,6 +26,14 @@ def free_memory() -> int | None:
     """
     limits = [*_machine(), *_cgroup(_PROC, _CGROUP), *_address_space()]
     return max(0, min(limits)) if limits else None
+
+
+def available_memory(config: Config) -> int | None:
+    """Return the bytes a run may allocate: what is free and allowed; None if nobody says."""
+    limits = [limit for limit in (free_memory(),) if limit is not None]
+    if config.max_memory_mb is not None:
+        limits.append(int(config.max_memory_mb * 2**20))
+    return min(limits, default=None)
 
 
 def format_bytes(count: int) -> str:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.errors import CircuitError, UnsupportedError
@@ -18,6 +22,7 @@ from quasim_backend.ir.observables import PauliString, PauliSum
 
 __all__ = [
     "Observable",
+    "ObservableTerms",
     "PauliObservable",
     "check_observables",
     "check_pauli_sums",
@@ -88,3 +93,49 @@ def check_observables(
         else:
             checked.append(check_pauli_sum(observable, num_qubits))
     return checked
+
+
+@dataclass(frozen=True, eq=False)
+class ObservableTerms:
+    """The strings of several observables as one list.
+
+    Attributes:
+        x_masks: uint64 ``(terms,)``.
+        z_masks: uint64 ``(terms,)``.
+        weights: complex128 ``(terms,)``.
+        start: Observable ``i`` is the terms ``start[i]`` to ``start[i + 1]``.
+    """
+
+    x_masks: NDArray[np.uint64]
+    z_masks: NDArray[np.uint64]
+    weights: NDArray[np.complex128]
+    start: tuple[int, ...]
+
+    @classmethod
+    def of(cls, observables: Sequence[PauliSum]) -> ObservableTerms:
+        """Put the observables' strings one after the other."""
+        masks = [observable.masks() for observable in observables]
+        start = np.cumsum([0, *(len(x) for x, _ in masks)]).tolist()
+        none = np.empty(0, np.uint64)
+        return cls(
+            np.concatenate([none, *(x for x, _ in masks)]),
+            np.concatenate([none, *(z for _, z in masks)]),
+            np.concatenate([np.empty(0, np.complex128), *(o.weights() for o in observables)]),
+            tuple(start),
+        )
+
+    def sums(self, values: NDArray[np.float64]) -> NDArray[np.complex128]:
+        """Add up strings' values.
+
+        Args:
+            values: float64 ``(..., terms)``.
+
+        Returns:
+            complex128 ``(..., observables)``; each row of a batch as it would come out alone.
+        """
+        weighted = values * self.weights
+        result = np.empty((*values.shape[:-1], len(self.start) - 1), np.complex128)
+        for i, (first, last) in enumerate(zip(self.start, self.start[1:], strict=False)):
+            # A sum over contiguous rows adds in the same order whatever the number of rows.
+            result[..., i] = np.ascontiguousarray(weighted[..., first:last]).sum(axis=-1)
+        return result

@@ -26,8 +26,8 @@ from quasim_backend.result import Result
 from quasim_backend.session import expectations, sampling, states
 from quasim_backend.session.checks import refuse_unavailable
 from quasim_backend.session.compiling import extended
-from quasim_backend.session.differentiation import differentiate
 from quasim_backend.session.execution import Executor
+from quasim_backend.session.forward import differentiate
 from quasim_backend.session.gradients import DifferentiableRun
 from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.jobs import Job, JobPool

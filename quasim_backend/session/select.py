@@ -17,19 +17,14 @@ from quasim_backend.kernels.base import KernelSet
 from quasim_backend.options import Config, RunOptions
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import KernelSpec
-from quasim_backend.session.memory import format_bytes, free_memory
+from quasim_backend.session.memory import SMALL, available_memory, format_bytes
 
 __all__ = [
-    "SMALL",
     "ChosenEngine",
     "ChosenKernels",
-    "available_memory",
     "choose_engine",
     "choose_kernels",
 ]
-
-SMALL = 4 << 20
-"""Runs that need less are not checked: asking the system takes longer than they do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,14 +162,6 @@ def _usable(plugins: PluginManager, device: str) -> tuple[KernelSpec | None, lis
                 return spec, reasons
             reasons.append(f"kernel set '{spec.name}': {reason.rstrip('.')}")
     return None, reasons
-
-
-def available_memory(config: Config) -> int | None:
-    """Return the bytes a run may allocate: what is free and allowed; None if nobody says."""
-    limits = [limit for limit in (free_memory(),) if limit is not None]
-    if config.max_memory_mb is not None:
-        limits.append(int(config.max_memory_mb * 2**20))
-    return min(limits, default=None)
 
 
 def _fits(needed: int, config: Config) -> bool:

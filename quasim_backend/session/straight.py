@@ -7,7 +7,6 @@ than a small circuit itself. Where nothing in it could come out otherwise, it is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 
 from quasim_backend.compile.code import CompiledCircuit, SegmentStep, Step
 from quasim_backend.engines.statevector import StateVectorEngine
-from quasim_backend.ir.observables import PauliSum
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels.base import CancelToken, KernelSet, State
@@ -23,7 +21,7 @@ from quasim_backend.options import Config
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import EngineSpec
 
-__all__ = ["ObservableTerms", "StraightRun", "is_plain", "straight_steps"]
+__all__ = ["StraightRun", "is_plain", "straight_steps"]
 
 _ENGINE = "statevector"
 
@@ -109,49 +107,3 @@ class StraightRun:
     def amplitudes(self, state: State) -> ComplexArray:
         """Return a state or states of this run on the host, in the dtype of results."""
         return self.kernels.to_host(state).astype(self.returned, copy=False)
-
-
-@dataclass(frozen=True, eq=False)
-class ObservableTerms:
-    """The strings of several observables as one list.
-
-    Attributes:
-        x_masks: uint64 ``(terms,)``.
-        z_masks: uint64 ``(terms,)``.
-        weights: complex128 ``(terms,)``.
-        start: Observable ``i`` is the terms ``start[i]`` to ``start[i + 1]``.
-    """
-
-    x_masks: NDArray[np.uint64]
-    z_masks: NDArray[np.uint64]
-    weights: NDArray[np.complex128]
-    start: tuple[int, ...]
-
-    @classmethod
-    def of(cls, observables: Sequence[PauliSum]) -> ObservableTerms:
-        """Put the observables' strings one after the other."""
-        masks = [observable.masks() for observable in observables]
-        start = np.cumsum([0, *(len(x) for x, _ in masks)]).tolist()
-        none = np.empty(0, np.uint64)
-        return cls(
-            np.concatenate([none, *(x for x, _ in masks)]),
-            np.concatenate([none, *(z for _, z in masks)]),
-            np.concatenate([np.empty(0, np.complex128), *(o.weights() for o in observables)]),
-            tuple(start),
-        )
-
-    def sums(self, values: NDArray[np.float64]) -> NDArray[np.complex128]:
-        """Add up strings' values.
-
-        Args:
-            values: float64 ``(..., terms)``.
-
-        Returns:
-            complex128 ``(..., observables)``; each row of a batch as it would come out alone.
-        """
-        weighted = values * self.weights
-        result = np.empty((*values.shape[:-1], len(self.start) - 1), np.complex128)
-        for i, (first, last) in enumerate(zip(self.start, self.start[1:], strict=False)):
-            # A sum over contiguous rows adds in the same order whatever the number of rows.
-            result[..., i] = np.ascontiguousarray(weighted[..., first:last]).sum(axis=-1)
-        return result

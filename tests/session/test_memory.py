@@ -7,7 +7,7 @@ import pytest
 import quasim_backend as quasim
 from quasim_backend.errors import MemoryLimitError
 from quasim_backend.plugins import PluginManager
-from quasim_backend.session import memory, select
+from quasim_backend.session import memory
 
 GIB = 1 << 30
 
@@ -67,7 +67,7 @@ def test_control_groups_of_the_first_version_count(tmp_path: Path) -> None:
 
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(select, "free_memory", lambda: 23 * GIB)
+    monkeypatch.setattr(memory, "free_memory", lambda: 23 * GIB)
 
 
 def session(**options: object) -> quasim.Runtime:
@@ -120,6 +120,6 @@ def test_a_limit_of_the_user_counts() -> None:
 
 
 def test_without_any_information_runs_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(select, "free_memory", lambda: None)
+    monkeypatch.setattr(memory, "free_memory", lambda: None)
     with session() as rt:
         assert len(rt.simulate(quasim.Circuit(40).h(0))) == 1 << 40

@@ -13,7 +13,7 @@ from quasim_backend.ir.qasm3.definitions import KNOWN, Argument, Call, Deferred,
 from quasim_backend.ir.qasm3.faults import NeedsValue
 from quasim_backend.ir.qasm3.kinds import REAL
 from quasim_backend.ir.qasm3.lexer import INDEX, NAME, Cursor
-from quasim_backend.ir.qasm3.loops import read_loop_values
+from quasim_backend.ir.qasm3.loop_values import read_loop_values
 from quasim_backend.ir.qasm3.modifiers import read_modifiers
 from quasim_backend.ir.qasm3.scope import Scope
 from quasim_backend.ir.qasm3.values import Value

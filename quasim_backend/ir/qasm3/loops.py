@@ -1,86 +1,157 @@
-"""Reads the head of a loop, ``for int i in [0:2:6]``."""
+"""Reads loops.
+
+A ``for`` stays a loop of the circuit where its variable stands only in angles and
+in classical expressions; where it selects a qubit or the like, the loop is written out.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quasim_backend.errors import near_matches
-from quasim_backend.ir.qasm3.faults import checked
-from quasim_backend.ir.qasm3.indices import (
-    TYPE_NAMES,
-    read_list,
-    read_nested,
-    read_range,
-    read_type,
+from quasim_backend.ir.expr import Var, uint
+from quasim_backend.ir.instructions import (
+    Block,
+    Break,
+    Continue,
+    For,
+    Switch,
+    While,
 )
-from quasim_backend.ir.qasm3.kinds import INT, Type
-from quasim_backend.ir.qasm3.lexer import INDEX, NAME, Cursor
-from quasim_backend.ir.qasm3.scope import Array, Scope
-from quasim_backend.ir.qasm3.values import Unknown, Value, constant, converted
+from quasim_backend.ir.parameters import Affine, Parameter
+from quasim_backend.ir.qasm3.branches import read_block, read_condition
+from quasim_backend.ir.qasm3.faults import NeedsValue
+from quasim_backend.ir.qasm3.lexer import Cursor
+from quasim_backend.ir.qasm3.loop_values import LoopHead, read_loop_values
+from quasim_backend.ir.qasm3.program import Program
+from quasim_backend.ir.qasm3.scope import Variable
+from quasim_backend.ir.qasm3.skipping import assigned_names, leaves_loop, skip_statement
+from quasim_backend.ir.qasm3.usage import variables_used
+from quasim_backend.ir.qasm3.values import Value, expression_of
 
-__all__ = ["LoopHead", "read_loop_values"]
-
-_MOST_ROUNDS = 1 << 20
+__all__ = ["read_for", "read_leave", "read_while"]
 
 
 @dataclass(frozen=True, slots=True)
-class LoopHead:
-    """The head of a ``for`` loop: its variable and the values it takes."""
+class _Span:
+    """The tokens of a loop's body, and the variables it may assign to."""
 
-    name: str
-    type: Type
-    values: list[Value]
+    first: int
+    last: int
+    assigned: tuple[Var, ...]
+    leaves: bool
 
 
-def read_loop_values(cursor: Cursor, scope: Scope) -> LoopHead:
-    """Read ``for type name in values``, the cursor being on ``for``.
+def _look_ahead(program: Program, cursor: Cursor) -> _Span:
+    first = cursor.at
+    skip_statement(cursor)
+    last, cursor.at = cursor.at, first
+    named = (program.scope.names.get(name) for name in assigned_names(cursor, first, last))
+    assigned = tuple(thing.var for thing in named if isinstance(thing, Variable))
+    return _Span(first, last, assigned, leaves_loop(cursor, first, last))
 
-    Raises:
-        QasmError: If the values are not known, or too many.
-    """
-    cursor.at += 1
-    # Older writers leave the type out.
-    kind = read_type(cursor, scope) if cursor.tokens[cursor.at][NAME] in TYPE_NAMES else INT
-    name = cursor.take_name("the name of the loop's variable")
-    if cursor.tokens[cursor.at][NAME] != "in":
-        raise cursor.error(f"Expected 'in' after the loop's variable, found {cursor.seen()}.")
-    token = cursor.tokens[cursor.at]
-    if token[INDEX]:
-        raise cursor.error("A loop runs over a range [first:last]; this one has no ':'.")
-    cursor.at += 1
+
+def _forget(program: Program, span: _Span) -> None:
+    for var in span.assigned:
+        program.scope.known.pop(var, None)
+
+
+def read_while(program: Program, cursor: Cursor) -> None:
+    """Read ``while (condition) ...``."""
     start = cursor.at
+    span = _look_ahead(program, cursor)
+    _forget(program, span)
+    cursor.at += 1
+    condition = expression_of(read_condition(program, cursor, "while"))
+    body = _loop_body(program, cursor)
+    _forget(program, span)
+    program.emit(cursor, start, [While(condition, body)], 1)
+
+
+def _loop_body(program: Program, cursor: Cursor) -> Block:
+    program.loops += 1
     try:
-        values = [converted(v, kind) for v in _values(cursor, scope, kind)]
-        unknown = next((v for v in values if v.constant is None), None)
-        if unknown is not None:
-            raise Unknown(f"The values of a loop must be known; '{unknown.name}' is not.")
-    except ValueError as cause:
-        raise checked(cursor, start, cause) from None
-    if len(values) > _MOST_ROUNDS:
-        raise cursor.error(f"A loop has at most {_MOST_ROUNDS} rounds.", start)
-    return LoopHead(name, kind, values)
+        return read_block(program, cursor)
+    finally:
+        program.loops -= 1
 
 
-def _values(cursor: Cursor, scope: Scope, kind: Type) -> list[Value]:
-    if cursor.symbol() == "{":
-        return [value for value, _ in read_list(cursor, scope)]
-    if cursor.symbol() == "[":
-        cursor.at += 1
-        first = read_nested(cursor, scope)
-        if cursor.symbol() != ":":
-            raise cursor.error(f"Expected ':' in the range of a loop, found {cursor.seen()}.")
-        numbers = read_range(cursor, scope, first, 0)
-        cursor.take_symbol("]", "after the range of a loop")
-        if len(numbers) > _MOST_ROUNDS:
-            raise cursor.error(f"A loop has at most {_MOST_ROUNDS} rounds.")
-        return [constant(number, kind) for number in numbers]
-    name = cursor.take_name("a range, a set or an array to loop over")
-    thing = scope.names.get(name)
-    if isinstance(thing, Array):
-        return list(thing.values)
-    arrays = [n for n, t in scope.names.items() if isinstance(t, Array)]
-    raise cursor.error(
-        f"A loop runs over a range, a set or an array of constants; '{name}' is none. "
-        f"{near_matches(name, arrays)}",
-        cursor.at - 1,
+def read_leave(program: Program, cursor: Cursor) -> None:
+    """Read ``break;`` or ``continue;``."""
+    start = cursor.at
+    word = cursor.take_name("'break' or 'continue'")
+    if not program.loops:
+        raise cursor.error(f"'{word}' belongs inside a loop.", start)
+    cursor.take_symbol(";", f"after '{word}'")
+    program.emit(cursor, start, [Break() if word == "break" else Continue()], 1)
+
+
+def read_for(program: Program, cursor: Cursor) -> None:
+    """Read ``for int i in [0:3] ...``."""
+    start = cursor.at
+    head = read_loop_values(cursor, program.scope)
+    span = _look_ahead(program, cursor)
+    program.count(cursor, start, len(head.values))
+    place = (id(cursor), start)
+    if len(head.values) > 1 and head.type.is_whole and place not in program.unrolled:
+        before = dict(program.scope.known)
+        bits = program.num_clbits, len(program.registers)
+        try:
+            loop = _rolled(program, cursor, head, span)
+        except NeedsValue:
+            program.unrolled.add(place)
+            program.scope.known = before
+            program.num_clbits = bits[0]
+            del program.registers[bits[1] :]
+        else:
+            program.emit(cursor, start, [loop], 1)
+            return
+    if span.leaves and len(head.values):
+        program.emit(cursor, start, [_chosen(program, cursor, head, span)], 1)
+        return
+    for value in head.values:
+        program.count_round(cursor, start)
+        cursor.at = span.first
+        program.emit(cursor, start, _round(program, cursor, head.name, value), 1)
+    cursor.at = span.last
+
+
+def _rolled(program: Program, cursor: Cursor, head: LoopHead, span: _Span) -> For:
+    """Read the body once, with a variable that has a new value in each round."""
+    cursor.at = span.first
+    _forget(program, span)
+    variable = program.variable(head.name, head.type).var
+    parameter = Parameter(f"{variable.name} [loop]")
+    affine = Affine(0.0, ((parameter, 1.0),))
+    value = Value(head.type, expr=variable, affine=affine, name=head.name)
+    body = _round(program, cursor, head.name, value)
+    _forget(program, span)
+    used, angles = variables_used(body)
+    return For(
+        tuple(int(v.constant or 0) for v in head.values),
+        body,
+        parameter if parameter in angles else None,
+        variable if variable in used else None,
     )
+
+
+def _round(program: Program, cursor: Cursor, name: str, value: Value) -> Block:
+    program.scope.enter()
+    try:
+        program.scope.declare(name, value)
+        return _loop_body(program, cursor)
+    finally:
+        program.scope.leave()
+
+
+def _chosen(program: Program, cursor: Cursor, head: LoopHead, span: _Span) -> For:
+    """Write a loop out that can be left early: as a loop over the written-out bodies."""
+    _forget(program, span)
+    count = len(head.values)
+    number = Var(program.variable(head.name, head.type).var.name, uint(max(count.bit_length(), 1)))
+    cases: list[tuple[tuple[int, ...] | None, Block]] = []
+    for k, value in enumerate(head.values):
+        program.count_round(cursor, span.first)
+        cursor.at = span.first
+        cases.append(((k,), _round(program, cursor, head.name, value)))
+        _forget(program, span)
+    return For(tuple(range(count)), (Switch(number, tuple(cases)),), None, number)

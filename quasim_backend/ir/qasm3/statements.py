@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import GateOp
-from quasim_backend.ir.qasm3 import branches, repetition
+from quasim_backend.ir.qasm3 import branches, loops
 from quasim_backend.ir.qasm3.angles import read_angles
 from quasim_backend.ir.qasm3.application import expand
 from quasim_backend.ir.qasm3.assignments import ASSIGNING, read_assignment
@@ -204,12 +204,12 @@ _STATEMENTS: dict[str, _Reader] = {
     "barrier": read_barrier,
     "bit": read_bit,
     "box": branches.read_box,
-    "break": repetition.read_leave,
+    "break": loops.read_leave,
     "const": read_constant,
-    "continue": repetition.read_leave,
+    "continue": loops.read_leave,
     "delay": read_delay,
     "end": _end,
-    "for": repetition.read_for,
+    "for": loops.read_for,
     "gate": _define,
     "if": branches.read_if,
     "input": read_input,
@@ -219,5 +219,5 @@ _STATEMENTS: dict[str, _Reader] = {
     "output": _output,
     "reset": read_reset,
     "switch": branches.read_switch,
-    "while": repetition.read_while,
+    "while": loops.read_while,
 }

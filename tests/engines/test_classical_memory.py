@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quasim_backend.engines.packed import PackedMemory, move_bits
+from quasim_backend.engines.classical_memory import PackedMemory, move_bits
 
 
 def moved(index: int, moves: list[tuple[int, int]]) -> int:
