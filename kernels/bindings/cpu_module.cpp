@@ -85,19 +85,58 @@ void construct_native_plan(NativePlan* self, nb::object plan) {
   new (self) NativePlan(fields.view(), std::move(arrays));
 }
 
+void check_qubits(std::span<const std::int32_t> qubits, int num_qubits) {
+  Mask seen = 0;
+  for (const auto q : qubits) {
+    if (q < 0 || q >= num_qubits || (seen & bit(q)) != 0) {
+      throw std::invalid_argument("A qubit repeats or is out of range.");
+    }
+    seen |= bit(q);
+  }
+}
+
+// The qubits of a tally, as Python gives them, and the sums it gets back.
+class TallyRequest {
+ public:
+  TallyRequest(const std::optional<Array<std::int32_t>>& qubits, bool optional, int num_qubits) {
+    if (!qubits) return;
+    check_qubits(view(*qubits), num_qubits);
+    sums_.resize(std::size_t{1} << qubits->size());
+    tally_.emplace(view(*qubits), sums_, optional);
+  }
+
+  Tally* tally() { return tally_ ? &*tally_ : nullptr; }
+
+  // None if nothing was asked for or counted.
+  std::optional<NumpyArray<double>> take() {
+    if (!tally_ || !tally_->done) return std::nullopt;
+    return to_numpy(std::move(sums_));
+  }
+
+ private:
+  std::vector<double> sums_;
+  std::optional<Tally> tally_;
+};
+
 template <typename T>
-void run_plan(const NativePlan& plan, Amplitudes<T> state, Array<double> parameters,
-              CancelFlag cancel, int threads) {
+std::optional<NumpyArray<double>> run_plan(const NativePlan& plan, Amplitudes<T> state,
+                                           Array<double> parameters, CancelFlag cancel, int threads,
+                                           Mask mask, Mask value, double scale,
+                                           std::optional<Array<std::int32_t>> qubits,
+                                           bool optional) {
   if (num_qubits_of(state) != plan.program().num_qubits) {
     throw std::invalid_argument("The plan and the state have different numbers of qubits.");
   }
   if (parameters.size() < plan.num_parameters()) {
     throw std::invalid_argument("The parameter vector is too short for the plan.");
   }
+  TallyRequest request(qubits, optional, plan.program().num_qubits);
+  const Passage passage{~Mask{0}, {mask, value, scale}, request.tally()};
   without_gil(cancel, threads, [&](RunContext context) {
     run(plan, reinterpret_cast<T*>(state.data()), view(parameters), context.control,
-        context.threads);
+        context.threads, passage);
   });
+  return request.take();
 }
 
 // One line a sweep of one stage's tiles, for people.
@@ -215,19 +254,22 @@ NumpyArray<std::complex<T>> zero_state(int num_qubits) {
 
 // Runs a plan on |0...0>, which is made here.
 template <typename T>
-NumpyArray<std::complex<T>> start_plan(const NativePlan& plan, Array<double> parameters,
-                                       CancelFlag cancel, int threads) {
+std::pair<NumpyArray<std::complex<T>>, std::optional<NumpyArray<double>>> start_plan(
+    const NativePlan& plan, Array<double> parameters, CancelFlag cancel, int threads,
+    std::optional<Array<std::int32_t>> qubits, bool optional) {
   if (parameters.size() < plan.num_parameters()) {
     throw std::invalid_argument("The parameter vector is too short for the plan.");
   }
+  TallyRequest request(qubits, optional, plan.program().num_qubits);
+  const Passage passage{0, {}, request.tally()};
   auto memory = state_memory<T>(plan.program().num_qubits);
   without_gil(cancel, threads, [&](RunContext context) {
     clear(*memory, context);
     auto* const amplitudes = static_cast<T*>(memory->data());
     amplitudes[0] = T{1};
-    run(plan, amplitudes, view(parameters), context.control, context.threads, 0);
+    run(plan, amplitudes, view(parameters), context.control, context.threads, passage);
   });
-  return own_state<T>(std::move(memory));
+  return {own_state<T>(std::move(memory)), request.take()};
 }
 
 // Threads share the copy, which also spreads its pages over NUMA nodes.
@@ -256,16 +298,6 @@ template <typename T>
 double norm_of(ConstAmplitudes<T> state, int threads) {
   return without_gil(
       {}, threads, [&](RunContext context) { return norm_squared(const_view<T>(state), context); });
-}
-
-void check_qubits(std::span<const std::int32_t> qubits, int num_qubits) {
-  Mask seen = 0;
-  for (const auto q : qubits) {
-    if (q < 0 || q >= num_qubits || (seen & bit(q)) != 0) {
-      throw std::invalid_argument("A qubit repeats or is out of range.");
-    }
-    seen |= bit(q);
-  }
 }
 
 template <typename T>
@@ -519,13 +551,18 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
   using namespace nb::literals;
   const auto name = [&](const char* stem) { return std::string(stem) + suffix; };
   plan.def("run", &run_plan<T>, "state"_a.noconvert(), "parameters"_a, "cancel"_a.none(),
-           "threads"_a, "Run on a state, in place; raises Cancelled when the flag is set.");
+           "threads"_a, "mask"_a = 0, "value"_a = 0, "scale"_a = 1.0, "qubits"_a = nb::none(),
+           "optional"_a = false,
+           "Collapse a state as `collapse` does, run on it, in place, and return sum |a|^2 by the "
+           "value of the qubits, if given; optional: only if a pass of the plan can take it along. "
+           "Raises Cancelled when the flag is set.");
   plan.def("run_batch", &run_plan_batch<T>, "states"_a.noconvert(), "parameters"_a,
            "cancel"_a.none(), "threads"_a,
            "Run on each row of states with its row of parameters, in place; raises Cancelled when "
            "the flag is set.");
   plan.def(name("start_").c_str(), &start_plan<T>, "parameters"_a, "cancel"_a.none(), "threads"_a,
-           "Return the state the plan makes of |0...0>; raises Cancelled when the flag is set.");
+           "qubits"_a = nb::none(), "optional"_a = false,
+           "Return the state the plan makes of |0...0>, and sums as from run.");
   plan.def(name("sweeps_").c_str(), &sweeps_of<T>,
            "Describe the sweeps over a tile of each stage, a line each.");
   m.def(name("empty_").c_str(), &empty<T>, "size"_a, "Allocate aligned amplitudes, unset.");
@@ -615,6 +652,8 @@ NB_MODULE(_cpu, m) {
         "Return the four output words of Philox4x32-10.");
   m.def(
       "isa", [] { return std::string(current_isa().name); }, "Return the instruction set in use.");
+  m.def("sample_block_bits", &sample_block_bits, "num_qubits"_a,
+        "Return log2 of the amplitudes in a block whose sums sample takes.");
   m.def("available_isas", &available_isas, "Return the names this CPU can run, slowest first.");
   m.def("select_isa", &select_isa, "name"_a, "Use the kernels of one instruction set.");
   m.def("thread_limit", &thread_limit, "Return the number of threads a call may use.");

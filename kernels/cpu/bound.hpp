@@ -102,6 +102,11 @@ class TileBuffer {
     return buffer_.data();
   }
 
+  // Zeroes the tile that starts at `home`.
+  void clear(T* home) const {
+    for (const auto offset : stage_.run_offsets) std::memset(home + 2 * offset, 0, run_bytes());
+  }
+
   // Writes a tile that was worked on at `from` back to its home. Meanwhile the tile at `next`, if
   // there is one, is brought nearer: its runs are too far apart for the hardware to foresee them.
   void scatter(const T* from, T* home, const T* next) const {

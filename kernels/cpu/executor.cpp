@@ -1,6 +1,7 @@
 #include "quasim/executor.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "cpu/blocks.hpp"
@@ -9,6 +10,7 @@
 #include "cpu/direct.hpp"
 #include "cpu/plan_runner.hpp"
 #include "cpu/tile_runner.hpp"
+#include "quasim/reductions.hpp"
 #include "quasim/thread_pool.hpp"
 
 namespace quasim {
@@ -51,20 +53,30 @@ void run_whole(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t
 
 template <typename T>
 void run_tiles(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t number,
-               T* amplitudes, Control& control, int threads, Mask live) {
+               T* amplitudes, Control& control, int threads, Mask live, TileExtras<T> extras) {
   const Mask outer = stage.outer_qubits & live;
   const std::uint64_t tiles = std::uint64_t{1} << std::popcount(outer);
-  if (tiles == 1) {
-    TileRunner<T>(stage, bound, number, amplitudes, outer)(0, 1, control, true);
-    return;
-  }
-  parallel_ranges(tiles, threads, control, [&](std::uint64_t begin, std::uint64_t end, int worker) {
-    TileRunner<T> runner(stage, bound, number, amplitudes, outer);
-    for (std::uint64_t tile = begin; tile < end; ++tile) {
-      if (control.stopped()) return;
-      runner(tile, end, control, worker == 0);
+  TileTally<T>* const tally = extras.tally;
+  const std::uint64_t chunks = tally != nullptr ? tally->chunks(tiles) : tiles;
+  if (tally != nullptr) tally->prepare(chunks);
+  const auto body = [&](std::uint64_t begin, std::uint64_t end, int worker) {
+    TileRunner<T> runner(stage, bound, number, amplitudes, outer, extras);
+    const auto first_of = [&](std::uint64_t chunk) {
+      return chunks == tiles ? chunk : tiles / chunks * chunk;  // both are powers of two
+    };
+    for (std::uint64_t chunk = begin; chunk < end; ++chunk) {
+      if (tally != nullptr) tally->begin(chunk);
+      for (std::uint64_t tile = first_of(chunk); tile < first_of(chunk + 1); ++tile) {
+        if (control.stopped()) return;
+        runner(tile, first_of(end), chunk, control, worker == 0);
+      }
     }
-  });
+  };
+  if (tiles == 1) {
+    body(0, 1, 0);
+  } else {
+    parallel_ranges(chunks, threads, control, body);
+  }
 }
 
 }  // namespace
@@ -83,18 +95,60 @@ PlanRunner<T>::PlanRunner(const NativePlan& plan, int threads, Control& control)
 
 template <typename T>
 void PlanRunner<T>::operator()(T* amplitudes, std::span<const double> parameters, Control& control,
-                               Mask live) const {
+                               const Passage& passage) const {
+  const auto& stages = compiled_->stages;
+  const int num_qubits = plan_.program().num_qubits;
+  const StateView<T> state{amplitudes, num_qubits};
+  const RunContext context{control, threads_};
+  const bool tiles_first = direct_ == nullptr && !stages.empty() && stages.front().tiled;
+  const bool tiles_last = direct_ == nullptr && !stages.empty() && stages.back().tiled;
+
+  std::optional<TileCollapse<T>> collapse;
+  if (passage.collapse.acts()) {
+    if (tiles_first) {
+      collapse.emplace(passage.collapse, stages.front(), num_qubits, *compiled_->kernels);
+    } else {
+      quasim::collapse(state, passage.collapse.mask, passage.collapse.value, passage.collapse.scale,
+                       context);
+    }
+  }
+  std::optional<TileTally<T>> tally;
+  if (passage.tally != nullptr && tiles_last) {
+    tally =
+        TileTally<T>::make(passage.tally->qubits, stages.back(), num_qubits, *compiled_->kernels);
+  }
+
   if (direct_ != nullptr) {
     run_direct(*direct_, *compiled_, amplitudes, parameters, control);
-    return;
+  } else {
+    run_stages(amplitudes, parameters, control, passage.live, collapse ? &*collapse : nullptr,
+               tally ? &*tally : nullptr);
   }
+
+  if (passage.tally == nullptr || control.stopped()) return;
+  Tally& wanted = *passage.tally;
+  wanted.done = tally.has_value() || !wanted.optional;
+  if (tally) {
+    tally->finish(wanted.sums);
+  } else if (wanted.done) {
+    probabilities(StateView<const T>{amplitudes, num_qubits}, wanted.qubits, wanted.sums, context);
+  }
+}
+
+template <typename T>
+void PlanRunner<T>::run_stages(T* amplitudes, std::span<const double> parameters, Control& control,
+                               Mask live, const TileCollapse<T>* collapse,
+                               TileTally<T>* tally) const {
   const Bound<T> bound(plan_.program(), *compiled_, parameters);
   const int workers = choose_threads(std::uint64_t{1} << plan_.program().num_qubits, threads_);
   for (std::size_t number = 0; number < compiled_->stages.size(); ++number) {
     const auto& stage = compiled_->stages[number];
     if (control.stopped()) return;
     if (stage.tiled) {
-      run_tiles(stage, bound, number, amplitudes, control, workers, live);
+      TileExtras<T> extras;
+      if (number == 0) extras.collapse = collapse;
+      if (number + 1 == compiled_->stages.size()) extras.tally = tally;
+      run_tiles(stage, bound, number, amplitudes, control, workers, live, extras);
     } else {
       run_whole(stage, bound, bound.first_op[number], amplitudes, control, workers);
     }
@@ -107,13 +161,15 @@ template class PlanRunner<double>;
 
 template <typename T>
 void run(const NativePlan& plan, T* amplitudes, std::span<const double> parameters,
-         Control& control, int threads, Mask live) {
+         Control& control, int threads, const Passage& passage) {
   const FlushDenormals guard;
   control.throw_if_cancelled();
-  PlanRunner<T>(plan, threads, control)(amplitudes, parameters, control, live);
+  PlanRunner<T>(plan, threads, control)(amplitudes, parameters, control, passage);
   control.throw_if_cancelled();
 }
-template void run(const NativePlan&, float*, std::span<const double>, Control&, int, Mask);
-template void run(const NativePlan&, double*, std::span<const double>, Control&, int, Mask);
+template void run(const NativePlan&, float*, std::span<const double>, Control&, int,
+                  const Passage&);
+template void run(const NativePlan&, double*, std::span<const double>, Control&, int,
+                  const Passage&);
 
 }  // namespace quasim

@@ -212,6 +212,8 @@ struct KernelTable {
   double (*norm)(const T* amplitudes, std::uint64_t count);
   // sums[j] += |amplitudes[j]|^2.
   void (*add_norms)(const T* amplitudes, double* sums, std::uint64_t count);
+  // amplitudes[r] *= factors[r] over `reals` reals.
+  void (*multiply)(T* amplitudes, const T* factors, std::uint64_t reals);
   // result[0..1] = sum conj(left) * right.
   void (*inner)(const T* left, const T* right, std::uint64_t count, double* result);
   // out[j] = real or imaginary part of conj(left[j]) * right[j ^ flip]; count is a power of two.

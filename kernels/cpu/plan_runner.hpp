@@ -6,8 +6,14 @@
 
 #include "cpu/compiled.hpp"
 #include "quasim/control.hpp"
+#include "quasim/passage.hpp"
 
 namespace quasim {
+
+template <typename T>
+class TileCollapse;
+template <typename T>
+class TileTally;
 
 template <typename T>
 class PlanRunner {
@@ -17,12 +23,13 @@ class PlanRunner {
 
   // Runs the plan on 2^n amplitudes, in place. Returns early when `control` is stopped. Denormals
   // are to be flushed by the caller.
-  //
-  // Amplitudes are zero where a bit outside `live` is set: what they stay zero through is skipped.
   void operator()(T* amplitudes, std::span<const double> parameters, Control& control,
-                  Mask live = ~Mask{0}) const;
+                  const Passage& passage = {}) const;
 
  private:
+  void run_stages(T* amplitudes, std::span<const double> parameters, Control& control, Mask live,
+                  const TileCollapse<T>* collapse, TileTally<T>* tally) const;
+
   const NativePlan& plan_;
   const NativePlan* direct_;
   std::shared_ptr<const CompiledPlan<T>> compiled_;

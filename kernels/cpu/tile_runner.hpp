@@ -7,37 +7,53 @@
 #include <vector>
 
 #include "cpu/bound.hpp"
+#include "cpu/tile_collapse.hpp"
+#include "cpu/tile_tally.hpp"
 
 namespace quasim {
+
+// What a pass takes along: before the stage, and after it.
+template <typename T>
+struct TileExtras {
+  const TileCollapse<T>* collapse = nullptr;
+  TileTally<T>* tally = nullptr;
+};
 
 // Belongs to one thread.
 template <typename T>
 class TileRunner {
  public:
   TileRunner(const CompiledStage<T>& stage, const Bound<T>& bound, std::size_t number,
-             T* amplitudes, Mask outer)
+             T* amplitudes, Mask outer, TileExtras<T> extras)
       : stage_(stage),
         bound_(bound),
         values_(bound.values[number]),
         first_op_(bound.first_op[number]),
         amplitudes_(amplitudes),
         outer_(outer),
+        extras_(extras),
         buffer_(stage),
         other_(stage.tile.moves ? std::size_t{2} << stage.padded_qubits : 0),
         high_(any_outer() ? std::size_t{2} << (stage.tile.shape.qubits - row_bits()) : 0),
         scratch_(bound.plan.scratch_size) {}
 
   // Runs tile `tile`; the next will be `tile` + 1 if that is below `tiles`. `polls`: in the calling
-  // thread.
-  void operator()(std::uint64_t tile, std::uint64_t tiles, Control& control, bool polls) {
+  // thread. The tally, if there is one, counts it to `chunk`.
+  void operator()(std::uint64_t tile, std::uint64_t tiles, std::uint64_t chunk, Control& control,
+                  bool polls) {
     const Mask outside = deposit(tile, outer_);
     T* const home = amplitudes_ + 2 * outside;
-    if (stage_.only_kernels && std::ranges::none_of(stage_.ops, [&](const CompiledOp<T>& op) {
-          return acts_on(op, outside);
-        })) {
+    if (extras_.collapse != nullptr && !extras_.collapse->leaves(outside)) {
+      buffer_.clear(home);
+      return;
+    }
+    if (extras_.collapse == nullptr && extras_.tally == nullptr && stage_.only_kernels &&
+        std::ranges::none_of(stage_.ops,
+                             [&](const CompiledOp<T>& op) { return acts_on(op, outside); })) {
       return;
     }
     work_ = buffer_.gather(home);
+    if (extras_.collapse != nullptr) (*extras_.collapse)(work_);
     spare_ = other_.data();
     const auto& ops = stage_.tile.ops;
     for (std::size_t i = 0; i < ops.size(); ++i) {
@@ -58,6 +74,7 @@ class TileRunner {
           break;
       }
     }
+    if (extras_.tally != nullptr) extras_.tally->add(chunk, work_, outside);
     const T* const next = tile + 1 < tiles ? amplitudes_ + 2 * deposit(tile + 1, outer_) : nullptr;
     buffer_.scatter(work_, home, next);
   }
@@ -184,6 +201,7 @@ class TileRunner {
   std::size_t first_op_;
   T* amplitudes_;
   Mask outer_;  // qubits that number the tiles
+  TileExtras<T> extras_;
   TileBuffer<T> buffer_;
   AlignedArray<T> other_;
   T* work_ = nullptr;

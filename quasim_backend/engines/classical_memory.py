@@ -26,9 +26,13 @@ class PackedMemory:
     def __init__(self, shots: int, num_clbits: int) -> None:
         """Start with every bit zero."""
         self.words: NDArray[np.uint64] = np.zeros((shots, max(1, -(-num_clbits // 64))), np.uint64)
+        self._blank = True  # nothing but zeros has been written
 
     def write_value(self, shots: NDArray[np.int64], value: int) -> None:
         """Write one whole memory value to some shots."""
+        if self._blank and value == 0:
+            return
+        self._blank = False
         rows = self._rows(shots)
         for word in range(self.words.shape[1]):
             self.words[rows, word] = value >> 64 * word & _ALL
@@ -50,9 +54,14 @@ class PackedMemory:
         """
         source = dict(zip(clbits, qubits, strict=True))
         rows = self._rows(shots)
+        blank, self._blank = self._blank, False
         for word in sorted({c >> 6 for c in source}):
             moves = [(q, c & 63) for c, q in source.items() if c >> 6 == word]
             values = move_bits(indices, moves)
+            if blank and self.words.shape == (len(values), 1):
+                # Millions of shots: zeros that nobody has looked at need not become memory first.
+                self.words = values[:, None]
+                return
             kept = _ALL & ~sum(1 << c for _, c in moves)
             if kept:
                 values |= self.words[rows, word] & np.uint64(kept)
@@ -62,6 +71,7 @@ class PackedMemory:
         self, shots: NDArray[np.int64], clbits: Sequence[int], values: NDArray[np.uint64]
     ) -> None:
         """Write per-shot bits, uint64 0 or 1 ``(len(clbits), len(shots))``."""
+        self._blank = False
         collected: dict[int, NDArray[np.uint64]] = {}
         cleared: dict[int, int] = {}
         for c, row in zip(clbits, values, strict=True):

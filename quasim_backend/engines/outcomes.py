@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from quasim_backend.compile.code import ChannelStep, InitializeStep, MeasureStep, ResetStep
 from quasim_backend.compile.planner import trivial_plan
+from quasim_backend.engines.collapse import TABLE_QUBITS, Pending
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ProgramBuilder
 from quasim_backend.kernels.base import KernelSet, State
@@ -19,9 +20,6 @@ __all__ = ["Outcome", "OutcomeLaw"]
 
 BranchStep: TypeAlias = MeasureStep | ResetStep | ChannelStep | InitializeStep
 Draw: TypeAlias = list[tuple["Outcome", NDArray[np.int64]]]
-
-_TABLE_QUBITS = 10
-"""Up to here a measurement tabulates all outcomes; beyond, it samples basis states."""
 
 _NO_PARAMETERS = np.empty(0, np.float64)
 
@@ -54,18 +52,27 @@ class OutcomeLaw:
         """Return how many uniforms a shot draws at a step."""
         return 2 if isinstance(step, MeasureStep) and step.readout is not None else 1
 
-    def draw(self, step: BranchStep, state: State, uniforms: list[NDArray[np.float64]]) -> Draw:
+    def draw(
+        self,
+        step: BranchStep,
+        state: State,
+        uniforms: list[NDArray[np.float64]],
+        pending: Pending,
+    ) -> Draw:
         """Draw an outcome for each shot.
 
         Args:
             step: The branching step.
-            state: State of the node; unchanged.
+            state: State of the node; settled if there are too many outcomes to tabulate, or if
+                the step is a channel.
             uniforms: One float64 ``(shots,)`` for each draw.
+            pending: What the state waits for.
 
         Returns:
             Distinct outcomes with the positions of their shots, ascending.
         """
         if isinstance(step, ChannelStep):
+            pending.settle(self._kernels, state)
             weights = self._channel_weights(step, state)
             values = _choose(weights, uniforms[0])
             # A mixture's unitaries keep the norm; a Kraus operator leaves sqrt(weight) of it.
@@ -73,9 +80,8 @@ class OutcomeLaw:
                 weights = np.ones_like(weights)
             return _grouped(values, values, weights)
         qubits = step.qubits
-        norms: NDArray[np.float64] | None = None
-        if len(qubits) <= _TABLE_QUBITS:
-            norms = self._kernels.probabilities(state, qubits)
+        norms = self._norms(state, qubits, pending)
+        if norms is not None:
             values = _choose(norms, uniforms[0])
         else:
             values = self._sampled(state, qubits, uniforms[0])
@@ -85,45 +91,84 @@ class OutcomeLaw:
             reads = (uniforms[1][:, None] >= ladder[values]).sum(axis=1)
         return _grouped(values, reads, norms)
 
-    def draw_one(self, step: BranchStep, state: State, uniforms: list[float]) -> Outcome:
+    def draw_one(
+        self,
+        step: BranchStep,
+        state: State,
+        uniforms: list[float],
+        pending: Pending,
+    ) -> Outcome:
         """Draw the outcome of one shot; as `draw`, without array overhead."""
         if isinstance(step, ChannelStep):
+            pending.settle(self._kernels, state)
             weights = self._channel_weights(step, state).tolist()
             value = _choose_one(weights, uniforms[0])
             mixed = step.channel.probabilities is not None
             return Outcome(value, 1.0 if mixed else weights[value] ** -0.5, value)
-        if len(step.qubits) > _TABLE_QUBITS:
-            return self.draw(step, state, [np.array([u]) for u in uniforms])[0][0]
-        weights = self._kernels.probabilities(state, step.qubits).tolist()
+        norms = self._norms(state, step.qubits, pending)
+        if norms is None:
+            return self.draw(step, state, [np.array([u]) for u in uniforms], pending)[0][0]
+        weights = norms.tolist()
         value = read = _choose_one(weights, uniforms[0])
         if isinstance(step, MeasureStep) and step.readout is not None:
             read = _choose_one(step.readout.matrix[value].tolist(), uniforms[1])
         return Outcome(value, weights[value] ** -0.5, read)
 
-    def apply(self, step: BranchStep, state: State, outcome: Outcome) -> State:
-        """Apply an outcome; the state is overwritten and returned."""
+    def apply(self, step: BranchStep, state: State, outcome: Outcome, pending: Pending) -> State:
+        """Apply an outcome.
+
+        Args:
+            step: The branching step.
+            state: State of the node; overwritten, unless the collapse is left pending.
+            outcome: What was drawn.
+            pending: What the state waits for; brought up to date.
+
+        Returns:
+            The state.
+        """
         kernels = self._kernels
         if isinstance(step, ChannelStep):
+            pending.settle(kernels, state)
+            pending.forget()
             kernels.run(step.plans[outcome.value], state, _NO_PARAMETERS)
             if outcome.scale != 1.0:
                 kernels.collapse(state, (), 0, outcome.scale)
             return state
-        scale = outcome.scale
-        if scale == 0.0:
+        if outcome.scale == 0.0:
+            pending.settle(kernels, state)
             kernels.collapse(state, step.qubits, outcome.value, 1.0)
             scale = 1 / np.sqrt(kernels.norm_squared(state))
             kernels.collapse(state, step.qubits, outcome.value, scale)
-        else:
-            kernels.collapse(state, step.qubits, outcome.value, scale)
+            pending.know(step.qubits, outcome.value)
+        elif pending.value(step.qubits) is None:
+            pending.observe(step.qubits, outcome.value, outcome.scale)
         if isinstance(step, MeasureStep):
             return state
         if outcome.value:
+            pending.settle(kernels, state)
             kernels.run(self._flip(step.qubits, outcome.value), state, _NO_PARAMETERS)
+            pending.know(step.qubits, 0)
         if isinstance(step, InitializeStep):
+            pending.settle(kernels, state)
+            pending.forget()
             return self._prepare(step, state)
         return state
 
     # --- pieces -------------------------------------------------------------------------------
+
+    def _norms(
+        self, state: State, qubits: tuple[int, ...], pending: Pending
+    ) -> NDArray[np.float64] | None:
+        """Return the norms of all outcomes, or None, and a settled state, for too many."""
+        if len(qubits) > TABLE_QUBITS:
+            pending.settle(self._kernels, state)
+            return None
+        value = pending.value(qubits)
+        if value is not None:
+            certain = np.zeros(1 << len(qubits))
+            certain[value] = 1.0
+            return certain
+        return pending.norms(self._kernels, state, qubits)
 
     def _sampled(
         self, state: State, qubits: Sequence[int], uniforms: NDArray[np.float64]

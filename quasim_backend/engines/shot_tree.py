@@ -37,6 +37,7 @@ from quasim_backend.compile.code import (
 )
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.classical_memory import PackedMemory, bits_of, confuse
+from quasim_backend.engines.collapse import Pending
 from quasim_backend.engines.outcomes import Outcome, OutcomeLaw
 from quasim_backend.engines.saves import SaveSink, save_value
 from quasim_backend.engines.uniforms import ShotUniforms
@@ -70,6 +71,7 @@ class _Node:
     """Shots that share state and classical memory, at a place in the code."""
 
     state: State
+    pending: Pending
     pc: int
     bits: int
     variables: list[Value]
@@ -79,7 +81,10 @@ class _Node:
 
     def fork(self, shots: Shots) -> _Node:
         """Return the same place without the state."""
-        return _Node(None, self.pc, self.bits, list(self.variables), shots, self.draws, self.trail)
+        pending = self.pending.copy()
+        return _Node(
+            None, pending, self.pc, self.bits, list(self.variables), shots, self.draws, self.trail
+        )
 
 
 @dataclass(eq=False)
@@ -163,7 +168,8 @@ class ShotTree:
 
     def _root(self) -> _Node:
         shots = np.arange(self._shots, dtype=np.int64)
-        return _Node(None, 0, 0, list(self._compiled.initial_variables), shots, 0, None)
+        pending = Pending(self._compiled.num_qubits)
+        return _Node(None, pending, 0, 0, list(self._compiled.initial_variables), shots, 0, None)
 
     def _begin(self, node: _Node) -> None:
         """Give a node at the start of the code its state."""
@@ -174,7 +180,11 @@ class ShotTree:
         elif isinstance(first, SegmentStep):
             self.counts["segments"] += 1
             node.state = self._kernels.start(
-                first.plan, request.dtype, self._bound(first, node), request.cancel
+                first.plan,
+                request.dtype,
+                self._bound(first, node),
+                request.cancel,
+                tally=node.pending.wish(self._steps, 1),
             )
             node.pc = 1
         else:
@@ -194,6 +204,7 @@ class ShotTree:
             return
         last = int(node.shots[-1])
         if self._request.want_state and (self._final is None or self._final[0] < last):
+            node.pending.settle(self._kernels, node.state)
             self._final = (last, node.state)
 
     # --- splitting ----------------------------------------------------------------------------
@@ -206,10 +217,11 @@ class ShotTree:
         uniforms = [self._uniforms.draw(node.shots, node.draws + i) for i in range(draws)]
         node.draws += draws
         if len(node.shots) == 1:
-            outcome = self._laws.draw_one(step, node.state, [float(u[0]) for u in uniforms])
+            values = [float(u[0]) for u in uniforms]
+            outcome = self._laws.draw_one(step, node.state, values, node.pending)
             self._take(step, node, outcome)
             return True
-        draw = self._laws.draw(step, node.state, uniforms)
+        draw = self._laws.draw(step, node.state, uniforms, node.pending)
         if len(draw) == 1:
             self._take(step, node, draw[0][0])
             return True
@@ -236,7 +248,7 @@ class ShotTree:
     def _take(self, step: Any, node: _Node, outcome: Outcome) -> None:
         """Apply an outcome to a node's state and memory, and step on."""
         if node.state is not None:
-            node.state = self._laws.apply(step, node.state, outcome)
+            node.state = self._laws.apply(step, node.state, outcome, node.pending)
         if isinstance(step, MeasureStep):
             self._write(node, step.clbits, outcome.read)
         node.trail = _Trail(outcome, node.trail, 1 + (node.trail.length if node.trail else 0))
@@ -247,7 +259,7 @@ class ShotTree:
         child = split.node.fork(shots)
         snapshot = split.snapshot
         if snapshot is None:
-            child.state = self._recompute(split)
+            child.state, child.pending = self._recompute(split)
         elif split.waiting or snapshot.users:
             child.state = self._kernels.copy(snapshot.state)
         else:
@@ -273,7 +285,7 @@ class ShotTree:
                 return split.node, split.snapshot
         return None
 
-    def _recompute(self, split: _Split) -> State:
+    def _recompute(self, split: _Split) -> tuple[State, Pending]:
         """Rebuild the state before a split by replaying its outcomes from the nearest snapshot."""
         self.counts["recomputations"] += 1
         if split.anchor is None:
@@ -291,7 +303,7 @@ class ShotTree:
             if isinstance(step, MeasureStep | ResetStep | ChannelStep | InitializeStep):
                 outcome = next(forced, None)
                 if outcome is None:
-                    return node.state
+                    return node.state, node.pending
                 self._take(step, node, outcome)
             elif isinstance(step, SaveStep):
                 node.pc += 1
@@ -302,8 +314,11 @@ class ShotTree:
 
     def _segment(self, step: SegmentStep, node: _Node) -> bool:
         self.counts["segments"] += 1
-        self._kernels.run(step.plan, node.state, self._bound(step, node), self._request.cancel)
         node.pc += 1
+        values, cancel = self._bound(step, node), self._request.cancel
+        collapse = node.pending.take()
+        tally = node.pending.wish(self._steps, node.pc)
+        self._kernels.run(step.plan, node.state, values, cancel, collapse=collapse, tally=tally)
         return True
 
     def _bound(self, step: SegmentStep, node: _Node) -> NDArray[np.float64]:
@@ -324,7 +339,10 @@ class ShotTree:
 
     def _sample(self, step: SampleStep, node: _Node) -> bool:
         if self._request.shots:
-            indices = self._kernels.sample(node.state, self._uniforms.draw(node.shots, node.draws))
+            node.pending.settle(self._kernels, node.state)
+            uniforms = self._uniforms.draw(node.shots, node.draws)
+            tally = node.pending.sample_tally()
+            indices = self._kernels.sample(node.state, uniforms, tally=tally)
             self._memory.write_value(node.shots, node.bits)
             if step.readouts:
                 values = bits_of(indices, step.qubits)
@@ -338,12 +356,14 @@ class ShotTree:
         return False
 
     def _set_state(self, step: SetStateStep, node: _Node) -> bool:
+        node.pending.take()
         node.state = self._kernels.from_host(step.amplitudes, self._request.dtype)
         node.pc += 1
         return True
 
     def _save(self, step: SaveStep, node: _Node) -> bool:
         if self._sink.wants(step.save, node.shots, node.bits):
+            node.pending.settle(self._kernels, node.state)
             value = save_value(self._kernels, node.state, self._compiled.num_qubits, step.save)
             self._sink.add(step.save, node.shots, node.bits, value)
         node.pc += 1

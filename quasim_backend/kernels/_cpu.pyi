@@ -13,11 +13,13 @@ class Plan:
         """Copy the arrays of an ExecutionPlan."""
 
     @overload
-    def run(self, state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None: ...
+    def run(self, state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int, mask: int = 0, value: int = 0, scale: float = 1.0, qubits: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)] | None = None, optional: bool = False) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')] | None: ...
 
     @overload
-    def run(self, state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None:
-        """Run on a state, in place; raises Cancelled when the flag is set."""
+    def run(self, state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int, mask: int = 0, value: int = 0, scale: float = 1.0, qubits: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)] | None = None, optional: bool = False) -> Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')] | None:
+        """
+        Collapse a state as `collapse` does, run on it, in place, and return sum |a|^2 by the value of the qubits, if given; optional: only if a pass of the plan can take it along. Raises Cancelled when the flag is set.
+        """
 
     @overload
     def run_batch(self, states: Annotated[NDArray[numpy.complex64], dict(shape=(None, None), order='C', device='cpu')], parameters: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> None: ...
@@ -28,18 +30,14 @@ class Plan:
         Run on each row of states with its row of parameters, in place; raises Cancelled when the flag is set.
         """
 
-    def start_c64(self, parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')]:
-        """
-        Return the state the plan makes of |0...0>; raises Cancelled when the flag is set.
-        """
+    def start_c64(self, parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int, qubits: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)] | None = None, optional: bool = False) -> tuple[Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')], Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')] | None]:
+        """Return the state the plan makes of |0...0>, and sums as from run."""
 
     def sweeps_c64(self) -> list[list[str]]:
         """Describe the sweeps over a tile of each stage, a line each."""
 
-    def start_c128(self, parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
-        """
-        Return the state the plan makes of |0...0>; raises Cancelled when the flag is set.
-        """
+    def start_c128(self, parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], cancel: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, threads: int, qubits: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)] | None = None, optional: bool = False) -> tuple[Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')], Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C')] | None]:
+        """Return the state the plan makes of |0...0>, and sums as from run."""
 
     def sweeps_c128(self) -> list[list[str]]:
         """Describe the sweeps over a tile of each stage, a line each."""
@@ -189,6 +187,9 @@ def philox_words(counter: Annotated[NDArray[numpy.uint32], dict(shape=(None,), o
 
 def isa() -> str:
     """Return the instruction set in use."""
+
+def sample_block_bits(num_qubits: int) -> int:
+    """Return log2 of the amplitudes in a block whose sums sample takes."""
 
 def available_isas() -> list[str]:
     """Return the names this CPU can run, slowest first."""

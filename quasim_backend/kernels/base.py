@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from quasim_backend.errors import Cancelled
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray
 
-__all__ = ["CancelToken", "KernelSet", "State"]
+__all__ = ["CancelToken", "Collapse", "KernelSet", "State", "Tally"]
 
 State = Any
 """A kernel set's own array of ``2**n`` amplitudes; NumPy for CPU sets. Opaque to engines."""
@@ -38,6 +39,28 @@ class CancelToken:
         """Raise `Cancelled` if the token is set."""
         if self.flag[0]:
             raise Cancelled("The run was cancelled before it finished.")
+
+
+class Collapse(NamedTuple):
+    """What is left of a state after a measurement; see `KernelSet.collapse`."""
+
+    qubits: tuple[int, ...]
+    outcome: int
+    scale: float
+
+
+@dataclass(eq=False, slots=True)
+class Tally:
+    """A wish for probabilities after a run, which a kernel set may grant in the run's last pass.
+
+    Attributes:
+        qubits: What `KernelSet.probabilities` would be asked for; None for whatever
+            `KernelSet.sample` of the kernel set can make use of.
+        sums: Set by the run; stays None where the kernel set has not counted.
+    """
+
+    qubits: tuple[int, ...] | None
+    sums: NDArray[np.float64] | None = None
 
 
 @runtime_checkable
@@ -72,6 +95,9 @@ class KernelSet(Protocol):
         state: State,
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        collapse: Collapse | None = None,
+        tally: Tally | None = None,
     ) -> None:
         """Run a whole straight-line plan, overwriting ``state``.
 
@@ -80,6 +106,8 @@ class KernelSet(Protocol):
             state: Overwritten; undefined after `Cancelled`.
             parameters: float64 ``(len(plan.program.parameters),)``.
             cancel: Polled at least between stages.
+            collapse: Done first, as by `collapse`.
+            tally: A wish; its ``sums`` may be set.
 
         Raises:
             Cancelled: If ``cancel`` was set.
@@ -136,6 +164,8 @@ class KernelSet(Protocol):
         dtype: np.dtype[Any],
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        tally: Tally | None = None,
     ) -> State:
         """Return what a plan makes of ``|0...0>``: `zero_state`, then `run`, in one call.
 
@@ -146,6 +176,7 @@ class KernelSet(Protocol):
             dtype: complex64 or complex128.
             parameters: As for `run`.
             cancel: As for `run`.
+            tally: As for `run`.
 
         Raises:
             Cancelled: If ``cancel`` was set.
@@ -174,7 +205,9 @@ class KernelSet(Protocol):
         """
         ...
 
-    def sample(self, state: State, uniforms: NDArray[np.float64]) -> NDArray[np.uint64]:
+    def sample(
+        self, state: State, uniforms: NDArray[np.float64], *, tally: Tally | None = None
+    ) -> NDArray[np.uint64]:
         """Draw basis states by inverse transform: one index for each uniform, in its order.
 
         Index ``i`` is drawn for ``u`` when ``cdf(i - 1) <= u * total < cdf(i)``; an index with
@@ -183,6 +216,7 @@ class KernelSet(Protocol):
         Args:
             state: Amplitudes; need not be normalised.
             uniforms: float64 ``(shots,)`` in ``[0, 1)``.
+            tally: One with ``qubits`` None that was given to the run that made this state.
 
         Returns:
             uint64 ``(shots,)``.

@@ -14,7 +14,7 @@ from quasim_backend.errors import OptionError, UnsupportedError
 from quasim_backend.ir.inverse import inverse_plan
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray
-from quasim_backend.kernels.base import CancelToken
+from quasim_backend.kernels.base import CancelToken, Collapse, Tally
 
 __all__ = [
     "NativeInfo",
@@ -209,6 +209,9 @@ class NativeKernels:
         state: ComplexArray,
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        collapse: Collapse | None = None,
+        tally: Tally | None = None,
     ) -> None:
         """Run a whole straight-line plan, overwriting ``state``.
 
@@ -218,11 +221,25 @@ class NativeKernels:
                 `Cancelled` or ``KeyboardInterrupt``.
             parameters: float64 ``(len(plan.program.parameters),)``.
             cancel: Polled between stages and every few milliseconds inside one.
+            collapse: Done first, in the pass of the first stage.
+            tally: Counted in the pass of the last stage; one for `sample` only where that stage
+                has tiles, and at least ``2**13`` amplitudes.
 
         Raises:
             Cancelled: If ``cancel`` was set.
         """
-        self._native(plan).run(state, parameters, _flag(cancel), self._threads)
+        native = self._native(plan)
+        if collapse is None and tally is None:
+            native.run(state, parameters, _flag(cancel), self._threads)
+            return
+        mask, value = (0, 0) if collapse is None else _masks(collapse.qubits, collapse.outcome)
+        scale = 1.0 if collapse is None else collapse.scale
+        wish = self._wish(tally, plan.num_qubits)
+        sums = native.run(
+            state, parameters, _flag(cancel), self._threads, mask, value, scale, *wish
+        )
+        if tally is not None:
+            tally.sums = sums
 
     def zero_states(self, batch: int, num_qubits: int, dtype: np.dtype[Any]) -> ComplexArray:
         """Allocate a batch of ``|0...0>``, shape ``(batch, 2**num_qubits)``.
@@ -307,10 +324,13 @@ class NativeKernels:
         dtype: np.dtype[Any],
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        tally: Tally | None = None,
     ) -> ComplexArray:
         """Return what a plan makes of ``|0...0>``, aligned, shape ``(2**n,)``.
 
-        The first stages visit only the tiles that can hold anything but zeros yet.
+        The first stages visit only the tiles that can hold anything but zeros yet. ``tally`` as
+        for `run`.
 
         Raises:
             Cancelled: If ``cancel`` was set.
@@ -318,8 +338,22 @@ class NativeKernels:
         """
         native = self._native(plan)
         begin = native.start_c64 if _is_single(dtype) else native.start_c128
-        state: ComplexArray = begin(parameters, _flag(cancel), self._threads)
+        wish = self._wish(tally, plan.num_qubits)
+        made: tuple[ComplexArray, NDArray[np.float64] | None]
+        made = begin(parameters, _flag(cancel), self._threads, *wish)
+        state, sums = made
+        if tally is not None:
+            tally.sums = sums
         return state
+
+    def _wish(self, tally: Tally | None, num_qubits: int) -> tuple[NDArray[np.int32] | None, bool]:
+        """Return the qubits to count, and whether to leave that out where it costs a pass."""
+        if tally is None:
+            return None, False
+        if tally.qubits is not None:
+            return np.array(tally.qubits, np.int32), False
+        above = np.arange(self._cpu.sample_block_bits(num_qubits), num_qubits, dtype=np.int32)
+        return (above, True) if len(above) else (None, False)
 
     def sweeps(self, plan: ExecutionPlan, dtype: np.dtype[Any]) -> list[list[str]]:
         """Describe what each stage does to a tile: one line a sweep over it.
@@ -357,8 +391,7 @@ class NativeKernels:
             outcome: Value to keep.
             scale: Factor for the kept amplitudes, usually ``1 / sqrt(probability)``.
         """
-        mask = sum(1 << int(q) for q in qubits)
-        value = sum((outcome >> k & 1) << int(q) for k, q in enumerate(qubits))
+        mask, value = _masks(qubits, outcome)
         self._cpu.collapse(state, mask, value, scale, self._threads)
 
     def sample(
@@ -366,6 +399,8 @@ class NativeKernels:
         state: ComplexArray,
         uniforms: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        tally: Tally | None = None,
     ) -> NDArray[np.uint64]:
         """Draw basis states by inverse transform: one index for each uniform, in its order.
 
@@ -377,6 +412,8 @@ class NativeKernels:
             state: Amplitudes; need not be normalised.
             uniforms: float64 ``(shots,)`` in ``[0, 1)``.
             cancel: Polled while drawing.
+            tally: One with ``qubits`` None that was given to the run that made this state; spares
+                the first pass if it was counted.
 
         Returns:
             uint64 ``(shots,)``.
@@ -386,7 +423,11 @@ class NativeKernels:
             Cancelled: If ``cancel`` was set.
         """
         result: NDArray[np.uint64] = self._cpu.sample(
-            state, np.ascontiguousarray(uniforms, np.float64), _flag(cancel), self._threads
+            state,
+            np.ascontiguousarray(uniforms, np.float64),
+            _flag(cancel),
+            self._threads,
+            None if tally is None else tally.sums,
         )
         return result
 
@@ -567,6 +608,13 @@ class NativeKernels:
 
 def _is_single(dtype: np.dtype[Any]) -> bool:
     return np.dtype(dtype) == np.complex64
+
+
+def _masks(qubits: Sequence[int], outcome: int) -> tuple[int, int]:
+    """Return the mask of some qubits and the bits of an outcome in it."""
+    mask = sum(1 << int(q) for q in qubits)
+    value = sum((outcome >> k & 1) << int(q) for k, q in enumerate(qubits))
+    return mask, value
 
 
 def _flag(cancel: CancelToken | None) -> NDArray[np.uint8] | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray
-from quasim_backend.kernels.base import CancelToken
+from quasim_backend.kernels.base import CancelToken, Collapse, Tally
 
 __all__ = ["NullKernels", "NullState"]
 
@@ -94,6 +94,9 @@ class NullKernels:
         state: NullState,
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        collapse: Collapse | None = None,
+        tally: Tally | None = None,
     ) -> None:
         """Count a plan's stages, primitives and bytes.
 
@@ -101,6 +104,8 @@ class NullKernels:
             ParameterError: If ``parameters`` does not fit the plan.
             Cancelled: If ``cancel`` was set.
         """
+        if collapse is not None:
+            self.collapse(state, *collapse)
         self.calls["run"] += 1
         plan.program.check_parameters(parameters)
         if cancel is not None:
@@ -153,6 +158,8 @@ class NullKernels:
         dtype: np.dtype[Any],
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        tally: Tally | None = None,
     ) -> NullState:
         """Return what a plan makes of ``|0...0>``.
 
@@ -160,7 +167,7 @@ class NullKernels:
             Cancelled: If ``cancel`` was set.
         """
         state = self.zero_state(plan.num_qubits, dtype)
-        self.run(plan, state, parameters, cancel)
+        self.run(plan, state, parameters, cancel, tally=tally)
         return state
 
     def norm_squared(self, state: NullState) -> float:
@@ -179,7 +186,9 @@ class NullKernels:
         """Count the call."""
         self.calls["collapse"] += 1
 
-    def sample(self, state: NullState, uniforms: NDArray[np.float64]) -> NDArray[np.uint64]:
+    def sample(
+        self, state: NullState, uniforms: NDArray[np.float64], *, tally: Tally | None = None
+    ) -> NDArray[np.uint64]:
         """Return index 0 for each uniform."""
         self.calls["sample"] += 1
         return np.zeros(len(uniforms), np.uint64)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quasim_backend.ir.inverse import inverse_plan
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray, PrimitiveKind, Program
-from quasim_backend.kernels.base import CancelToken
+from quasim_backend.kernels.base import CancelToken, Collapse, Tally
 
 __all__ = ["ReferenceKernels"]
 
@@ -53,6 +53,9 @@ class ReferenceKernels:
         state: ComplexArray,
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        collapse: Collapse | None = None,
+        tally: Tally | None = None,
     ) -> None:
         """Run a whole straight-line plan, overwriting ``state``.
 
@@ -61,10 +64,14 @@ class ReferenceKernels:
             state: Overwritten; undefined after `Cancelled`.
             parameters: float64 ``(len(plan.program.parameters),)``.
             cancel: Polled before every stage.
+            collapse: Done first.
+            tally: Counted if it names qubits.
 
         Raises:
             Cancelled: If ``cancel`` was set.
         """
+        if collapse is not None:
+            self.collapse(state, *collapse)
         angles = plan.program.angles(parameters)
         for stage in range(plan.num_stages):
             if cancel is not None:
@@ -72,6 +79,8 @@ class ReferenceKernels:
             for op in range(int(plan.stage_start[stage]), int(plan.stage_start[stage + 1])):
                 for member in plan.members(op).tolist():
                     _apply(plan.program, member, float(angles[member]), state)
+        if tally is not None and tally.qubits is not None:
+            tally.sums = self.probabilities(state, tally.qubits)
 
     def zero_states(self, batch: int, num_qubits: int, dtype: np.dtype[Any]) -> ComplexArray:
         """Allocate a batch of ``|0...0>``, shape ``(batch, 2**num_qubits)``."""
@@ -120,6 +129,8 @@ class ReferenceKernels:
         dtype: np.dtype[Any],
         parameters: NDArray[np.float64],
         cancel: CancelToken | None = None,
+        *,
+        tally: Tally | None = None,
     ) -> ComplexArray:
         """Return what a plan makes of ``|0...0>``.
 
@@ -127,7 +138,7 @@ class ReferenceKernels:
             Cancelled: If ``cancel`` was set.
         """
         state = self.zero_state(plan.num_qubits, dtype)
-        self.run(plan, state, parameters, cancel)
+        self.run(plan, state, parameters, cancel, tally=tally)
         return state
 
     def norm_squared(self, state: ComplexArray) -> float:
@@ -149,7 +160,9 @@ class ReferenceKernels:
         state[~kept] = 0
         state[kept] *= scale
 
-    def sample(self, state: ComplexArray, uniforms: NDArray[np.float64]) -> NDArray[np.uint64]:
+    def sample(
+        self, state: ComplexArray, uniforms: NDArray[np.float64], *, tally: Tally | None = None
+    ) -> NDArray[np.uint64]:
         """Draw basis states by inverse transform: one index for each uniform, in its order."""
         cdf = np.cumsum(_weights(state))
         drawn = np.searchsorted(cdf, uniforms * cdf[-1], side="right")

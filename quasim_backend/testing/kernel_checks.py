@@ -20,7 +20,7 @@ from quasim_backend.ir.instructions import GateOp
 from quasim_backend.ir.observables import PauliString
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import Program, ProgramBuilder
-from quasim_backend.kernels.base import CancelToken, KernelSet
+from quasim_backend.kernels.base import CancelToken, Collapse, KernelSet, Tally
 from quasim_backend.kernels.reference import ReferenceKernels
 from quasim_backend.testing.generators import (
     haar_unitary,
@@ -398,6 +398,68 @@ def check_collapse(kernels: KernelSet, dtype: DType) -> None:
             wanted = np.where(_values(width, qubits) == outcome, 1.25 * amplitudes, 0)
             what = f"collapse of {qubits} to {outcome}, {width} qubits"
             assert_close(kernels.to_host(state), wanted, goals_of(dtype).amplitude, what)
+
+
+def check_runs_between_measurements(kernels: KernelSet, dtype: DType) -> None:
+    """A run collapses first, if asked to, and counts afterwards, if it does, what is there then."""
+    rng = np.random.default_rng(21)
+    goals = goals_of(dtype)
+    for width in (1, 2, 4, 6, 7, 14):
+        circuit = random_circuit(rng, width, 15)
+        values = random_values(rng, circuit)
+        program = program_of(circuit)
+        vector = np.array([values[p] for p in program.parameters], np.float64)
+        for name, schedule in _plans(program).items():
+            amplitudes = _wide_state(rng, width)
+            qubits = tuple(int(q) for q in rng.permutation(width)[: rng.integers(1, 3)])
+            outcome = int(rng.integers(1 << len(qubits)))
+            kept = np.where(_values(width, qubits) == outcome, 1.25 * amplitudes, 0)
+            if width < 8:
+                wanted = dense_state(circuit, values, kept)
+            else:
+                wanted = _run(ReferenceKernels(), schedule, kept, vector, np.dtype(np.complex128))
+            tally = Tally(tuple(int(q) for q in rng.permutation(width)[: rng.integers(1, 8)]))
+            state = kernels.from_host(amplitudes, dtype)
+            collapse = Collapse(qubits, outcome, 1.25)
+            kernels.run(schedule, state, vector, collapse=collapse, tally=tally)
+            what = f"collapse of {qubits} to {outcome}, then plan '{name}', {width} qubits"
+            assert_close(kernels.to_host(state), wanted, goals.amplitude, what)
+            _check_tally(tally, wanted, dtype, what)
+
+
+def check_starts_that_count(kernels: KernelSet, dtype: DType) -> None:
+    """A start counts, if it does, the norms of its result, and samples come out by the counts."""
+    rng = np.random.default_rng(22)
+    for width in (1, 2, 6, 14, 15):
+        circuit = random_circuit(rng, width, 15)
+        values = random_values(rng, circuit)
+        program = program_of(circuit)
+        vector = np.array([values[p] for p in program.parameters], np.float64)
+        for name, schedule in _plans(program).items():
+            what = f"plan '{name}' from zero, {width} qubits"
+            tally = Tally(tuple(int(q) for q in rng.permutation(width)[: rng.integers(1, 8)]))
+            state = kernels.to_host(kernels.start(schedule, dtype, vector, tally=tally))
+            _check_tally(tally, state.astype(np.complex128), dtype, what)
+            blocks = Tally(None)
+            counted = kernels.start(schedule, dtype, vector, tally=blocks)
+            assert_close(kernels.to_host(counted), state, 0.0, f"{what}, counted for samples")
+            uniforms = rng.random(100)
+            drawn = kernels.sample(counted, uniforms, tally=blocks).astype(np.int64)
+            cdf = np.cumsum(abs(state.astype(np.complex128)) ** 2)
+            target = uniforms * cdf[-1]
+            assert np.all(cdf[drawn] > target - 1e-12), f"{what}: a sample lies too low."
+            below = np.where(drawn > 0, cdf[drawn - 1], 0.0)
+            assert np.all(below <= target + 1e-12), f"{what}: a sample lies too high."
+
+
+def _check_tally(tally: Tally, state: NDArray[np.complex128], dtype: DType, what: str) -> None:
+    if tally.sums is None:
+        return
+    assert tally.qubits is not None
+    width = len(state).bit_length() - 1
+    values = _values(width, tally.qubits)
+    norms = np.bincount(values, abs(state) ** 2, minlength=1 << len(tally.qubits))
+    assert_close(tally.sums, norms, goals_of(dtype).value, f"{what}, norms of {tally.qubits}")
 
 
 def check_pauli_expectations(kernels: KernelSet, dtype: DType) -> None:

@@ -7,7 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
+from quasim_backend.compile import CompileOptions, compile_circuit
+from quasim_backend.ir import Circuit
 from quasim_backend.kernels import native
+from quasim_backend.kernels.base import Tally
 
 if reason := native.is_available():
     pytest.skip(reason, allow_module_level=True)
@@ -233,6 +236,33 @@ def test_many_shots_do_not_depend_on_the_number_of_threads_or_on_the_shape_of_th
         drawn = expected.astype(np.int64)
         assert np.all(cdf[drawn] > target - 1e-12)
         assert np.all(np.where(drawn > 0, cdf[drawn - 1], 0.0) <= target + 1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_run_counts_the_norms_of_blocks_in_its_last_pass(dtype):
+    circuit = Circuit(16)
+    for layer in range(3):
+        for q in range(16):
+            circuit.ry(0.3 + q + layer, q)
+            circuit.rx(0.7 * q - layer, q)
+        for q in range(layer % 2, 15, 2):
+            circuit.cx(q, q + 1)
+    compiled = compile_circuit(circuit, CompileOptions())
+    (step,) = compiled.steps
+    uniforms = np.random.default_rng(14).random(5000)
+    counted = []
+    for threads in (1, 2, 3):
+        kernels = native.NativeKernels(threads)
+        tally = Tally(None)
+        state = kernels.start(step.plan, np.dtype(dtype), np.empty(0), tally=tally)
+        assert tally.sums is not None
+        blocks = abs(state.astype(complex).reshape(len(tally.sums), -1)) ** 2
+        np.testing.assert_allclose(tally.sums, blocks.sum(axis=1), rtol=1e-12)
+        given = kernels.sample(state, uniforms, tally=tally)
+        np.testing.assert_array_equal(given, kernels.sample(state, uniforms))
+        counted.append(tally.sums)
+    np.testing.assert_array_equal(counted[0], counted[1])
+    np.testing.assert_array_equal(counted[0], counted[2])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
