@@ -42,7 +42,7 @@ from quasim_backend.engines.outcomes import Outcome, OutcomeLaw
 from quasim_backend.engines.saves import SaveSink, save_value
 from quasim_backend.engines.uniforms import ShotUniforms
 from quasim_backend.ir.expr import Value
-from quasim_backend.kernels.base import State
+from quasim_backend.kernels.base import State, Tally
 
 __all__ = ["ShotTree"]
 
@@ -184,7 +184,7 @@ class ShotTree:
                 request.dtype,
                 self._bound(first, node),
                 request.cancel,
-                tally=node.pending.wish(self._steps, 1),
+                tally=self._wish(node, 1),
             )
             node.pc = 1
         else:
@@ -290,13 +290,13 @@ class ShotTree:
         self.counts["recomputations"] += 1
         if split.anchor is None:
             node = self._root()
+            node.shots = node.shots[:0]
             self._begin(node)
         else:
             origin, snapshot = split.anchor
-            node = origin.fork(origin.shots)
+            node = origin.fork(origin.shots[:0])
             node.state = self._kernels.copy(snapshot.state)
         forced = _outcomes(split.node.trail, node.trail.length if node.trail else 0)
-        node.shots = split.node.shots[:0]
         while True:
             self._request.cancel.check()
             step = self._steps[node.pc]
@@ -317,9 +317,13 @@ class ShotTree:
         node.pc += 1
         values, cancel = self._bound(step, node), self._request.cancel
         collapse = node.pending.take()
-        tally = node.pending.wish(self._steps, node.pc)
+        tally = self._wish(node, node.pc)
         self._kernels.run(step.plan, node.state, values, cancel, collapse=collapse, tally=tally)
         return True
+
+    def _wish(self, node: _Node, at: int) -> Tally | None:
+        """Return what a run is to count for the step at ``at``: nothing where no shot is drawn."""
+        return node.pending.wish(self._steps, at) if len(node.shots) else None
 
     def _bound(self, step: SegmentStep, node: _Node) -> NDArray[np.float64]:
         """Gather a segment's parameters from the run's vector and the loop variables."""
