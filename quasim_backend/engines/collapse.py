@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from quasim_backend.compile.code import InitializeStep, MeasureStep, ResetStep, SampleStep
 from quasim_backend.kernels.base import Collapse, KernelSet, State, Tally
 
-__all__ = ["TABLE_QUBITS", "Pending"]
+__all__ = ["TABLE_QUBITS", "Pending", "waits_for"]
 
 TABLE_QUBITS = 10
 """Up to here outcomes are tabulated; beyond, basis states are sampled."""
@@ -25,7 +25,12 @@ _JOINT_QUBITS = 6
 """Up to here measurements that follow each other share one table."""
 
 _WIDE = 14
-"""From here on a pass over the state costs more than a look into the table."""
+"""From so many qubits on a pass over the state costs more than keeping account of it."""
+
+
+def waits_for(num_qubits: int) -> bool:
+    """Return whether states of this width put collapses off."""
+    return num_qubits >= _WIDE
 
 
 @dataclass(eq=False, slots=True)
@@ -33,19 +38,21 @@ class Pending:
     """The collapse that a state still waits for, and what is known of its qubits.
 
     Attributes:
-        num_qubits: Width of the state.
+        waits: Whether anything is put off and remembered; narrow states are collapsed at once.
         collapse: What is to be done to the state; None for nothing.
         certain: Values of qubits that are certain after the collapse.
         tally: Joint norms of qubits of the state before the collapse, if they were counted.
     """
 
-    num_qubits: int
+    waits: bool
     collapse: Collapse | None = None
     certain: dict[int, int] = field(default_factory=dict)
     tally: Tally | None = None
 
     def copy(self) -> Pending:
         """Return an independent copy; it is for a copy of the state."""
+        if not self.waits:
+            return self
         return replace(self, certain=dict(self.certain))
 
     def wish(self, steps: Sequence[object], at: int) -> Tally | None:
@@ -55,6 +62,8 @@ class Pending:
             steps: The code.
             at: The step after the run.
         """
+        if not self.waits:
+            return None
         tally = Tally(None) if at < len(steps) and isinstance(steps[at], SampleStep) else None
         qubits: tuple[int, ...] = ()
         for i in range(at, len(steps)):
@@ -65,7 +74,7 @@ class Pending:
             if len(joint) > (_JOINT_QUBITS if qubits else TABLE_QUBITS):
                 break
             qubits = joint
-            if not isinstance(step, MeasureStep) or self.num_qubits < _WIDE:
+            if not isinstance(step, MeasureStep):
                 break
         if qubits:
             tally = Tally(qubits)
@@ -98,11 +107,13 @@ class Pending:
         Returns:
             float64 ``(2**k,)``.
         """
+        if not self.waits:
+            return kernels.probabilities(state, qubits)
         collapse = self.collapse
         joint = qubits
         if collapse is not None:
             joint += tuple(q for q in collapse.qubits if q not in qubits)
-            if self.num_qubits < _WIDE or len(joint) > _JOINT_QUBITS:
+            if len(joint) > _JOINT_QUBITS:
                 self.settle(kernels, state)
                 collapse, joint = None, qubits
         sums = None if self.tally is None else self.tally.sums
@@ -119,8 +130,13 @@ class Pending:
         """Return what was counted for `KernelSet.sample`, for the state as it is."""
         return self.tally if self.tally is not None and self.tally.qubits is None else None
 
-    def observe(self, qubits: tuple[int, ...], outcome: int, scale: float) -> None:
-        """Add a collapse to the one that is waited for."""
+    def observe(
+        self, kernels: KernelSet, state: State, qubits: tuple[int, ...], outcome: int, scale: float
+    ) -> None:
+        """Add a collapse to the one that is waited for, or do it."""
+        if not self.waits:
+            kernels.collapse(state, qubits, outcome, scale)
+            return
         for i, q in enumerate(qubits):
             self.certain[q] = outcome >> i & 1
         if self.collapse is None:
@@ -134,6 +150,8 @@ class Pending:
 
     def know(self, qubits: tuple[int, ...], value: int) -> None:
         """Note the value that qubits have in the state as it is now; their norms have changed."""
+        if not self.waits:
+            return
         for i, q in enumerate(qubits):
             self.certain[q] = value >> i & 1
         self.tally = None

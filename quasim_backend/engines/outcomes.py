@@ -141,7 +141,7 @@ class OutcomeLaw:
             kernels.collapse(state, step.qubits, outcome.value, scale)
             pending.know(step.qubits, outcome.value)
         elif pending.value(step.qubits) is None:
-            pending.observe(step.qubits, outcome.value, outcome.scale)
+            pending.observe(kernels, state, step.qubits, outcome.value, outcome.scale)
         if isinstance(step, MeasureStep):
             return state
         if outcome.value:

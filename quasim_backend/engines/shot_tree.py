@@ -37,7 +37,7 @@ from quasim_backend.compile.code import (
 )
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.classical_memory import PackedMemory, bits_of, confuse
-from quasim_backend.engines.collapse import Pending
+from quasim_backend.engines.collapse import Pending, waits_for
 from quasim_backend.engines.outcomes import Outcome, OutcomeLaw
 from quasim_backend.engines.saves import SaveSink, save_value
 from quasim_backend.engines.uniforms import ShotUniforms
@@ -168,7 +168,7 @@ class ShotTree:
 
     def _root(self) -> _Node:
         shots = np.arange(self._shots, dtype=np.int64)
-        pending = Pending(self._compiled.num_qubits)
+        pending = Pending(waits_for(self._compiled.num_qubits))
         return _Node(None, pending, 0, 0, list(self._compiled.initial_variables), shots, 0, None)
 
     def _begin(self, node: _Node) -> None:
@@ -316,6 +316,9 @@ class ShotTree:
         self.counts["segments"] += 1
         node.pc += 1
         values, cancel = self._bound(step, node), self._request.cancel
+        if not node.pending.waits:
+            self._kernels.run(step.plan, node.state, values, cancel)
+            return True
         collapse = node.pending.take()
         tally = self._wish(node, node.pc)
         self._kernels.run(step.plan, node.state, values, cancel, collapse=collapse, tally=tally)

@@ -24,7 +24,7 @@ from quasim_backend.kernels.reference import ReferenceKernels
 MEASUREMENTS, SHOTS = 30, 1024
 SAMPLE = 64
 MARGIN = 1.2
-ROUNDS = 5
+ROUNDS = 7
 
 
 def all_different(width):
