@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "cpu/affine.hpp"
+
 namespace quasim {
 
 Complex PhaseTerm::at(Mask inside, Mask outside) const {
@@ -270,7 +272,7 @@ class Binder {
 
   void move(std::size_t primitive) {
     AffineMove affine;
-    std::vector<Exchange> exchanges;
+    Exchanges exchanges;
     as_affine(program_, primitive, affine);
     as_exchanges(affine, exchanges);
     for (const Exchange& exchange : exchanges) {

@@ -94,23 +94,4 @@ struct TileShape {
 StageItems take_apart(const Program& program, const Plan& plan, std::size_t first, std::size_t last,
                       const TileShape& shape);
 
-// x -> linear(x) ^ constant over few bits; true if the permutation `i`, its control as the highest
-// bit, has that form. `qubits` lists the circuit's qubit of each bit.
-struct AffineMove {
-  std::vector<int> qubits;
-  std::vector<std::uint32_t> columns;
-  std::uint32_t constant = 0;
-};
-bool as_affine(const Program& program, std::size_t i, AffineMove& move);
-
-// X on `target`, if there is a `control` where that is 1.
-struct Exchange {
-  int target;
-  int control;
-};
-inline constexpr int kNoControl = -1;
-
-// A move of one or two qubits as exchanges, in order; false for wider ones.
-bool as_exchanges(const AffineMove& move, std::vector<Exchange>& exchanges);
-
 }  // namespace quasim

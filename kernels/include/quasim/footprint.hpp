@@ -52,6 +52,8 @@ class Barrier {
 
   // Qubits on which nothing gets past.
   Mask closed() const { return z_ & x_ & y_; }
+  // Qubits on which nothing that mixes amplitudes gets past.
+  Mask closed_to_mixing() const { return x_ & y_; }
   // Qubits on which some action added mixes amplitudes: no diagonal action gets past.
   Mask mixed() const { return z_; }
 
