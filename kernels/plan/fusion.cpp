@@ -29,17 +29,15 @@ struct Limits {
   bool split;     // see PlanOptions
 };
 
-// A group under construction: parts of the previous pass that would be multiplied together. The
-// parts are linked by Line::next_part.
+// A group under construction: parts of the previous pass that would be multiplied together.
 struct Candidate {
   Footprint footprint;
   double separate = 0.0;  // cost of the parts run one by one
   double merged = 0.0;    // cost of the product
   bool pairs = false;
   bool live = true;
-  std::int32_t first_part;
+  std::int32_t first_part;  // linked by Line::next_part_
   std::int32_t last_part;
-  std::int32_t before = kNone;  // the live candidate before it
 };
 
 bool at_most(Mask mask, int count) {
@@ -59,12 +57,6 @@ double merged_cost(const Footprint& footprint, bool pairs, const Limits& limits)
   return width <= limits.dense ? static_cast<double>(4 << width) + kSweepCost : kNever;
 }
 
-// Whether anything on these qubits is cheap enough to be merged; diagonal or not.
-bool narrow_enough(Mask qubits, bool diagonal, const Limits& limits) {
-  return at_most(qubits, diagonal && !limits.split ? std::max(limits.diagonal, limits.dense)
-                                                   : limits.dense);
-}
-
 // Candidates in the order they act. Merging and moving one costs the same however long the line.
 class Line {
  public:
@@ -74,51 +66,70 @@ class Line {
         window_(std::min(2 * num_qubits + 8, 64)),
         next_part_(groups.size(), kNone) {
     candidates_.reserve(groups.size());
+    qubits_.reserve(groups.size());
+    before_.reserve(groups.size());
   }
 
   // Appends group `g`. It walks back over its predecessors, joins one that it can reach by commuting
   // backwards, and pulls in one that can commute forwards to it.
   void append(std::int32_t g) {
     const Group& group = groups_[static_cast<std::size_t>(g)];
-    Candidate mine{group.footprint, group.cost, group.cost, group.pairs, true, g, g, kNone};
+    Candidate mine{group.footprint, group.cost, group.cost, group.pairs, true, g, g};
+    Mask all = mine.footprint.all();
     // Where it would go, and the live candidate after that: at the end, behind none.
     std::int32_t place = kNone;
     std::int32_t behind_place = kNone;
-    if (may_merge(mine.footprint)) {
-      Barrier between;  // the live candidates between the walk and `place`
-      std::int32_t behind = kNone;
-      std::int32_t j = last_;
-      for (int seen = 0; j != kNone && seen < window_; ++seen) {
-        Candidate& other = at(j);
-        if (can_merge(other, mine)) {
-          const bool backwards = between.lets_past(mine.footprint);
-          if ((backwards || between.lets_past(other.footprint)) && merge(other, mine)) {
-            other.live = false;
-            (behind == kNone ? last_ : at(behind).before) = other.before;
-            if (backwards) {
-              place = j;
-              behind_place = behind;
-              between = {};
-            }
-            j = other.before;
-            continue;
-          }
-        }
-        between.add(other.footprint);
-        const Mask all = mine.footprint.all();
-        if ((all & ~between.closed()) == 0 && all != 0) break;
+    // What lies between the walk and `place`: those that share a qubit with `mine`, which decide
+    // whether it can go backwards, and all of them, made up to `made` when somebody asks.
+    Barrier near;
+    Barrier between;
+    std::int32_t made = last_;
+    std::int32_t behind = kNone;
+    std::int32_t j = may_merge(mine.footprint) ? last_ : kNone;
+    for (int seen = 0; j != kNone && seen < window_; ++seen) {
+      const bool shares = (all & qubits_[index(j)]) != 0;
+      if (!shares && !merges_disjoint(all, qubits_[index(j)])) {
         behind = j;
-        j = other.before;
+        j = before_[index(j)];
+        continue;
       }
+      Candidate& other = candidates_[index(j)];
+      if (narrow_enough(other.footprint, mine.footprint)) {
+        const bool backwards = near.lets_past(mine.footprint);
+        for (; !backwards && made != j; made = before_[index(made)]) {
+          between.add(candidates_[index(made)].footprint);
+        }
+        if ((backwards || between.lets_past(other.footprint)) && merge(other, mine)) {
+          all = mine.footprint.all();
+          other.live = false;
+          made = before_[index(j)];
+          before_of(behind) = made;
+          if (backwards) {
+            place = j;
+            behind_place = behind;
+            between = {};
+          }
+          near = between;
+          j = made;
+          continue;
+        }
+      }
+      near.add(other.footprint);
+      if ((all & ~near.closed()) == 0 && all != 0) break;
+      behind = j;
+      j = before_[index(j)];
     }
     if (place == kNone) {
       place = static_cast<std::int32_t>(candidates_.size());
       candidates_.push_back(mine);
+      qubits_.push_back(all);
+      before_.push_back(kNone);
+    } else {
+      candidates_[index(place)] = mine;
+      qubits_[index(place)] = all;
     }
-    std::int32_t& before = behind_place == kNone ? last_ : at(behind_place).before;
-    mine.before = before;
-    before = place;
-    at(place) = mine;
+    before_[index(place)] = before_of(behind_place);
+    before_of(behind_place) = place;
   }
 
   // The groups of the next pass. Links members that are to be multiplied by `next_member`.
@@ -129,13 +140,13 @@ class Line {
       if (!candidate.live) continue;
       const bool pays = candidate.merged <= candidate.separate;
       for (std::int32_t part = candidate.first_part; part != kNone; part = next_of(part)) {
-        const Group& group = groups_[static_cast<std::size_t>(part)];
+        const Group& group = groups_[index(part)];
         if (part == candidate.first_part || !pays) {
           result.push_back(group);
           continue;
         }
         Group& product = result.back();
-        next_member[static_cast<std::size_t>(product.last)] = group.first;
+        next_member[index(product.last)] = group.first;
         product.last = group.last;
         product.count += group.count;
       }
@@ -150,27 +161,26 @@ class Line {
   }
 
  private:
-  Candidate& at(std::int32_t c) { return candidates_[static_cast<std::size_t>(c)]; }
-  std::int32_t next_of(std::int32_t part) const {
-    return next_part_[static_cast<std::size_t>(part)];
+  static std::size_t index(std::int32_t i) { return static_cast<std::size_t>(i); }
+  std::int32_t next_of(std::int32_t part) const { return next_part_[index(part)]; }
+  // The link to the live candidate before `behind`, or to the last one.
+  std::int32_t& before_of(std::int32_t behind) {
+    return behind == kNone ? last_ : before_[index(behind)];
   }
 
-  // Both are cheap to ask, and false where `merge` is false for sure.
+  // These are cheap to ask, and false where `merge` is false for sure.
   bool may_merge(const Footprint& footprint) const {
-    const Mask all = footprint.all();
-    return (limits_.disjoint || all != 0) &&
-           narrow_enough(all, footprint.mixing() == 0, limits_);
+    return (limits_.disjoint || footprint.all() != 0) && narrow_enough(footprint, {});
   }
-  bool can_merge(const Candidate& earlier, const Candidate& later) const {
-    const Mask a = earlier.footprint.all();
-    const Mask b = later.footprint.all();
-    if ((a & b) == 0) {
-      // Split operations cost too little for a product over disjoint qubits to pay, unless one of
-      // them is a global factor.
-      if (!limits_.disjoint || (limits_.split && a != 0 && b != 0)) return false;
-    }
-    const bool diagonal = (earlier.footprint.mixing() | later.footprint.mixing()) == 0;
-    return narrow_enough(a | b, diagonal, limits_);
+  // Split operations cost too little for a product over disjoint qubits to pay, unless one of them
+  // is a global factor.
+  bool merges_disjoint(Mask a, Mask b) const {
+    return limits_.disjoint && (!limits_.split || a == 0 || b == 0);
+  }
+  bool narrow_enough(const Footprint& a, const Footprint& b) const {
+    const bool wide = !limits_.split && (a.mixing() | b.mixing()) == 0;
+    return at_most(a.all() | b.all(),
+                   wide ? std::max(limits_.diagonal, limits_.dense) : limits_.dense);
   }
 
   // Puts `later` behind `earlier` in one candidate, if the product is allowed and pays.
@@ -185,7 +195,7 @@ class Line {
     later.pairs = pairs;
     later.merged = cost;
     later.separate = separate;
-    next_part_[static_cast<std::size_t>(earlier.last_part)] = later.first_part;
+    next_part_[index(earlier.last_part)] = later.first_part;
     later.first_part = earlier.first_part;
     return true;
   }
@@ -194,8 +204,11 @@ class Line {
   const Limits& limits_;
   int window_;
   std::vector<Candidate> candidates_;
-  std::vector<std::int32_t> next_part_;
-  std::int32_t last_ = kNone;  // live candidate
+  // What walks look at most of the time, by candidate: its qubits, and the live one before it.
+  std::vector<Mask> qubits_;
+  std::vector<std::int32_t> before_;
+  std::int32_t last_ = kNone;            // live candidate
+  std::vector<std::int32_t> next_part_;  // by group: the next part of its candidate
 };
 
 std::vector<Group> merge_pass(std::vector<Group> groups, std::vector<std::int32_t>& next_member,

@@ -134,10 +134,12 @@ class Cutter {
     for (const Waiting& w : ahead()) {
       const Mask grown = local | w.footprint.mixing();
       const bool skip = random && grown != local && (random_.next() & 3) == 0;
-      if (!skip && passed.lets_past(w.footprint) && std::popcount(grown) <= tile_) {
-        local = grown;
-        if (std::popcount(local) == tile_) break;
-        continue;
+      if (!skip && passed.lets_past(w.footprint)) {
+        if (grown == local) continue;
+        const int qubits = std::popcount(grown);
+        if (qubits <= tile_) local = grown;
+        if (qubits == tile_) break;
+        if (qubits < tile_) continue;
       }
       passed.add(w.footprint);
       if ((touched_ & ~passed.closed()) == 0) break;
