@@ -157,24 +157,15 @@ class Cutter {
   // Calls `visit(footprint)` for each operation that a stage on `local` takes.
   template <typename Visit>
   void walk(Mask local, Visit&& visit) const {
-    Barrier passed;
+    Barrier passed(local);
     for (const Waiting& w : ahead()) {
-      if (takes(local, passed, w.footprint)) {
+      if (passed.lets_past(w.footprint)) {
         visit(w.footprint);
       } else {
         passed.add(w.footprint);
-        if (ended(local, passed)) break;
+        if ((touched_ & ~passed.closed()) == 0) break;
       }
     }
-  }
-
-  static bool takes(Mask local, const Barrier& passed, const Footprint& operation) {
-    return (operation.mixing() & ~local) == 0 && passed.lets_past(operation);
-  }
-
-  // Whether a stage on `local` takes nothing more after it has passed over so much.
-  bool ended(Mask local, const Barrier& passed) const {
-    return (touched_ & ~passed.closed() & ~(passed.mixed() & ~local)) == 0;
   }
 
   std::size_t count(Mask local) const {
@@ -186,14 +177,14 @@ class Cutter {
   Stage take(Mask local) {
     Stage stage{{}, local};
     skipped_.clear();
-    Barrier passed;
+    Barrier passed(local);
     for (const Waiting& w : waiting()) {
-      if (takes(local, passed, w.footprint)) {
+      if (passed.lets_past(w.footprint)) {
         stage.operations.push_back(w.operation);
       } else {
         skipped_.push_back(w);
         passed.add(w.footprint);
-        if (ended(local, passed)) break;
+        if ((touched_ & ~passed.closed()) == 0) break;
       }
     }
     first_ += stage.operations.size();

@@ -38,6 +38,10 @@ inline Footprint unite(const Footprint& a, const Footprint& b) {
 // the loops that ask after every action they add.
 class Barrier {
  public:
+  Barrier() = default;
+  // Lets nothing past that mixes amplitudes of qubits other than `local`.
+  explicit Barrier(Mask local) : x_(~local), y_(~local), general_(~local) {}
+
   void add(const Footprint& action) {
     z_ |= action.mixing();
     x_ |= action.z | action.y | action.general;
@@ -54,8 +58,6 @@ class Barrier {
   Mask closed() const { return z_ & x_ & y_; }
   // Qubits on which nothing that mixes amplitudes gets past.
   Mask closed_to_mixing() const { return x_ & y_; }
-  // Qubits on which some action added mixes amplitudes: no diagonal action gets past.
-  Mask mixed() const { return z_; }
 
  private:
   // Of each kind of action, the qubits where it would not commute.
