@@ -3,7 +3,7 @@
 // A stage takes every operation whose mixing qubits are local and that commutes with what it
 // overtakes. Which qubits are local is the choice: grown in the order of the circuit, grown again
 // with some operations passed over at random, and improved by exchanging one qubit. The choice that
-// gets most operations done wins. Larger states are worth more tries: a pass costs more.
+// gets most operations done wins. The larger the state, the more may be tried: a pass costs more.
 #include "plan/stages.hpp"
 
 #include <algorithm>
@@ -27,6 +27,13 @@ class Random {
   std::uint64_t state_ = 0;
 };
 
+// A better choice of local qubits saves passes over the state, and costs steps from operation to
+// operation: of those one for so many amplitudes, which is less than a tenth of a pass.
+constexpr std::size_t kAmplitudesAStep = 64;
+constexpr int kLargestState = 30;  // of those that this makes a difference for
+// Choices tried at random, and exchanges of one qubit.
+constexpr int kTries = 32;
+constexpr int kExchanges = 8;
 // Operations looked at to choose local qubits.
 constexpr std::size_t kWindow = 2048;
 
@@ -43,7 +50,7 @@ class Cutter {
     }
     // Global factors go first, so that a walk may end where no qubit lets anything past.
     std::ranges::stable_partition(waiting_, [](const Waiting& w) { return w.footprint.all() == 0; });
-    tries_ = num_qubits <= tile_ ? 0 : num_qubits < 18 ? 4 : num_qubits < 21 ? 12 : 32;
+    budget_ = (std::size_t{1} << std::min(num_qubits, kLargestState)) / kAmplitudesAStep;
   }
 
   std::vector<Stage> run() {
@@ -79,7 +86,8 @@ class Cutter {
     Mask best = grow(start, false);
     std::size_t done = count(best);
     std::vector<Mask> counted{best};
-    for (int t = 0; t < tries_ && done < ahead().size(); ++t) {
+    steps_ = 0;
+    for (int t = 0; t < kTries && steps_ < budget_ / 2 && done < ahead().size(); ++t) {
       const Mask other = grow(low_, true);
       if (std::ranges::find(counted, other) != counted.end()) continue;
       counted.push_back(other);
@@ -89,7 +97,7 @@ class Cutter {
         best = other;
       }
     }
-    for (int t = 0; t < tries_ / 4 && done < ahead().size(); ++t) {
+    for (int t = 0; t < kExchanges && steps_ < budget_ && done < ahead().size(); ++t) {
       if (!exchange(best, done)) break;
     }
     return best;
@@ -132,6 +140,7 @@ class Cutter {
   Mask grow(Mask local, bool random) {
     Barrier passed;
     for (const Waiting& w : ahead()) {
+      ++steps_;
       const Mask grown = local | w.footprint.mixing();
       const bool skip = random && grown != local && (random_.next() & 3) == 0;
       if (!skip && passed.lets_past(w.footprint)) {
@@ -159,6 +168,7 @@ class Cutter {
   void walk(Mask local, Visit&& visit) const {
     Barrier passed(local);
     for (const Waiting& w : ahead()) {
+      ++steps_;
       if (passed.lets_past(w.footprint)) {
         visit(w.footprint);
       } else {
@@ -196,7 +206,9 @@ class Cutter {
   int tile_;
   Mask low_;
   Mask touched_ = 0;
-  int tries_ = 0;
+  // Steps that may be spent on a stage, and those that were.
+  std::size_t budget_;
+  mutable std::size_t steps_ = 0;
   Random random_;
   std::vector<Waiting> waiting_;  // from `first_` on, in the circuit's order
   std::size_t first_ = 0;
