@@ -138,8 +138,8 @@ class Splitter {
                  });
     const std::array<int, 64> position{};
     for (const auto i : members) group.members.push_back(localize(program_, index(i), position));
-    QubitParts parts;
-    if (group.constant) parts = decompose(program_, group, {});
+    if (group.constant) group.parts = decompose(program_, group, {});
+    const QubitParts& parts = group.parts;
     const int number = static_cast<int>(result_.groups.size());
     const auto add = [&](ItemKind kind, Footprint where, TermForm form) {
       Item item{kind, where};

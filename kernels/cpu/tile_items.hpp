@@ -16,14 +16,7 @@
 
 namespace quasim {
 
-// One qubit's gates in a row, U = diag(a, b) R diag(1, d).
-struct QubitGroup {
-  std::vector<Member> members;  // renumbered to index bit 0
-  bool real = false;            // rotations about Y only: a = b = d = 1
-  bool constant = true;
-};
-
-// The parts of a QubitGroup at given parameters.
+// One qubit's gates in a row as numbers, U = diag(a, b) R diag(1, d).
 struct QubitParts {
   double cosine = 1.0;  // R = ((cosine, -sine), (sine, cosine))
   double sine = 0.0;
@@ -31,6 +24,15 @@ struct QubitParts {
   Complex after[2] = {1.0, 1.0};
 };
 
+// One qubit's gates in a row.
+struct QubitGroup {
+  std::vector<Member> members;  // renumbered to index bit 0
+  bool real = false;            // rotations about Y only: a = b = d = 1
+  bool constant = true;
+  QubitParts parts;  // if `constant`
+};
+
+// The parts of a group at given parameters.
 QubitParts decompose(const Program& program, const QubitGroup& group,
                      std::span<const double> parameters);
 

@@ -14,7 +14,7 @@ namespace quasim {
 struct TileMap {
   std::vector<std::uint32_t> columns;  // linear part: image of each position
   std::uint32_t constant = 0;
-  Mask outer = 0;                           // qubits outside the tile that shift amplitudes
+  Mask outer = 0;                          // qubits outside the tile that shift amplitudes
   std::array<std::uint32_t, 64> shifts{};  // of each of these, where it is 1
 };
 

@@ -128,7 +128,7 @@ class Scheduler {
   // A sweep that could come next.
   struct Choice {
     TileOpKind kind = TileOpKind::kKernel;
-    Mask taken = 0;                                // of the window
+    Mask taken = 0;                                 // of the window
     const std::vector<std::size_t>* far = nullptr;  // instead of `taken`: of all that is left
     double worth = 0.0;
     double cost = kSweep;
@@ -145,9 +145,7 @@ class Scheduler {
   }
 
   std::span<const Entry> todo() const { return std::span<const Entry>(todo_).subspan(first_); }
-  std::span<const Entry> window() const {
-    return todo().first(std::min(todo().size(), kWindow));
-  }
+  std::span<const Entry> window() const { return todo().first(std::min(todo().size(), kWindow)); }
 
   TileSweep take(const Choice& choice) {
     TileSweep sweep{choice.kind, {}, choice.positions};
@@ -161,9 +159,8 @@ class Scheduler {
       });
     } else {
       sweep.items.reserve(static_cast<std::size_t>(std::popcount(choice.taken)));
-      for_each_bit(choice.taken, [&](int w) {
-        sweep.items.push_back(todo()[static_cast<std::size_t>(w)].item);
-      });
+      for_each_bit(choice.taken,
+                   [&](int w) { sweep.items.push_back(todo()[static_cast<std::size_t>(w)].item); });
       remove(static_cast<std::size_t>(std::bit_width(choice.taken)),
              [&](std::size_t w) { return (choice.taken >> w) & 1; });
     }

@@ -70,8 +70,8 @@ class Line {
     before_.reserve(groups.size());
   }
 
-  // Appends group `g`. It walks back over its predecessors, joins one that it can reach by commuting
-  // backwards, and pulls in one that can commute forwards to it.
+  // Appends group `g`. It walks back over its predecessors, joins one that it can reach by
+  // commuting backwards, and pulls in one that can commute forwards to it.
   void append(std::int32_t g) {
     const Group& group = groups_[static_cast<std::size_t>(g)];
     Candidate mine{group.footprint, group.cost, group.cost, group.pairs, true, g, g};

@@ -28,8 +28,8 @@ class Random {
 };
 
 // A better choice of local qubits saves passes over the state, and costs steps from operation to
-// operation: of those one for so many amplitudes, which is less than a tenth of a pass.
-constexpr std::size_t kAmplitudesAStep = 64;
+// operation: of those one for so many amplitudes, which is less than a fifth of a pass.
+constexpr std::size_t kAmplitudesAStep = 32;
 constexpr int kLargestState = 30;  // of those that this makes a difference for
 // Choices tried at random, and exchanges of one qubit.
 constexpr int kTries = 32;
@@ -49,7 +49,8 @@ class Cutter {
       touched_ |= operations[i].all();
     }
     // Global factors go first, so that a walk may end where no qubit lets anything past.
-    std::ranges::stable_partition(waiting_, [](const Waiting& w) { return w.footprint.all() == 0; });
+    std::ranges::stable_partition(waiting_,
+                                  [](const Waiting& w) { return w.footprint.all() == 0; });
     budget_ = (std::size_t{1} << std::min(num_qubits, kLargestState)) / kAmplitudesAStep;
   }
 
@@ -159,7 +160,8 @@ class Cutter {
   // Adds the lowest free qubits: longer runs of contiguous amplitudes.
   Mask fill_low(Mask local) const {
     Mask free = low_mask(num_qubits_) & ~local;
-    for (int k = std::popcount(local); k < tile_; ++k, free &= free - 1) local |= free & (~free + 1);
+    for (int k = std::popcount(local); k < tile_; ++k, free &= free - 1)
+      local |= free & (~free + 1);
     return local;
   }
 

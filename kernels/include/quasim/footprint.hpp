@@ -34,8 +34,8 @@ inline Footprint unite(const Footprint& a, const Footprint& b) {
   return {z & ~general, x & ~general, y & ~general, general};
 }
 
-// What a sequence of actions lets past: the same as `commute` with the union of their footprints, for
-// the loops that ask after every action they add.
+// What a sequence of actions lets past: the same as `commute` with the union of their footprints,
+// for the loops that ask after every action they add.
 class Barrier {
  public:
   Barrier() = default;
