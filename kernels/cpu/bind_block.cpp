@@ -107,6 +107,11 @@ class Binder {
   void step(std::uint32_t code) {
     values_.steps.push_back({code, static_cast<std::uint32_t>(coefs_.size())});
   }
+  // Room for more numbers, to be written at once.
+  T* extend(std::size_t count) {
+    coefs_.resize(coefs_.size() + count);
+    return coefs_.data() + coefs_.size() - count;
+  }
   void repeat(double value) { coefs_.insert(coefs_.end(), 2 * lanes(), static_cast<T>(value)); }
 
   static void keep(AlignedArray<T>& to, const std::vector<T>& from) {
@@ -151,17 +156,19 @@ class Binder {
     const Mask flip = lower | upper;
     step(kStepPairs + static_cast<std::uint32_t>(flip >> tile_.shape.lane_bits) +
          8 * static_cast<std::uint32_t>(flip & (lanes() - 1)));
+    // Where the two bits differ, and where they are equal.
+    const double angles[2] = {(xx + yy) / 2, (xx - yy) / 2};
+    const double cosines[2] = {std::cos(angles[0]), std::cos(angles[1])};
+    const double sines[2] = {std::sin(angles[0]), std::sin(angles[1])};
     for (Mask row = 0; row < Mask{1} << op_.qubits.size(); ++row) {
-      std::vector<T> sines;
+      T* const out = extend(4 * lanes());
       for (Mask lane = 0; lane < lanes(); ++lane) {
         const Mask place = row << tile_.shape.lane_bits | lane;
         const bool equal = ((place & lower) != 0) == ((place & upper) != 0);
-        const double angle = (equal ? xx - yy : xx + yy) / 2;
-        coefs_.insert(coefs_.end(), 2, static_cast<T>(std::cos(angle)));
-        sines.insert(sines.end(), 2,
-                     static_cast<T>(place & lower ? std::sin(angle) : -std::sin(angle)));
+        const double sine = (place & lower) != 0 ? sines[equal] : -sines[equal];
+        std::fill_n(out + 2 * lane, 2, static_cast<T>(cosines[equal]));
+        std::fill_n(out + 2 * (lanes() + lane), 2, static_cast<T>(sine));
       }
-      coefs_.insert(coefs_.end(), sines.begin(), sines.end());
     }
   }
 
@@ -228,6 +235,7 @@ class Binder {
   void flush(std::vector<const Item*>& items) {
     if (items.empty()) return;
     std::vector<PhaseTerm> terms;
+    terms.reserve(items.size());
     for (const Item* item : items) terms.push_back(numbers_.term(*item));
     items.clear();
     step(kStepPhases);
@@ -236,19 +244,17 @@ class Binder {
       for (std::size_t k = 0; k < op_.qubits.size(); ++k) {
         if ((row >> k) & 1) place |= bit(op_.qubits[k]);
       }
-      std::vector<T> imaginary;
+      T* const out = extend(4 * lanes());
       for (std::size_t lane = 0; lane < lanes(); ++lane) {
         Complex factor = 1.0;
         for (const PhaseTerm& term : terms) factor = times(factor, term.at(place | lane, 0));
-        coefs_.insert(coefs_.end(), 2, static_cast<T>(factor.real()));
-        imaginary.push_back(static_cast<T>(-factor.imag()));
-        imaginary.push_back(static_cast<T>(factor.imag()));
+        T* const imaginary = out + 2 * (lanes() + lane);
+        std::fill_n(out + 2 * lane, 2, static_cast<T>(factor.real()));
+        imaginary[0] = static_cast<T>(-factor.imag());
+        imaginary[1] = static_cast<T>(factor.imag());
       }
-      coefs_.insert(coefs_.end(), imaginary.begin(), imaginary.end());
     }
   }
-
-  // --- phases ------------------------------------------------------------------------------
 
   ItemNumbers& numbers_;
   const TileProgram& tile_;
