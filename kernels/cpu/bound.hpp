@@ -42,14 +42,14 @@ struct Bound {
                      std::span<const double> parameters) {
     auto& list = values.emplace_back();
     list.reserve(stage.tile.ops.size());
+    ItemNumbers numbers(program, stage.tile, parameters);
     for (std::size_t i = 0; i < stage.tile.ops.size(); ++i) {
       const TileOp& op = stage.tile.ops[i];
-      const bool numbers = op.kind == TileOpKind::kBlock || op.kind == TileOpKind::kLayer;
-      if (numbers && !op.constant) {
+      const bool has_numbers = op.kind == TileOpKind::kBlock || op.kind == TileOpKind::kLayer;
+      if (has_numbers && !op.constant) {
         double scale = 1.0;
         for (const int b : op.deferred) scale *= list[static_cast<std::size_t>(b)]->scale;
-        fresh_.push_back(std::make_unique<TileValues<T>>(
-            bind_tile_op<T>(program, stage.tile, op, parameters, scale)));
+        fresh_.push_back(std::make_unique<TileValues<T>>(bind_tile_op<T>(numbers, op, scale)));
         list.push_back(fresh_.back().get());
       } else {
         list.push_back(&stage.values[i]);

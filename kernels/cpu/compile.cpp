@@ -90,11 +90,13 @@ class StageCompiler {
       return result_.ops.size() == before;  // the identity
     });
     result_.only_kernels = result_.ops.size() == result_.tile.ops.size();
+    ItemNumbers numbers(program_, result_.tile, {});
+    result_.values.reserve(result_.tile.ops.size());
     for (const TileOp& op : result_.tile.ops) {
-      const bool numbers = op.kind == TileOpKind::kBlock || op.kind == TileOpKind::kLayer;
+      const bool has_numbers = op.kind == TileOpKind::kBlock || op.kind == TileOpKind::kLayer;
       result_.values.push_back(
-          numbers && op.constant
-              ? bind_tile_op<T>(program_, result_.tile, op, {}, deferred_scale(result_.values, op))
+          has_numbers && op.constant
+              ? bind_tile_op<T>(numbers, op, deferred_scale(result_.values, op))
               : TileValues<T>{});
     }
   }

@@ -1,31 +1,14 @@
 // The numbers of a tile program at given parameters.
 #pragma once
 
-#include <span>
 #include <vector>
 
+#include "cpu/item_numbers.hpp"
 #include "cpu/kernel_table.hpp"
 #include "cpu/tile_program.hpp"
 #include "quasim/memory.hpp"
 
 namespace quasim {
-
-// A diagonal factor: `hit` where the chosen bits match (or have odd parity), else `miss`; or a
-// table of the bits.
-struct PhaseTerm {
-  enum class Kind : std::uint8_t { kMatch, kParity, kTable };
-  Kind kind = Kind::kMatch;
-  Mask inner = 0;  // positions in the tile
-  Mask inner_value = 0;
-  Mask outer = 0;  // qubits outside
-  Mask outer_value = 0;
-  Complex hit = 1.0;
-  Complex miss = 1.0;
-  std::vector<int> bits;  // kTable: position of each index bit, or -1 - qubit outside
-  std::vector<Complex> table;
-
-  Complex at(Mask inside, Mask outside) const;
-};
 
 template <typename T>
 struct TileValues {
@@ -40,16 +23,25 @@ struct TileValues {
   std::vector<PhaseTerm> outer;
 };
 
+template <typename T>
+TileValues<T> bind_block(ItemNumbers& numbers, const TileOp& op);
+
 // `scale` is the product of the scales that the operation's `deferred` blocks left to it.
 template <typename T>
-TileValues<T> bind_tile_op(const Program& program, const TileProgram& tile, const TileOp& op,
-                           std::span<const double> parameters, double scale);
+TileValues<T> bind_layer(ItemNumbers& numbers, const TileOp& op, double scale);
 
 template <typename T>
 double deferred_scale(const std::vector<TileValues<T>>& values, const TileOp& op) {
   double scale = 1.0;
   for (const int b : op.deferred) scale *= values[static_cast<std::size_t>(b)].scale;
   return scale;
+}
+
+// Of a block or a layer.
+template <typename T>
+TileValues<T> bind_tile_op(ItemNumbers& numbers, const TileOp& op, double scale) {
+  return op.kind == TileOpKind::kBlock ? bind_block<T>(numbers, op)
+                                       : bind_layer<T>(numbers, op, scale);
 }
 
 }  // namespace quasim

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cpu/affine.hpp"
+
 namespace quasim {
 namespace {
 
@@ -136,8 +138,8 @@ class Splitter {
                  });
     const std::array<int, 64> position{};
     for (const auto i : members) group.members.push_back(localize(program_, index(i), position));
-    QubitParts parts;
-    if (group.constant) parts = decompose(program_, group, {});
+    if (group.constant) group.parts = decompose(program_, group, {});
+    const QubitParts& parts = group.parts;
     const int number = static_cast<int>(result_.groups.size());
     const auto add = [&](ItemKind kind, Footprint where, TermForm form) {
       Item item{kind, where};
@@ -255,82 +257,6 @@ QubitParts decompose(const Program& program, const QubitGroup& group,
   parts.before = parts.cosine >= parts.sine ? unit_or_one(times(u[3], std::conj(parts.after[1])))
                                             : unit_or_one(times(-u[1], std::conj(parts.after[0])));
   return parts;
-}
-
-bool as_affine(const Program& program, std::size_t i, AffineMove& move) {
-  if (program.kind_of(i) != PrimitiveKind::kPermutation) return false;
-  const Mask controls = program.control_mask[i];
-  if (std::popcount(controls) > 1) return false;
-  const auto targets = program.targets_of(i);
-  const auto table = program.table_of(i);
-  if (targets.size() > 5) return false;
-  move.qubits.assign(targets.begin(), targets.end());
-  const std::size_t inner = table.size();
-  std::vector<std::uint32_t> image;
-  for (const auto value : table) image.push_back(static_cast<std::uint32_t>(value));
-  if (controls != 0) {
-    move.qubits.push_back(std::countr_zero(controls));
-    image.resize(2 * inner);
-    for (std::size_t v = 0; v < inner; ++v) {
-      const std::uint32_t moved = image[v];
-      const bool acts_on_one = program.control_value[i] != 0;
-      image[v] = acts_on_one ? static_cast<std::uint32_t>(v) : moved;
-      image[inner + v] = static_cast<std::uint32_t>(inner) | (acts_on_one ? moved : v);
-    }
-  }
-  move.constant = image[0];
-  move.columns.clear();
-  for (std::size_t k = 0; k < move.qubits.size(); ++k) {
-    move.columns.push_back(image[std::size_t{1} << k] ^ image[0]);
-  }
-  for (std::size_t v = 0; v < image.size(); ++v) {
-    std::uint32_t sum = move.constant;
-    for (std::size_t k = 0; k < move.columns.size(); ++k) {
-      if ((v >> k) & 1) sum ^= move.columns[k];
-    }
-    if (sum != image[v]) return false;
-  }
-  return true;
-}
-
-bool as_exchanges(const AffineMove& move, std::vector<Exchange>& exchanges) {
-  exchanges.clear();
-  const auto add = [&](std::size_t target, int control) {
-    exchanges.push_back({move.qubits[target], control < 0 ? kNoControl : move.qubits[control]});
-  };
-  if (move.qubits.size() > 2) return false;
-  if (move.qubits.size() == 2) {
-    // The six invertible maps of two bits, by the images of 01 and 10.
-    switch (move.columns[0] * 4 + move.columns[1]) {
-      case 1 * 4 + 2:
-        break;
-      case 3 * 4 + 2:
-        add(1, 0);
-        break;
-      case 1 * 4 + 3:
-        add(0, 1);
-        break;
-      case 2 * 4 + 1:
-        add(1, 0);
-        add(0, 1);
-        add(1, 0);
-        break;
-      case 2 * 4 + 3:
-        add(1, 0);
-        add(0, 1);
-        break;
-      case 3 * 4 + 1:
-        add(0, 1);
-        add(1, 0);
-        break;
-      default:
-        return false;
-    }
-  }
-  for (std::size_t k = 0; k < move.qubits.size(); ++k) {
-    if ((move.constant >> k) & 1) add(k, kNoControl);
-  }
-  return true;
 }
 
 StageItems take_apart(const Program& program, const Plan& plan, std::size_t first, std::size_t last,

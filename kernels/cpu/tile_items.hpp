@@ -16,14 +16,7 @@
 
 namespace quasim {
 
-// One qubit's gates in a row, U = diag(a, b) R diag(1, d).
-struct QubitGroup {
-  std::vector<Member> members;  // renumbered to index bit 0
-  bool real = false;            // rotations about Y only: a = b = d = 1
-  bool constant = true;
-};
-
-// The parts of a QubitGroup at given parameters.
+// One qubit's gates in a row as numbers, U = diag(a, b) R diag(1, d).
 struct QubitParts {
   double cosine = 1.0;  // R = ((cosine, -sine), (sine, cosine))
   double sine = 0.0;
@@ -31,6 +24,15 @@ struct QubitParts {
   Complex after[2] = {1.0, 1.0};
 };
 
+// One qubit's gates in a row.
+struct QubitGroup {
+  std::vector<Member> members;  // renumbered to index bit 0
+  bool real = false;            // rotations about Y only: a = b = d = 1
+  bool constant = true;
+  QubitParts parts;  // if `constant`
+};
+
+// The parts of a group at given parameters.
 QubitParts decompose(const Program& program, const QubitGroup& group,
                      std::span<const double> parameters);
 
@@ -93,24 +95,5 @@ struct TileShape {
 // Takes the operations [first, last) of a plan apart.
 StageItems take_apart(const Program& program, const Plan& plan, std::size_t first, std::size_t last,
                       const TileShape& shape);
-
-// x -> linear(x) ^ constant over few bits; true if the permutation `i`, its control as the highest
-// bit, has that form. `qubits` lists the circuit's qubit of each bit.
-struct AffineMove {
-  std::vector<int> qubits;
-  std::vector<std::uint32_t> columns;
-  std::uint32_t constant = 0;
-};
-bool as_affine(const Program& program, std::size_t i, AffineMove& move);
-
-// X on `target`, if there is a `control` where that is 1.
-struct Exchange {
-  int target;
-  int control;
-};
-inline constexpr int kNoControl = -1;
-
-// A move of one or two qubits as exchanges, in order; false for wider ones.
-bool as_exchanges(const AffineMove& move, std::vector<Exchange>& exchanges);
 
 }  // namespace quasim

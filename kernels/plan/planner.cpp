@@ -14,10 +14,10 @@ void append_bits(Mask mask, std::vector<std::int32_t>& out) {
 }
 
 OpKind kind_of(const Program& program, const Group& group, const PlanOptions& options) {
-  if (group.members.size() > 1) {
+  if (group.count > 1) {
     return group.footprint.mixing() == 0 ? OpKind::kDiagonal : OpKind::kDense;
   }
-  const auto i = static_cast<std::size_t>(group.members.front());
+  const auto i = static_cast<std::size_t>(group.first);
   if (program.control_mask[i] != 0) return OpKind::kSingle;
   const auto width = static_cast<int>(program.targets_of(i).size());
   if (program.kind_of(i) == PrimitiveKind::kMatrix && width <= options.max_fused) {
@@ -29,10 +29,10 @@ OpKind kind_of(const Program& program, const Group& group, const PlanOptions& op
   return OpKind::kSingle;
 }
 
-void append_operation(const Program& program, const Group& group, const PlanOptions& options,
-                      Plan& plan) {
+void append_operation(const Program& program, const Groups& groups, const Group& group,
+                      const PlanOptions& options, Plan& plan) {
   plan.op_kind.push_back(static_cast<std::uint8_t>(kind_of(program, group, options)));
-  plan.op_members.insert(plan.op_members.end(), group.members.begin(), group.members.end());
+  groups.for_each_member(group, [&](std::int32_t i) { plan.op_members.push_back(i); });
   plan.op_member_start.push_back(static_cast<std::int32_t>(plan.op_members.size()));
   append_bits(group.footprint.all(), plan.op_qubits);
   plan.op_qubit_start.push_back(static_cast<std::int32_t>(plan.op_qubits.size()));
@@ -49,16 +49,23 @@ void append_stage(Mask local, double fma, Plan& plan) {
 
 Plan make_plan(const Program& program, const PlanOptions& options) {
   Plan plan;
-  const auto groups = fuse(program, simplify(program), options);
+  const std::vector<std::int32_t> kept = simplify(program);
+  const Groups groups = fuse(program, kept, options);
+  const std::size_t count = groups.groups.size();
   std::vector<Footprint> footprints;
-  footprints.reserve(groups.size());
-  for (const Group& group : groups) footprints.push_back(group.footprint);
+  footprints.reserve(count);
+  for (const Group& group : groups.groups) footprints.push_back(group.footprint);
   const auto stages = cut_into_stages(footprints, program.num_qubits, options);
+  plan.op_kind.reserve(count);
+  plan.op_member_start.reserve(count + 1);
+  plan.op_members.reserve(kept.size());
+  plan.op_qubit_start.reserve(count + 1);
+  plan.op_qubits.reserve(2 * count);
   for (const Stage& stage : stages) {
     double fma = 0.0;
     for (const auto g : stage.operations) {
-      const Group& group = groups[static_cast<std::size_t>(g)];
-      append_operation(program, group, options, plan);
+      const Group& group = groups.groups[static_cast<std::size_t>(g)];
+      append_operation(program, groups, group, options, plan);
       fma += group_fma(program, group, options);
     }
     append_stage(stage.local, fma, plan);

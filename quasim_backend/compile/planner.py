@@ -86,7 +86,7 @@ def plan(program: Program, options: PlanOptions | None = None) -> ExecutionPlan:
     """Fuse a program into operations and cut them into stages.
 
     Depends on the structure of the program only, never on parameter values, and is deterministic.
-    ``O(gates)`` for the gates' neighbourhoods; about a microsecond a gate.
+    ``O(gates)`` for the gates' neighbourhoods; one to two microseconds a gate.
 
     Args:
         program: The primitives.

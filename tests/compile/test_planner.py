@@ -241,6 +241,20 @@ def test_fourier_transform_needs_few_stages():
     check_legal(schedule, PlanOptions())
 
 
+@pytest.mark.parametrize("gates", [0, 12])
+def test_global_factors_are_kept_and_open_no_stage(gates):
+    builder = ProgramBuilder(6)
+    for i in range(gates):
+        builder.matrix([i % 4], H)
+        builder.phase(0.1 * (i + 1))  # no controls: on no qubit at all
+    builder.phase(0.7)
+    schedule = plan(builder.build(), SMALL)
+    check_legal(schedule, SMALL)
+    assert schedule.num_stages == 1
+    kinds = schedule.program.kind[schedule.op_members]
+    assert np.count_nonzero(kinds == PrimitiveKind.PHASE) == gates + 1
+
+
 def test_an_operation_wider_than_the_tile_has_a_stage_of_its_own():
     builder = ProgramBuilder(6)
     builder.matrix([1], H)

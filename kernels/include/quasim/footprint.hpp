@@ -34,6 +34,39 @@ inline Footprint unite(const Footprint& a, const Footprint& b) {
   return {z & ~general, x & ~general, y & ~general, general};
 }
 
+// What a sequence of actions lets past: the same as `commute` with the union of their footprints,
+// for the loops that ask after every action they add.
+class Barrier {
+ public:
+  Barrier() = default;
+  // Lets nothing past that mixes amplitudes of qubits other than `local`.
+  explicit Barrier(Mask local) : x_(~local), y_(~local), general_(~local) {}
+
+  void add(const Footprint& action) {
+    z_ |= action.mixing();
+    x_ |= action.z | action.y | action.general;
+    y_ |= action.z | action.x | action.general;
+    general_ |= action.all();
+  }
+
+  // True when `action` commutes with everything added.
+  bool lets_past(const Footprint& action) const {
+    return ((action.z & z_) | (action.x & x_) | (action.y & y_) | (action.general & general_)) == 0;
+  }
+
+  // Qubits on which nothing gets past.
+  Mask closed() const { return z_ & x_ & y_; }
+  // Qubits on which nothing that mixes amplitudes gets past.
+  Mask closed_to_mixing() const { return x_ & y_; }
+
+ private:
+  // Of each kind of action, the qubits where it would not commute.
+  Mask z_ = 0;
+  Mask x_ = 0;
+  Mask y_ = 0;
+  Mask general_ = 0;
+};
+
 // Footprint of primitive `i`; looks at matrices, tables and masks, never at angles.
 Footprint footprint_of(const Program& program, std::size_t i);
 
