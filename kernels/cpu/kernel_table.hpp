@@ -42,11 +42,6 @@ struct PairSweep {
   T* partner = nullptr;      // the second array
   const T* rates = nullptr;  // kTangent: the derivatives of the coefficients, see each kernel
   double* sums = nullptr;    // added to, unless null
-  // Two operations in one sweep: the second one's.
-  const T* next_coefs = nullptr;
-  double* next_sums = nullptr;
-  std::uint64_t next_flip = 0;
-  std::uint64_t next_select = 0;
 };
 
 template <typename T>
@@ -126,6 +121,38 @@ struct LayerSweep {
 // [1 if `low` is given][1 if `high` is given].
 template <typename T>
 using LayerFn = void (*)(const LayerSweep<T>&);
+
+// Rotations of single qubits, at most one a qubit, of two states at a time.
+template <typename T>
+struct PairBlockSweep {
+  T* first = nullptr;
+  T* second = nullptr;
+  // For each qubit of the block, then for each one inside a vector: a vector of cosines (kUndo); one
+  // of sines (kUndoScaled: tangents) with the signs of the partner's factor but, for Y's of qubits
+  // of the block, that of the partner with a 0: that is -1.
+  const T* coefs = nullptr;
+  const std::uint64_t* offsets = nullptr;  // vector of each row, relative to the group
+  std::uint64_t fixed = 0;                 // bits of the block's qubits
+  std::uint64_t begin = 0;                 // groups [begin, end)
+  std::uint64_t end = 0;
+  double* sums = nullptr;  // Im<second|P|first> of each, in the order of `coefs`, is added
+};
+
+template <typename T>
+using PairBlockFn = void (*)(const PairBlockSweep<T>&);
+
+// Phases of two states at a time. Before they are applied the products of imaginary parts are
+// taken: those of amplitude j are the difference of products[2j] and products[2j + 1], which is
+// Im(conj(second) * first).
+template <typename T>
+struct PairLayerSweep {
+  LayerSweep<T> layer;
+  T* partner = nullptr;
+  T* products = nullptr;
+};
+
+template <typename T>
+using PairLayerFn = void (*)(const PairLayerSweep<T>&);
 
 // Moves amplitudes: to[d] = from[s(d)] with s affine over the bits of the index.
 template <typename T>
@@ -217,6 +244,10 @@ struct KernelTable {
   // out[j] = real or imaginary part of conj(left[j]) * right[j ^ flip]; count is a power of two.
   void (*overlaps)(const T* left, const T* right, std::uint64_t flip, int imaginary,
                    std::uint64_t count, double* out);
+  // out[j] += factors[2j], factors[2j + 1] times the real and imaginary part of source[j ^ flip], or
+  // of that with its parts swapped; [lane part of the flip][1 if swapped]. A row of 2^k amplitudes.
+  void (*add_row[8][2])(const T* source, std::uint64_t flip, const T* factors, std::uint64_t count,
+                        T* out);
   // Pairs of states, by PairMode. Reals per amplitude below are equal for both parts.
   //
   // A Pauli rotation; [lane part of the flip][1 if the partner's factor is imaginary][mode].
@@ -224,9 +255,14 @@ struct KernelTable {
   // partner's factors for even, then odd parity of `select`. Rates: one vector, the factor of the
   // partner in the derivative. Sums: one, Im<second|P|first>.
   PairFn<T> turn_pair[8][2][kPairModes];
-  // Two rotations by X or Y (the same for both) of one qubit each, neither inside a vector;
-  // [1 if the partner's factor is imaginary][0: both kUndoScaled, 1: kUndo].
-  PairFn<T> turn_two[2][2];
+  // Rotations by X or by Y of up to three qubits and of those inside a vector, of each one;
+  // [qubits - 1][1 if any is inside a vector][1 if by X][kUndoScaled, kUndo or kMeasure].
+  PairBlockFn<T> turn_block[3][2][2][3];
+  // Phases of both states; [1 if `low` is given][1 if `high` is given][1 if `products` is].
+  PairLayerFn<T> layer_pair[2][2][2];
+  // data[j], data[j + half] = their sum and, if `keep`, their difference. Returns the differences'
+  // even minus odd entries, 0 if `keep`. `half` is a power of two of at least 64 reals.
+  double (*butterfly)(T* data, std::uint64_t half, int keep);
   // A diagonal; [mode]. Coefs: as for `diagonal`. Rates: a vector of real factors for each value of
   // the `select` bits, what i times the amplitude is multiplied by. Sums: a vector for each value,
   // whose even minus odd entries are Im(conj(second) * first).

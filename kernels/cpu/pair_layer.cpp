@@ -1,0 +1,207 @@
+#include "cpu/pair_layer.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace quasim {
+namespace {
+
+// Shorter arrays are transformed in double precision.
+constexpr int kLeafBits = 6;
+
+void transform(std::span<double> values) {
+  for (std::size_t h = 1; h < values.size(); h *= 2) {
+    for (std::size_t i = 0; i < values.size(); i += 2 * h) {
+      for (std::size_t j = i; j < i + h; ++j) {
+        const double a = values[j];
+        const double b = values[j + h];
+        values[j] = a + b;
+        values[j + h] = a - b;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <typename T>
+PairLayer<T>::PairLayer(const PairPhase& phase, const CompiledStage<T>& stage,
+                        const KernelTable<T>& kernels,
+                        const std::vector<const TileValues<T>*>& values)
+    : stage_(stage), kernels_(kernels), values_(values) {
+  const Program& program = phase.plan->program();
+  const Mask tile = low_mask(stage.tile.shape.qubits);
+  std::map<Mask, std::size_t> sum_of;
+  std::map<Mask, int> value_of;
+  const auto sum = [&](Mask z) {
+    const auto [found, fresh] = sum_of.try_emplace(z, sums_.size());
+    if (fresh) {
+      const auto value = value_of.try_emplace(z & tile, static_cast<int>(value_of.size())).first;
+      sums_.push_back({value->second, z & ~tile});
+    }
+    return found->second;
+  };
+  for (std::size_t i = 0; i < program.size(); ++i) {
+    if (!program.is_parametric(i)) continue;
+    const bool is_phase = program.kind_of(i) == PrimitiveKind::kPhase;
+    Term term{static_cast<std::size_t>(phase.primitives[i]), is_phase ? -2.0 : 1.0, {}};
+    // Controls: a product of (1 + Z) / 2 where they are to be 0, (1 - Z) / 2 where 1.
+    const Mask controls = program.control_mask[i];
+    const std::size_t choices = std::size_t{1} << std::popcount(controls);
+    for (std::size_t choice = 0; choice < choices; ++choice) {
+      const Mask chosen = deposit(choice, controls);
+      const double size = 1.0 / static_cast<double>(choices);
+      term.sums.emplace_back(sum(program.z_mask[i] ^ chosen),
+                             parity(chosen & program.control_value[i]) ? -size : size);
+    }
+    terms_.push_back(std::move(term));
+  }
+  num_values_ = value_of.size();
+  Wanted wanted;
+  // Bit 0 of a real's place: the difference of the two parts of a product counts.
+  for (const auto& [z, value] : value_of) wanted.emplace_back(z << 1 | 1, value);
+  if (measures()) plan_folds(0, stage.tile.shape.qubits + 1, wanted);
+}
+
+template <typename T>
+void PairLayer<T>::plan_folds(std::size_t at, int bits, const Wanted& wanted) {
+  if (bits <= kLeafBits) {
+    leaves_.push_back({at, bits, wanted});
+    return;
+  }
+  const Mask top = bit(bits - 1);
+  Wanted same;
+  Wanted differing;
+  for (const auto& [mask, value] : wanted) {
+    if ((mask & top) != 0) {
+      differing.emplace_back(mask & ~top, value);
+    } else {
+      same.emplace_back(mask, value);
+    }
+  }
+  const bool only_total = differing.size() == 1 && differing.front().first == 1;
+  const bool keep = !differing.empty() && !only_total;
+  folds_.push_back({at, bits, only_total ? differing.front().second : -1, keep});
+  // Folds of both halves come after this one.
+  if (!same.empty()) plan_folds(at, bits - 1, same);
+  if (keep) plan_folds(at + (std::size_t{1} << (bits - 1)), bits - 1, differing);
+}
+
+template <typename T>
+typename PairLayer<T>::Space PairLayer<T>::space() const {
+  Space space;
+  const std::size_t rows = std::size_t{1} << (stage_.tile.shape.qubits - row_bits());
+  space.high = AlignedArray<T>(2 * rows);
+  space.phases.resize(std::max<std::size_t>(rows, std::size_t{1} << TileShape::kMaxRowBits));
+  space.values.resize(num_values_);
+  return space;
+}
+
+template <typename T>
+void PairLayer<T>::run(T* first, T* second, T* products, Mask outside, Space& space,
+                       double* sums) const {
+  const auto& ops = stage_.tile.ops;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    const TileOp& op = ops[i];
+    const TileValues<T>& values = *values_[i];
+    PairLayerSweep<T> sweep;
+    sweep.layer.amplitudes = first;
+    sweep.layer.table = values.coefs.data();
+    sweep.layer.select = op.select;
+    sweep.layer.row_vectors = std::uint64_t{1} << (row_bits() - stage_.tile.shape.lane_bits);
+    sweep.layer.end = std::uint64_t{1} << (stage_.tile.shape.qubits - row_bits());
+    if (values.high.size() != 0) sweep.layer.high = values.high.data();
+    if (op.outer) {
+      phases_outside(values, outside, space);
+      sweep.layer.high = space.high.data();
+      if (op.outer_low) sweep.layer.low = space.low.data();
+    }
+    sweep.partner = second;
+    sweep.products = products;
+    const bool measured = i == 0 && measures();
+    kernels_.layer_pair[sweep.layer.low != nullptr][sweep.layer.high != nullptr][measured](sweep);
+  }
+  if (!measures()) return;
+  fold(products, space);
+  for (std::size_t k = 0; k < sums_.size(); ++k) {
+    const double value = space.values[static_cast<std::size_t>(sums_[k].value)];
+    sums[k] += parity(outside & sums_[k].outer) ? -value : value;
+  }
+}
+
+template <typename T>
+void PairLayer<T>::fold(T* products, Space& space) const {
+  for (const Fold& fold : folds_) {
+    const double total =
+        kernels_.butterfly(products + fold.at, std::uint64_t{1} << (fold.bits - 1), fold.keep);
+    if (fold.value >= 0) space.values[static_cast<std::size_t>(fold.value)] = total;
+  }
+  std::array<double, std::size_t{1} << kLeafBits> left;
+  for (const Leaf& leaf : leaves_) {
+    const std::size_t size = std::size_t{1} << leaf.bits;
+    for (std::size_t j = 0; j < size; ++j) left[j] = static_cast<double>(products[leaf.at + j]);
+    transform(std::span(left).first(size));
+    for (const auto& [mask, value] : leaf.values) {
+      space.values[static_cast<std::size_t>(value)] = left[mask];
+    }
+  }
+}
+
+// What the qubits outside make of a layer on this tile: one phase for each of its qubits.
+template <typename T>
+void PairLayer<T>::phases_outside(const TileValues<T>& values, Mask outside, Space& space) const {
+  Complex all = 1.0;
+  std::array<std::array<Complex, 2>, 64> factors;
+  Mask touched = 0;
+  for (const PhaseTerm& term : values.outer) {
+    if (term.inner == 0) {
+      all = times(all, term.at(0, outside));
+      continue;
+    }
+    auto& factor = factors[static_cast<std::size_t>(std::countr_zero(term.inner))];
+    if ((touched & term.inner) == 0) factor = {1.0, 1.0};
+    touched |= term.inner;
+    factor[0] = times(factor[0], term.at(0, outside));
+    factor[1] = times(factor[1], term.at(term.inner, outside));
+  }
+  auto& phases = space.phases;
+  const auto spread = [&](int first, int count) {
+    for (int p = 0; p < count; ++p) {
+      const std::size_t filled = std::size_t{1} << p;
+      const bool changed = ((touched >> (first + p)) & 1) != 0;
+      const auto& factor = factors[static_cast<std::size_t>(first + p)];
+      for (std::size_t j = 0; j < filled; ++j) {
+        phases[filled + j] = changed ? times(phases[j], factor[1]) : phases[j];
+        if (changed) phases[j] = times(phases[j], factor[0]);
+      }
+    }
+  };
+  phases[0] = all;
+  spread(row_bits(), stage_.tile.shape.qubits - row_bits());
+  T* const high = space.high.data();
+  for (std::size_t r = 0; r < values.rows.size(); ++r) {
+    const Complex value = times(phases[r], values.rows[r]);
+    high[2 * r] = static_cast<T>(value.real());
+    high[2 * r + 1] = static_cast<T>(value.imag());
+  }
+  phases[0] = 1.0;
+  spread(0, row_bits());
+  for (std::size_t j = 0; j < std::size_t{1} << row_bits(); ++j) {
+    space.low[2 * j] = static_cast<T>(phases[j].real());
+    space.low[2 * j + 1] = static_cast<T>(phases[j].imag());
+  }
+}
+
+template <typename T>
+void PairLayer<T>::finish(const double* sums, double weight, std::span<double> derivatives) const {
+  for (const Term& term : terms_) {
+    double total = 0.0;
+    for (const auto& [sum, coefficient] : term.sums) total += coefficient * sums[sum];
+    derivatives[term.primitive] = term.factor * weight * total;
+  }
+}
+
+template class PairLayer<float>;
+template class PairLayer<double>;
+
+}  // namespace quasim
