@@ -58,9 +58,42 @@ PairLayer<T>::PairLayer(const PairPhase& phase, const CompiledStage<T>& stage,
   }
   num_values_ = value_of.size();
   Wanted wanted;
+  for (const auto& [z, value] : value_of) wanted.emplace_back(z, value);
+  if (!terms_.empty()) plan_sums(wanted);
+}
+
+template <typename T>
+void PairLayer<T>::plan_sums(const Wanted& wanted) {
+  const int lane_bits = stage_.tile.shape.lane_bits;
+  const int high_bits = stage_.tile.shape.qubits - row_bits();
+  const Mask columns = low_mask(row_bits()) & ~low_mask(lane_bits);
+  const bool mixed = std::ranges::any_of(wanted, [&](const auto& one) {
+    return (one.first & columns) != 0 && (one.first >> row_bits()) != 0;
+  });
   // Bit 0 of a real's place: the difference of the two parts of a product counts.
-  for (const auto& [z, value] : value_of) wanted.emplace_back(z << 1 | 1, value);
-  if (measures()) plan_folds(0, stage.tile.shape.qubits + 1, wanted);
+  const auto place = [](Mask z) { return z << 1 | 1; };
+  if (mixed) {
+    Wanted all;
+    for (const auto& [z, value] : wanted) all.emplace_back(place(z), value);
+    form_ = kProducts;
+    sums_size_ = std::size_t{2} << stage_.tile.shape.qubits;
+    plan_folds(0, stage_.tile.shape.qubits + 1, all);
+    return;
+  }
+  Wanted within;  // a row
+  Wanted above;
+  for (const auto& [z, value] : wanted) {
+    if (const Mask high = z >> row_bits(); high != 0) {
+      above.emplace_back(place(high << lane_bits | (z & low_mask(lane_bits))), value);
+    } else {
+      within.emplace_back(place(z), value);
+    }
+  }
+  const std::size_t row = std::size_t{2} << row_bits();
+  form_ = kRowsAndColumns;
+  sums_size_ = row + (std::size_t{2} << (high_bits + lane_bits));
+  if (!within.empty()) plan_folds(0, row_bits() + 1, within);
+  if (!above.empty()) plan_folds(row, high_bits + lane_bits + 1, above);
 }
 
 template <typename T>
@@ -98,14 +131,13 @@ typename PairLayer<T>::Space PairLayer<T>::space() const {
 }
 
 template <typename T>
-void PairLayer<T>::run(T* first, T* second, T* products, Mask outside, Space& space,
-                       double* sums) const {
+void PairLayer<T>::run(PairPlace<T> place, Mask outside, Space& space, double* sums) const {
   const auto& ops = stage_.tile.ops;
   for (std::size_t i = 0; i < ops.size(); ++i) {
     const TileOp& op = ops[i];
     const TileValues<T>& values = *values_[i];
     PairLayerSweep<T> sweep;
-    sweep.layer.amplitudes = first;
+    sweep.layer.amplitudes = place.first;
     sweep.layer.table = values.coefs.data();
     sweep.layer.select = op.select;
     sweep.layer.row_vectors = std::uint64_t{1} << (row_bits() - stage_.tile.shape.lane_bits);
@@ -116,13 +148,27 @@ void PairLayer<T>::run(T* first, T* second, T* products, Mask outside, Space& sp
       sweep.layer.high = space.high.data();
       if (op.outer_low) sweep.layer.low = space.low.data();
     }
-    sweep.partner = second;
-    sweep.products = products;
-    const bool measured = i == 0 && measures();
-    kernels_.layer_pair[sweep.layer.low != nullptr][sweep.layer.high != nullptr][measured](sweep);
+    sweep.partner = place.second;
+    sweep.sums = place.sums;
+    const LayerSums form = i == 0 ? form_ : kNoSums;
+    if (form == kRowsAndColumns) std::fill_n(place.sums, std::size_t{2} << row_bits(), T{0});
+    LayerMove moves = kInPlace;
+    if (const TileOp* const move = place.move; move != nullptr) {
+      moves = move->whole_vectors ? kWholeVectors : kTwoParts;
+      sweep.to = place.moved_first;
+      sweep.partner_to = place.moved_second;
+      sweep.move.source = move->source.data();
+      sweep.move.shift = shift_of(*move, outside);
+      sweep.move.part_offset = move->part_offset.data();
+      sweep.move.part_mask = move->part_mask.data();
+      sweep.move.part_lanes = move->part_lanes.data();
+      place = {place.moved_first, place.moved_second, place.sums};
+    }
+    kernels_.layer_pair[sweep.layer.low != nullptr][sweep.layer.high != nullptr][form][moves](
+        sweep);
   }
-  if (!measures()) return;
-  fold(products, space);
+  if (form_ == kNoSums) return;
+  fold(place.sums, space);
   for (std::size_t k = 0; k < sums_.size(); ++k) {
     const double value = space.values[static_cast<std::size_t>(sums_[k].value)];
     sums[k] += parity(outside & sums_[k].outer) ? -value : value;
@@ -130,16 +176,16 @@ void PairLayer<T>::run(T* first, T* second, T* products, Mask outside, Space& sp
 }
 
 template <typename T>
-void PairLayer<T>::fold(T* products, Space& space) const {
+void PairLayer<T>::fold(T* tile_sums, Space& space) const {
   for (const Fold& fold : folds_) {
     const double total =
-        kernels_.butterfly(products + fold.at, std::uint64_t{1} << (fold.bits - 1), fold.keep);
+        kernels_.butterfly(tile_sums + fold.at, std::uint64_t{1} << (fold.bits - 1), fold.keep);
     if (fold.value >= 0) space.values[static_cast<std::size_t>(fold.value)] = total;
   }
   std::array<double, std::size_t{1} << kLeafBits> left;
   for (const Leaf& leaf : leaves_) {
     const std::size_t size = std::size_t{1} << leaf.bits;
-    for (std::size_t j = 0; j < size; ++j) left[j] = static_cast<double>(products[leaf.at + j]);
+    for (std::size_t j = 0; j < size; ++j) left[j] = static_cast<double>(tile_sums[leaf.at + j]);
     transform(std::span(left).first(size));
     for (const auto& [mask, value] : leaf.values) {
       space.values[static_cast<std::size_t>(value)] = left[mask];

@@ -11,10 +11,37 @@
 
 namespace quasim {
 
+// Where a layer works.
+template <typename T>
+struct PairPlace {
+  T* first = nullptr;
+  T* second = nullptr;
+  T* sums = nullptr;  // room for sums_size() reals
+  // A move that goes before the layer and that it can do: it writes here then.
+  const TileOp* move = nullptr;
+  T* moved_first = nullptr;
+  T* moved_second = nullptr;
+};
+
+// What the tile's number adds to the sources of a move.
+inline std::uint32_t shift_of(const TileOp& move, Mask outside) {
+  std::uint32_t shift = move.shift;
+  for (const auto& [qubit, more] : move.outer_shift) {
+    if ((outside >> qubit) & 1) shift ^= more;
+  }
+  return shift;
+}
+
+// Whether a layer can do a move on the way.
+inline bool is_simple(const TileOp& move) {
+  return move.whole_vectors || move.part_offset.size() == 2;
+}
+
 // The derivative of a phase is a sum of p(i) = Im(conj(second_i) first_i) over the amplitudes, with
-// signs by the parity of i & z for one z, or a few. One sweep makes p, and folds of it, each half as
-// long as the one before, make the sums of all z. What qubits outside the tile contribute is the
-// sign of a whole tile.
+// signs by the parity of i & z for one z, or a few. One sweep sums p over the rows and over the
+// columns of a tile, which is enough unless some z has bits of both; then it keeps all of p. Folds
+// of these, each half as long as the one before, make the sums of all z. What qubits outside the
+// tile contribute is the sign of a whole tile.
 template <typename T>
 class PairLayer {
  public:
@@ -29,12 +56,12 @@ class PairLayer {
   PairLayer(const PairPhase& phase, const CompiledStage<T>& stage, const KernelTable<T>& kernels,
             const std::vector<const TileValues<T>*>& values);
 
-  bool measures() const { return !terms_.empty(); }
+  std::size_t sums_size() const { return sums_size_; }  // reals that a tile's sums take
   std::size_t num_sums() const { return sums_.size(); }
   Space space() const;
 
-  // `products`: room for a tile, needed if the layer measures. `outside` numbers the tile.
-  void run(T* first, T* second, T* products, Mask outside, Space& space, double* sums) const;
+  // `outside` numbers the tile.
+  void run(PairPlace<T> place, Mask outside, Space& space, double* sums) const;
 
   // Writes the derivatives, given the sums over all tiles.
   void finish(const double* sums, double weight, std::span<double> derivatives) const;
@@ -55,8 +82,9 @@ class PairLayer {
   };
   using Wanted = std::vector<std::pair<Mask, int>>;
 
+  void plan_sums(const Wanted& wanted);
   void plan_folds(std::size_t at, int bits, const Wanted& wanted);
-  void fold(T* products, Space& space) const;
+  void fold(T* sums, Space& space) const;
   void phases_outside(const TileValues<T>& values, Mask outside, Space& space) const;
   int row_bits() const { return stage_.tile.shape.row_bits(); }
 
@@ -80,6 +108,8 @@ class PairLayer {
   std::vector<Fold> folds_;
   std::vector<Leaf> leaves_;
   std::size_t num_values_ = 0;
+  LayerSums form_ = kNoSums;
+  std::size_t sums_size_ = 0;
 };
 
 }  // namespace quasim

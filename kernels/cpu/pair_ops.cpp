@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cpu/affine_move.hpp"
+
 namespace quasim {
 namespace {
 
@@ -12,6 +14,15 @@ constexpr double kSmallestScale = 0x1p-24;
 
 // Qubits between vectors of a block.
 constexpr int kMostInBlock = 3;
+
+bool only_moves(const PairPhase& phase) {
+  const Program& program = phase.plan->program();
+  AffineMove ignored;
+  for (std::size_t i = 0; i < program.size(); ++i) {
+    if (!as_affine(program, i, ignored)) return false;
+  }
+  return true;
+}
 
 bool controlled_in(const Member& member, std::size_t index) {
   return (index & member.control_mask) == member.control_value;
@@ -43,6 +54,11 @@ void PairOps<T>::prepare(std::span<const double> parameters, bool layers) {
     phase.phase = &given;
     phase.kind = given.kind;
     if (given.kind == PairKind::kLayer && !layers) phase.kind = PairKind::kOperations;
+    if (phase.kind == PairKind::kConstant && only_moves(given)) {
+      phase.move = std::make_unique<TileOp>(
+          affine_move(given.plan->program(), given.plan->plan().op_members, shape()));
+      continue;
+    }
     const bool operations = phase.kind == PairKind::kOperations;
     phase.plan =
         given.plan->template compiled<T>(kernels_, operations ? Form::kOperations : Form::kTiles);
@@ -53,6 +69,18 @@ void PairOps<T>::prepare(std::span<const double> parameters, bool layers) {
     }
     if (operations) prepare_ops(phase);
   }
+}
+
+// A tile, all positions of which are numbered as its qubits are.
+template <typename T>
+TileShape PairOps<T>::shape() const {
+  TileShape shape;
+  shape.position.fill(kNoPosition);
+  shape.qubits = static_cast<int>(stage_.order.size());
+  for (int p = 0; p < shape.qubits; ++p) shape.position[static_cast<std::size_t>(p)] = p;
+  shape.lane_bits = kernels_.lane_bits;
+  shape.words_a_lane = 2 * sizeof(T) / 4;
+  return shape;
 }
 
 template <typename T>
@@ -237,6 +265,17 @@ void PairOps<T>::add_blocks(const Phase& phase, std::size_t begin, std::size_t e
     Turns& turns = blocks.emplace_back(Turns{i});
     const PairOp<T>& lead = phase.ops[i];
     if (!is_plain_turn(lead)) continue;
+    const auto alike = [&](const PairOp<T>& other) {
+      return is_plain_turn(other) && other.applied == lead.applied &&
+             (other.op->tile_parity == 0) == (lead.op->tile_parity == 0);
+    };
+    // Four qubits are two and two, not three and one.
+    int left = 0;
+    for (std::size_t j = i; j < end && is_plain_turn(phase.ops[j]); ++j) {
+      if (!done[j - begin] && alike(phase.ops[j]) && phase.ops[j].op->sweep.flip != 0) ++left;
+    }
+    const int blocks_left = (left + kMostInBlock - 1) / kMostInBlock;
+    const int most = left == 0 ? 0 : (left + blocks_left - 1) / blocks_left;
     Mask taken = lead.op->tile_flip;
     Mask passed = 0;
     int between = lead.op->sweep.flip != 0 ? 1 : 0;
@@ -246,9 +285,7 @@ void PairOps<T>::add_blocks(const Phase& phase, std::size_t begin, std::size_t e
       if (!is_plain_turn(other)) break;
       const Mask flip = other.op->tile_flip;
       const bool lanes = other.op->sweep.flip == 0;
-      if (((taken | passed) & flip) != 0 || other.applied != lead.applied ||
-          (other.op->tile_parity == 0) != (lead.op->tile_parity == 0) ||
-          (!lanes && between == kMostInBlock)) {
+      if (((taken | passed) & flip) != 0 || !alike(other) || (!lanes && between == most)) {
         passed |= flip;
         continue;
       }
@@ -312,12 +349,11 @@ void PairOps<T>::make_block(Phase& phase, const Turns& turns, double scale, Pair
     add(op, [&](std::size_t r) { return imaginary && (r & 1) != 0; });
   }
   for (int b = 0; any_lanes && b < lane_bits; ++b) {
-    add(lanes[static_cast<std::size_t>(b)], [&](std::size_t r) {
-      return imaginary ? (r & 1) != 0 : ((r >> (b + 1)) & 1) == 0;
-    });
+    add(lanes[static_cast<std::size_t>(b)],
+        [&](std::size_t r) { return imaginary ? (r & 1) != 0 : ((r >> (b + 1)) & 1) == 0; });
   }
-  block->function = kernels_.turn_block[qubits.size() - 1][any_lanes ? 1 : 0][imaginary ? 1 : 0]
-                                       [mode];
+  block->function =
+      kernels_.turn_block[qubits.size() - 1][any_lanes ? 1 : 0][imaginary ? 1 : 0][mode];
   phase.ops[turns.front()].block = std::move(block);
 }
 
@@ -427,19 +463,25 @@ void PairOps<T>::run(const PairOp<T>& op, T* first, T* second, Mask outside, std
 template <typename T>
 std::size_t PairOps<T>::scratch_size() const {
   std::size_t size = 0;
-  for (const Phase& phase : phases_) size = std::max(size, phase.plan->scratch_size);
+  for (const Phase& phase : phases_) {
+    if (phase.plan) size = std::max(size, phase.plan->scratch_size);
+  }
   return size;
 }
 
 template <typename T>
-bool PairOps<T>::has_layers() const {
-  return std::ranges::any_of(phases_, [](const Phase& phase) { return phase.layer != nullptr; });
+std::size_t PairOps<T>::layer_size() const {
+  std::size_t size = 0;
+  for (const Phase& phase : phases_) {
+    if (phase.layer) size = std::max(size, phase.layer->sums_size());
+  }
+  return size;
 }
 
 template <typename T>
 bool PairOps<T>::moves() const {
   return std::ranges::any_of(phases_, [](const Phase& phase) {
-    return phase.kind == PairKind::kConstant && phase.tiles().tile.moves;
+    return phase.move || (phase.kind == PairKind::kConstant && phase.tiles().tile.moves);
   });
 }
 

@@ -55,10 +55,11 @@ struct PairPhaseOps {
   PairKind kind = PairKind::kOperations;  // how it runs
   std::shared_ptr<const CompiledPlan<T>> plan;
   std::unique_ptr<Bound<T>> bound;
-  std::vector<PairOp<T>> ops;            // kOperations: those of all levels
-  std::unique_ptr<PairLayer<T>> layer;   // kLayer
-  std::size_t sum_start = 0;             // of a layer
-  double weight = 1.0;                   // of a layer's sums
+  std::vector<PairOp<T>> ops;           // kOperations: those of all levels
+  std::unique_ptr<PairLayer<T>> layer;  // kLayer
+  std::size_t sum_start = 0;            // of a layer
+  double weight = 1.0;                  // of a layer's sums
+  std::unique_ptr<TileOp> move;         // kConstant, if it is nothing else: instead of the plan
 
   const Program& program() const { return phase->plan->program(); }
   // kLayer and kConstant: the one stage that tiles go through.
@@ -83,8 +84,8 @@ class PairOps {
   const std::vector<PairPhaseOps<T>>& phases() const { return phases_; }
   std::size_t num_sums() const { return num_sums_; }
   std::size_t scratch_size() const;  // reals a worker needs for wide matrices
-  bool has_layers() const;
-  bool moves() const;  // whether tiles need room to be moved to
+  std::size_t layer_size() const;    // and for the sums of layers
+  bool moves() const;                // whether tiles need room to be moved to
 
   // Groups of a tile that `op`'s kernel or block sweeps.
   static std::uint64_t groups(const PairOp<T>& op) {
@@ -103,6 +104,7 @@ class PairOps {
   using Turns = std::vector<std::size_t>;
 
   void prepare(std::span<const double> parameters, bool layers);
+  TileShape shape() const;
   void prepare_ops(Phase& phase);
   void weigh(std::span<const double> parameters);
   void tangent(Phase& phase, std::span<const double> parameters, std::span<const double> tangent);

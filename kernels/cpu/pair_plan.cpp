@@ -189,7 +189,8 @@ class StageMaker {
     stage_.writes = false;
     int next = 0;
     for (const int q : stage_.order) place_[static_cast<std::size_t>(q)] = next++;
-    for_each_bit(low_mask(n) & ~local, [&](int q) { place_[static_cast<std::size_t>(q)] = next++; });
+    for_each_bit(low_mask(n) & ~local,
+                 [&](int q) { place_[static_cast<std::size_t>(q)] = next++; });
     for (std::size_t s = 0; s < steps.size(); ++s) {
       moved_.push_back(renumbered(steps[s].footprint, place_));
       touched_ |= moved_.back().all();
@@ -240,9 +241,8 @@ class StageMaker {
     const bool table = kind == PrimitiveKind::kDiagonal || program_.control_mask[i] != 0;
     int inner = 0;
     int outer = 0;
-    for_each_bit(program_.qubits_of(i), [&](int q) {
-      ++(place_[static_cast<std::size_t>(q)] < tile() ? inner : outer);
-    });
+    for_each_bit(program_.qubits_of(i),
+                 [&](int q) { ++(place_[static_cast<std::size_t>(q)] < tile() ? inner : outer); });
     return kind != PrimitiveKind::kMatrix && kind != PrimitiveKind::kPermutation &&
            (outer == 0 || inner <= 1) &&
            (kind == PrimitiveKind::kPhase || !table || inner + outer <= kMaxTableQubits) &&
@@ -289,13 +289,11 @@ class StageMaker {
       ++next;
       return true;
     });
-    // A sweep for one operation is what a kernel does anyway.
-    const bool shared = taken.size() > 1;
-    if (shared && sharing == Sharing::kPhases && add({{taken, low_mask(tile())}}, PairKind::kLayer))
-      return;
-    if (shared && sharing == Sharing::kConstant &&
-        add({{taken, low_mask(tile())}}, PairKind::kConstant))
-      return;
+    // A sweep for one primitive is what a kernel does anyway.
+    const bool shared = taken.size() > 1 || steps_[index(taken.front())].members.size() > 1;
+    const Stage all{taken, low_mask(tile())};
+    if (shared && sharing == Sharing::kPhases && add({all}, PairKind::kLayer)) return;
+    if (shared && sharing == Sharing::kConstant && add({all}, PairKind::kConstant)) return;
     const bool nested = sharing == Sharing::kNone && !stage_.whole &&
                         options_.inner_qubits < tile() && options_.inner_qubits >= kLargestLaneBits;
     add(levels(taken, nested ? options_.inner_qubits : tile()), PairKind::kOperations);
@@ -342,17 +340,23 @@ class StageMaker {
     for (const Stage& level : levels) {
       for (const auto s : level.operations) {
         const Step& step = steps_[index(s)];
+        writes |= !step.measure_only;
+        const auto close = [&] {
+          plan.op_kind.push_back(
+              static_cast<std::uint8_t>(step.diagonal ? OpKind::kDiagonal : OpKind::kSingle));
+          plan.op_member_start.push_back(static_cast<std::int32_t>(plan.op_members.size()));
+          append_bits(moved_[index(s)].all(), plan.op_qubits);
+          plan.op_qubit_start.push_back(static_cast<std::int32_t>(plan.op_qubits.size()));
+        };
+        // Stages of one operation are not taken apart.
+        const bool alone = kind == PairKind::kLayer && level.operations.size() == 1;
         for (const auto i : step.members) {
           plan.op_members.push_back(extract.add(index(i)));
           phase.primitives.push_back(i);
           phase.measure_only.push_back(step.measure_only);
+          if (alone && i == step.members.front()) close();
         }
-        writes |= !step.measure_only;
-        plan.op_kind.push_back(
-            static_cast<std::uint8_t>(step.diagonal ? OpKind::kDiagonal : OpKind::kSingle));
-        plan.op_member_start.push_back(static_cast<std::int32_t>(plan.op_members.size()));
-        append_bits(moved_[index(s)].all(), plan.op_qubits);
-        plan.op_qubit_start.push_back(static_cast<std::int32_t>(plan.op_qubits.size()));
+        close();
       }
       plan.stage_start.push_back(static_cast<std::int32_t>(plan.op_kind.size()));
       append_bits(level.local, plan.stage_qubits);

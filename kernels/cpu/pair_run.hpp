@@ -111,10 +111,7 @@ void move_sweep(const KernelTable<T>& kernels, const TileOp& op, Mask outside, c
   sweep.from = from;
   sweep.to = to;
   sweep.source = op.source.data();
-  sweep.shift = op.shift;
-  for (const auto& [qubit, shift] : op.outer_shift) {
-    if ((outside >> qubit) & 1) sweep.shift ^= shift;
-  }
+  sweep.shift = shift_of(op, outside);
   sweep.parts = static_cast<std::uint32_t>(op.part_offset.size());
   sweep.part_offset = op.part_offset.data();
   sweep.part_mask = op.part_mask.data();
@@ -162,7 +159,8 @@ class PairRun {
   struct Tile {
     TileBuffer<T> first_buffer;
     TileBuffer<T> second_buffer;
-    std::array<AlignedArray<T>, 2> other;  // room to move to, and for the products of a layer
+    std::array<AlignedArray<T>, 2> other;  // room to move to
+    AlignedArray<T> sums;                  // of a layer
     AlignedArray<T> scratch;
     std::vector<typename PairLayer<T>::Space> spaces;  // of each phase that is a layer
 
@@ -173,8 +171,9 @@ class PairRun {
     Tile(const CompiledStage<T>& tiles, const PairOps<T>& ops)
         : first_buffer(tiles),
           second_buffer(tiles),
-          other{AlignedArray<T>(size(tiles, ops.moves() || ops.has_layers())),
+          other{AlignedArray<T>(size(tiles, ops.moves())),
                 AlignedArray<T>(size(tiles, ops.moves()))},
+          sums(ops.layer_size()),
           scratch(ops.scratch_size()) {
       for (const auto& phase : ops.phases()) {
         if (phase.layer) spaces.push_back(phase.layer->space());
@@ -197,25 +196,7 @@ class PairRun {
         tile.second = tile.second_buffer.gather(second + home);
         tile.spare = {tile.other[0].data(), tile.other[1].data()};
         double* const sums = sums_.data() + t / tiles_a_part * ops_.num_sums();
-        std::size_t layer = 0;
-        for (const PairPhaseOps<T>& phase : ops_.phases()) {
-          if (control.stopped()) return;
-          if (worker == 0) control.poll();
-          const Mask outside = t << tiles.tile_qubits;
-          switch (phase.kind) {
-            case PairKind::kOperations:
-              run_levels(phase, outside, tile, sums);
-              break;
-            case PairKind::kLayer:
-              phase.layer->run(tile.first, tile.second, tile.spare[0], outside,
-                               tile.spaces[layer++], sums + phase.sum_start);
-              break;
-            case PairKind::kConstant:
-              run_constant(phase, outside, tile.first, tile.spare[0], tile.scratch.data());
-              run_constant(phase, outside, tile.second, tile.spare[1], tile.scratch.data());
-              break;
-          }
-        }
+        if (!run_phases(tile, t << tiles.tile_qubits, sums, control, worker == 0)) return;
         if (!stage_.writes) continue;
         const Mask next = 2 * deposit(t + 1, outer_);
         const bool more = t + 1 < last;
@@ -230,18 +211,61 @@ class PairRun {
     }
   }
 
-  // What has no parameter, on a tile of one state.
-  void run_constant(const PairPhaseOps<T>& phase, Mask outside, T*& work, T*& spare, T* scratch) {
-    const CompiledStage<T>& stage = phase.tiles();
-    for (std::size_t i = 0; i < stage.tile.ops.size(); ++i) {
-      const TileOp& op = stage.tile.ops[i];
-      const TileValues<T>& values = *phase.bound->values.front()[i];
+  // All of a stage on one tile. Returns false if it was stopped.
+  bool run_phases(Tile& tile, Mask outside, double* sums, Control& control, bool polls) {
+    std::size_t layer = 0;
+    const TileOp* move = nullptr;  // left to the next phase
+    const auto& phases = ops_.phases();
+    for (std::size_t p = 0; p < phases.size(); ++p) {
+      const PairPhaseOps<T>& phase = phases[p];
+      if (control.stopped()) return false;
+      if (polls) control.poll();
+      switch (phase.kind) {
+        case PairKind::kOperations:
+          run_levels(phase, outside, tile, sums);
+          break;
+        case PairKind::kLayer:
+          phase.layer->run(
+              {tile.first, tile.second, tile.sums.data(), move, tile.spare[0], tile.spare[1]},
+              outside, tile.spaces[layer++], sums + phase.sum_start);
+          if (move != nullptr) {
+            std::swap(tile.first, tile.spare[0]);
+            std::swap(tile.second, tile.spare[1]);
+            move = nullptr;
+          }
+          break;
+        case PairKind::kConstant: {
+          std::span<const TileOp> ops;
+          if (phase.move) {
+            ops = {phase.move.get(), 1};
+          } else {
+            ops = phase.tiles().tile.ops;
+          }
+          const bool layer_next = p + 1 < phases.size() && phases[p + 1].kind == PairKind::kLayer;
+          if (layer_next && ops.back().kind == TileOpKind::kMove && is_simple(ops.back())) {
+            move = &ops.back();
+            ops = ops.first(ops.size() - 1);
+          }
+          run_constant(phase, ops, outside, tile.first, tile.spare[0], tile.scratch.data());
+          run_constant(phase, ops, outside, tile.second, tile.spare[1], tile.scratch.data());
+          break;
+        }
+      }
+    }
+    return true;
+  }
+
+  // Sweeps of what has no parameter, on a tile of one state.
+  void run_constant(const PairPhaseOps<T>& phase, std::span<const TileOp> ops, Mask outside,
+                    T*& work, T*& spare, T* scratch) {
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      const TileOp& op = ops[i];
       switch (op.kind) {
         case TileOpKind::kBlock:
-          block_sweep(ops_.kernels(), op, values, work);
+          block_sweep(ops_.kernels(), op, *phase.bound->values.front()[i], work);
           break;
         case TileOpKind::kLayer:
-          layer_sweep(ops_.kernels(), stage, op, values, work);
+          layer_sweep(ops_.kernels(), phase.tiles(), op, *phase.bound->values.front()[i], work);
           break;
         case TileOpKind::kMove:
           move_sweep(ops_.kernels(), op, outside, work, spare);
@@ -249,7 +273,7 @@ class PairRun {
           break;
         case TileOpKind::kKernel: {
           const auto o = static_cast<std::size_t>(op.operation);
-          const CompiledOp<T>& compiled = stage.ops[o];
+          const CompiledOp<T>& compiled = phase.tiles().ops[o];
           if (!acts_on(compiled, outside)) break;
           sweep<T>(compiled, phase.bound->functions[o], phase.bound->coefs_of(compiled), work,
                    outside, 0, compiled.groups, scratch);
@@ -276,8 +300,7 @@ class PairRun {
     for (std::uint64_t at = 0; at < tile; at += std::uint64_t{1} << level.tile_qubits) {
       for (const PairOp<T>& op : ops) {
         if (!acts_on(*op.op, outside | at)) continue;
-        const PairTask<T> task{op, a + 2 * at, b + 2 * at, outside | at, {},
-                               scratch, sums};
+        const PairTask<T> task{op, a + 2 * at, b + 2 * at, outside | at, {}, scratch, sums};
         before_(task);
         after_(task);
       }
@@ -295,27 +318,27 @@ class PairRun {
 
   // Returns false if it was stopped.
   bool run_whole(const PairOp<T>& op, T* first, T* second, Control& control, int threads) {
-      const auto each = [&](const auto& work) {
-        parallel_ranges(kMostPairParts, threads, control,
-                        [&](std::uint64_t begin, std::uint64_t end, int worker) {
-                          AlignedArray<T> scratch(ops_.scratch_size());
-                          for (std::uint64_t part = begin; part < end; ++part) {
-                            if (control.stopped()) return;
-                            if (worker == 0) control.poll();
-                            work(PairTask<T>{op,
-                                             first,
-                                             second,
-                                             0,
-                                             {part, kMostPairParts},
-                                             scratch.data(),
-                                             sums_.data() + part * ops_.num_sums()});
-                          }
-                        });
-      };
-      each(before_);
-      if (control.stopped()) return false;
-      each(after_);
-      return !control.stopped();
+    const auto each = [&](const auto& work) {
+      parallel_ranges(kMostPairParts, threads, control,
+                      [&](std::uint64_t begin, std::uint64_t end, int worker) {
+                        AlignedArray<T> scratch(ops_.scratch_size());
+                        for (std::uint64_t part = begin; part < end; ++part) {
+                          if (control.stopped()) return;
+                          if (worker == 0) control.poll();
+                          work(PairTask<T>{op,
+                                           first,
+                                           second,
+                                           0,
+                                           {part, kMostPairParts},
+                                           scratch.data(),
+                                           sums_.data() + part * ops_.num_sums()});
+                        }
+                      });
+    };
+    each(before_);
+    if (control.stopped()) return false;
+    each(after_);
+    return !control.stopped();
   }
 
   const PairStage& stage_;

@@ -18,6 +18,9 @@ constexpr std::uint64_t kRow = std::uint64_t{1} << kRowBits;
 // More patterns of signs than this cost more than a transform.
 constexpr std::size_t kMaxPatterns = 8;
 
+// log2 of the rows that go through all strings together: long runs of the amplitudes read.
+constexpr int kBlockRows = 3;
+
 using Row = std::array<double, kRow>;
 
 // What a row's real and imaginary parts are multiplied by.
@@ -54,7 +57,8 @@ class Group {
         low_.push_back(low);
       }
     }
-    std::erase_if(terms_, [&](const Term& term) { return low_.size() <= kMaxPatterns && fits(term); });
+    std::erase_if(terms_,
+                  [&](const Term& term) { return low_.size() <= kMaxPatterns && fits(term); });
     fixed_.set(fixed, imaginary_);
     if (low_.size() > kMaxPatterns) return;
     for (const Mask low : low_) {
@@ -174,18 +178,23 @@ void pauli_sum_product(StateView<const T> state, std::span<const std::uint64_t> 
   const int row_bits = std::min(kRowBits, state.num_qubits);
   const std::uint64_t size = std::uint64_t{1} << row_bits;
   const Mask lanes = low_mask(kernels.lane_bits);
-  for_each_unit(state.size() >> row_bits, state.size(), context, [&](std::uint64_t row) {
-    const Mask first = row << row_bits;
-    T* const out = result + 2 * first;
-    std::fill_n(out, 2 * size, T{0});
-    Factors<T> space;
-    for (const Group<T>& group : groups) {
-      const Mask flip = group.x() & (size - 1);
-      const T* const source = state.amplitudes + 2 * (first ^ (group.x() ^ flip));
-      kernels.add_row[flip & lanes][group.imaginary() ? 1 : 0](
-          source, flip, group.factors(first, space), size, out);
-    }
-  });
+  const int block_bits = std::min(kBlockRows, state.num_qubits - row_bits);
+  const std::uint64_t rows = std::uint64_t{1} << block_bits;
+  for_each_unit(
+      state.size() >> row_bits >> block_bits, state.size(), context, [&](std::uint64_t block) {
+        T* const out = result + 2 * (block << (block_bits + row_bits));
+        std::fill_n(out, 2 * size << block_bits, T{0});
+        Factors<T> space;
+        for (const Group<T>& group : groups) {
+          const Mask flip = group.x() & (size - 1);
+          const auto add = kernels.add_row[flip & lanes][group.imaginary() ? 1 : 0];
+          for (std::uint64_t row = 0; row < rows; ++row) {
+            const Mask first = (block << block_bits | row) << row_bits;
+            const T* const source = state.amplitudes + 2 * (first ^ (group.x() ^ flip));
+            add(source, flip, group.factors(first, space), size, out + 2 * (row << row_bits));
+          }
+        }
+      });
 }
 
 template void pauli_sum_product(StateView<const float>, std::span<const std::uint64_t>,

@@ -128,7 +128,7 @@ def info() -> NativeInfo:
 
 _PAIR_TILE = 13
 _PAIR_INNER = 10
-_PAIR_LOW = 6
+_PAIR_LOW = 5
 """Qubits of the tiles that hold two states, of those in the first cache, and of contiguous runs."""
 
 _environment_error: OptionError | None = None

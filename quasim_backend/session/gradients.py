@@ -113,12 +113,14 @@ class DifferentiableRun:
         return self.values_and_jacobian(observables)[1]
 
     def values_and_jacobian(
-        self, observables: Sequence[PauliSum]
+        self, observables: Sequence[PauliSum], *, consume: bool = False
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return expectation values and their derivatives; the values cost nothing extra.
 
         Args:
             observables: Hermitian sums; one sweep each.
+            consume: Overwrite the final state in the last sweep, which saves a copy of it: the run
+                must not be used again.
 
         Returns:
             float64 ``(len(observables),)`` and ``(len(observables), number of parameters)``.
@@ -130,21 +132,26 @@ class DifferentiableRun:
         """
         values = np.zeros(len(observables))
         rows = np.zeros((len(observables), len(self.compiled.parameters)))
-        for number, observable in enumerate(observables):
-            total = self._combined([observable], np.ones(1))
-            if total.terms:
-                self._check_memory(2)
-                bra = self._applied(total)
-                values[number] = self.kernels.inner(self.final, bra).real
-                rows[number] = self._sweep(bra)
+        sums = [self._combined([observable], np.ones(1)) for observable in observables]
+        wanted = [number for number, total in enumerate(sums) if total.terms]
+        for number in wanted:
+            last = consume and number == wanted[-1]
+            self._check_memory(1 if last else 2)
+            bra = self._applied(sums[number])
+            values[number] = self.kernels.inner(self.final, bra).real
+            rows[number] = self._sweep(bra, consume=last)
         return values, rows
 
-    def vjp(self, observables: Sequence[PauliSum], cotangents: ArrayLike) -> NDArray[np.float64]:
+    def vjp(
+        self, observables: Sequence[PauliSum], cotangents: ArrayLike, *, consume: bool = False
+    ) -> NDArray[np.float64]:
         """Return ``cotangents @ jacobian(observables)`` with a single sweep: float64 ``(P,)``.
 
         Args:
             observables: Hermitian sums.
             cotangents: One real number for each observable.
+            consume: Overwrite the final state, which saves a copy of it: the run must not be used
+                again.
 
         Raises:
             ShapeError: If their numbers differ.
@@ -159,8 +166,8 @@ class DifferentiableRun:
         total = self._combined(observables, factors)
         if not total.terms:
             return np.zeros(len(self.compiled.parameters))
-        self._check_memory(2)
-        return self._sweep(self._applied(total))
+        self._check_memory(1 if consume else 2)
+        return self._sweep(self._applied(total), consume=consume)
 
     def jvp(self, observables: Sequence[PauliSum], direction: ArrayLike) -> NDArray[np.float64]:
         """Return ``jacobian(observables) @ direction`` with a single run forward.
@@ -281,9 +288,9 @@ class DifferentiableRun:
         dtype = np.dtype(self.kernels.to_host(self.final).dtype)
         check_memory(self.compiled.num_qubits, dtype, states, self.config)
 
-    def _sweep(self, bra: State) -> NDArray[np.float64]:
+    def _sweep(self, bra: State, *, consume: bool = False) -> NDArray[np.float64]:
         result = np.zeros(len(self.compiled.parameters))
-        ket = self.kernels.copy(self.final)
+        ket = self.final if consume else self.kernels.copy(self.final)
         for number in reversed(range(len(self.bound))):
             step, values = self.bound[number]
             derivatives = self.kernels.adjoint(
