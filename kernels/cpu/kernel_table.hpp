@@ -281,6 +281,9 @@ struct KernelTable {
   PairBlockFn<T> turn_block[3][2][2][3];
   // Phases of both states; [1 if `low` is given][1 if `high` is given][LayerSums][LayerMove].
   PairLayerFn<T> layer_pair[2][2][kLayerSums][kLayerMoves];
+  // The same without a table, `high` alone; of sums only those of each row are made.
+  // [1 if there are sums][LayerMove].
+  PairLayerFn<T> rows_pair[2][kLayerMoves];
   // data[j], data[j + half] = their sum and, if `keep`, their difference. Returns the differences'
   // even minus odd entries, 0 if `keep`. `half` is a power of two of at least 64 reals.
   double (*butterfly)(T* data, std::uint64_t half, int keep);

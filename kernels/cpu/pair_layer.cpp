@@ -60,6 +60,18 @@ PairLayer<T>::PairLayer(const PairPhase& phase, const CompiledStage<T>& stage,
   Wanted wanted;
   for (const auto& [z, value] : value_of) wanted.emplace_back(z, value);
   if (!terms_.empty()) plan_sums(wanted);
+  for (const TileOp& op : stage.tile.ops) rows_only_.push_back(same_within_rows(op));
+}
+
+// Whether the factors of rows hold all of a layer: no term has bits within a row, or none at all,
+// which binding multiplies into the table.
+template <typename T>
+bool PairLayer<T>::same_within_rows(const TileOp& op) const {
+  return std::ranges::none_of(op.items, [&](int i) {
+    const Item& item = stage_.tile.stage.items[static_cast<std::size_t>(i)];
+    const Mask qubits = item.footprint.all();
+    return qubits == 0 || (qubits & low_mask(row_bits())) != 0;
+  });
 }
 
 template <typename T>
@@ -76,6 +88,7 @@ void PairLayer<T>::plan_sums(const Wanted& wanted) {
     Wanted all;
     for (const auto& [z, value] : wanted) all.emplace_back(place(z), value);
     form_ = kProducts;
+    rows_suffice_ = false;
     sums_size_ = std::size_t{2} << stage_.tile.shape.qubits;
     plan_folds(0, stage_.tile.shape.qubits + 1, all);
     return;
@@ -83,15 +96,16 @@ void PairLayer<T>::plan_sums(const Wanted& wanted) {
   Wanted within;  // a row
   Wanted above;
   for (const auto& [z, value] : wanted) {
-    if (const Mask high = z >> row_bits(); high != 0) {
-      above.emplace_back(place(high << lane_bits | (z & low_mask(lane_bits))), value);
-    } else {
+    if ((z & columns) != 0) {
       within.emplace_back(place(z), value);
+    } else {
+      above.emplace_back(place(z >> row_bits() << lane_bits | (z & low_mask(lane_bits))), value);
     }
   }
   const std::size_t row = std::size_t{2} << row_bits();
   form_ = kRowsAndColumns;
   sums_size_ = row + (std::size_t{2} << (high_bits + lane_bits));
+  rows_suffice_ = within.empty();
   if (!within.empty()) plan_folds(0, row_bits() + 1, within);
   if (!above.empty()) plan_folds(row, high_bits + lane_bits + 1, above);
 }
@@ -151,7 +165,10 @@ void PairLayer<T>::run(PairPlace<T> place, Mask outside, Space& space, double* s
     sweep.partner = place.second;
     sweep.sums = place.sums;
     const LayerSums form = i == 0 ? form_ : kNoSums;
-    if (form == kRowsAndColumns) std::fill_n(place.sums, std::size_t{2} << row_bits(), T{0});
+    const bool rows_only = rows_only_[i] && (i > 0 || rows_suffice_);
+    if (form == kRowsAndColumns && !rows_only) {
+      std::fill_n(place.sums, std::size_t{2} << row_bits(), T{0});
+    }
     LayerMove moves = kInPlace;
     if (const TileOp* const move = place.move; move != nullptr) {
       moves = move->whole_vectors ? kWholeVectors : kTwoParts;
@@ -163,6 +180,10 @@ void PairLayer<T>::run(PairPlace<T> place, Mask outside, Space& space, double* s
       sweep.move.part_mask = move->part_mask.data();
       sweep.move.part_lanes = move->part_lanes.data();
       place = {place.moved_first, place.moved_second, place.sums};
+    }
+    if (rows_only) {
+      kernels_.rows_pair[form == kNoSums ? 0 : 1][moves](sweep);
+      continue;
     }
     kernels_.layer_pair[sweep.layer.low != nullptr][sweep.layer.high != nullptr][form][moves](
         sweep);

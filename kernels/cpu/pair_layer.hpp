@@ -82,6 +82,7 @@ class PairLayer {
   };
   using Wanted = std::vector<std::pair<Mask, int>>;
 
+  bool same_within_rows(const TileOp& op) const;
   void plan_sums(const Wanted& wanted);
   void plan_folds(std::size_t at, int bits, const Wanted& wanted);
   void fold(T* sums, Space& space) const;
@@ -109,6 +110,8 @@ class PairLayer {
   std::vector<Leaf> leaves_;
   std::size_t num_values_ = 0;
   LayerSums form_ = kNoSums;
+  bool rows_suffice_ = true;     // no sum needs the columns
+  std::vector<bool> rows_only_;  // of each operation of the tile: `rows_pair` does it
   std::size_t sums_size_ = 0;
 };
 

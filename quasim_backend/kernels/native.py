@@ -498,8 +498,9 @@ class NativeKernels:
         """Un-compute two states through a unitary plan, and differentiate on the way.
 
         The primitives are scheduled anew, for two states: one pass over both for each stage, about
-        6 real multiply-adds an amplitude for a Pauli rotation with its derivative. The same for
-        any number of threads.
+        6 real multiply-adds an amplitude for a Pauli rotation with its derivative. Rotations of
+        several qubits share a sweep over a tile, and so do phases, with all their derivatives. The
+        same for any number of threads.
 
         Args:
             plan: A plan of unitary primitives; the schedule is made at first use and kept.

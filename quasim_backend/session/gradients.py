@@ -3,8 +3,9 @@
 For a real function ``f`` of the final amplitudes, ``df = 2 * Re <bra|d psi>`` with a cotangent
 ``bra``: ``bra = O @ psi`` for an expectation value ``<psi|O|psi>``, ``bra = sum(y_k * O_k) @ psi``
 for several at once. One sweep back through the circuit (the adjoint method) gives the derivatives
-by all parameters, with three states in memory. One run forward gives ``d psi`` along a direction of
-the parameters, and with it the derivatives of any number of observables.
+by all parameters, with three states in memory, two where the final one may be overwritten. One run
+forward gives ``d psi`` along a direction of the parameters, and with it the derivatives of any
+number of observables.
 """
 
 from __future__ import annotations
