@@ -20,6 +20,8 @@ constexpr int kLargestLaneBits = 3;
 constexpr int kMaxControls = 4;
 // Diagonals on more qubits stay operations.
 constexpr int kMaxTableQubits = 6;
+// Smaller states are done before setting layers and moves up has paid.
+constexpr int kSharedFrom = 10;
 // So many rotations of one qubit share a sweep.
 constexpr std::size_t kFullBlock = 3;
 
@@ -211,7 +213,8 @@ class StageMaker {
   // --- which kind of phase -----------------------------------------------------------------
 
   Sharing sharing_of(const Step& step, const Footprint& footprint) const {
-    if (stage_.whole || tile() <= kLargestLaneBits || step.measure_only) return Sharing::kNone;
+    const bool small = tile() <= kLargestLaneBits || program_.num_qubits < kSharedFrom;
+    if (stage_.whole || small || step.measure_only) return Sharing::kNone;
     const auto all = [&](auto holds) { return std::ranges::all_of(step.members, holds); };
     if (footprint.mixing() == 0) {
       return all([&](auto i) { return in_layer(index(i)); }) ? Sharing::kPhases : Sharing::kNone;

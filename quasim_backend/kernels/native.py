@@ -555,8 +555,10 @@ class NativeKernels:
         known = plan.cache.get(name)
         if known is not None:
             return known
-        # Tiles of the plan's size hold for two states, unless it has none or they were forced.
-        tile = min(int(np.diff(plan.stage_qubit_start).max(initial=0)), _PAIR_TILE) or _PAIR_TILE
+        # Tiles that were forced small are kept; a plan's own may be a qubit smaller than these.
+        tile = int(np.diff(plan.stage_qubit_start).max(initial=0))
+        if tile == 0 or tile >= _PAIR_TILE - 1:
+            tile = _PAIR_TILE
         inner = min(_PAIR_INNER, max(1, tile - 2))
         pairs = self._cpu.PairPlan(plan, tile, inner, min(_PAIR_LOW, tile), name != "pairs")
         return plan.cache.setdefault(name, pairs)

@@ -50,7 +50,7 @@ class DifferentiableRun:
     `jvp`                             3             the same, and a product for each observable
     ================================= ============= =======================================
 
-    A sweep takes about as long as two to three forward runs, whatever the number of parameters.
+    A sweep takes about as long as three forward runs, whatever the number of parameters.
 
     Attributes:
         compiled: The circuit.

@@ -146,7 +146,7 @@ def test_shared_and_affine_parameters_add_up(kernels):
 @needs_native
 @pytest.mark.parametrize("options", PLANS.values(), ids=PLANS.keys())
 @pytest.mark.parametrize("dtype", GOALS, ids=lambda t: t.__name__)
-@pytest.mark.parametrize(("num_qubits", "gates"), [(1, 8), (2, 20), (4, 50), (9, 90)])
+@pytest.mark.parametrize(("num_qubits", "gates"), [(1, 8), (2, 20), (4, 50), (9, 90), (11, 90)])
 def test_native_adjoint_agrees_with_the_reference(num_qubits, gates, dtype, options):
     rng = np.random.default_rng(num_qubits)
     program = lower(random_circuit(rng, num_qubits, gates).instructions, num_qubits)
@@ -466,7 +466,7 @@ def phases_and_moves(num_qubits, rng):
 @pytest.mark.parametrize("discard", [False, True])
 def test_layers_of_phases_and_moves_agree_with_the_reference(dtype, tile, discard):
     rng = np.random.default_rng(35)
-    num_qubits = 9 if tile < 13 else 14
+    num_qubits = 10 if tile < 13 else 14
     program = lower(phases_and_moves(num_qubits, rng).instructions, num_qubits)
     schedule = plan(program, PlanOptions(tile_qubits=tile, low_qubits=min(tile, 5) - 2))
     parameters = rng.normal(size=len(program.parameters))
