@@ -21,7 +21,7 @@ void measure(const PairTask<T>& task) {
 template <typename T>
 void undo(const PairTask<T>& task) {
   if (task.op.merged) return;
-  if (task.op.function != nullptr) {
+  if (task.op.function != nullptr || task.op.block) {
     const std::uint64_t groups = PairOps<T>::groups(task.op);
     PairOps<T>::run(task.op, task.first, task.second, task.outside, task.share.begin(groups),
                     task.share.end(groups), task.sums);
@@ -46,9 +46,7 @@ void adjoint(const PairPlan& inverse, T* ket, T* bra, std::span<const double> pa
     PairRun run(stage, ops, inverse.num_qubits(), measure<T>, undo<T>);
     const auto sums = run(ket, bra, control, workers);
     control.throw_if_cancelled();
-    for (const PairOp<T>& op : ops.ops()) {
-      if (op.parametric) ops.finish(op, sums.data(), derivatives);
-    }
+    ops.finish(sums.data(), derivatives);
   }
   control.throw_if_cancelled();
 }

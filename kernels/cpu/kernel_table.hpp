@@ -42,11 +42,6 @@ struct PairSweep {
   T* partner = nullptr;      // the second array
   const T* rates = nullptr;  // kTangent: the derivatives of the coefficients, see each kernel
   double* sums = nullptr;    // added to, unless null
-  // Two operations in one sweep: the second one's.
-  const T* next_coefs = nullptr;
-  double* next_sums = nullptr;
-  std::uint64_t next_flip = 0;
-  std::uint64_t next_select = 0;
 };
 
 template <typename T>
@@ -127,6 +122,25 @@ struct LayerSweep {
 template <typename T>
 using LayerFn = void (*)(const LayerSweep<T>&);
 
+// Rotations of single qubits, at most one a qubit, of two states at a time.
+template <typename T>
+struct PairBlockSweep {
+  T* first = nullptr;
+  T* second = nullptr;
+  // For each qubit of the block, then for each one inside a vector: a vector of cosines (kUndo);
+  // one of sines (kUndoScaled: tangents) with the signs of the partner's factor but, for Y's of
+  // qubits of the block, that of the partner with a 0: that is -1.
+  const T* coefs = nullptr;
+  const std::uint64_t* offsets = nullptr;  // vector of each row, relative to the group
+  std::uint64_t fixed = 0;                 // bits of the block's qubits
+  std::uint64_t begin = 0;                 // groups [begin, end)
+  std::uint64_t end = 0;
+  double* sums = nullptr;  // Im<second|P|first> of each, in the order of `coefs`, is added
+};
+
+template <typename T>
+using PairBlockFn = void (*)(const PairBlockSweep<T>&);
+
 // Moves amplitudes: to[d] = from[s(d)] with s affine over the bits of the index.
 template <typename T>
 struct ShuffleSweep {
@@ -146,6 +160,39 @@ struct ShuffleSweep {
 
 template <typename T>
 using ShuffleFn = void (*)(const ShuffleSweep<T>&);
+
+// What a layer on two states sums of p_j = Im(conj(second_j) * first_j), before it acts. Each is
+// kept as two reals, the first minus the second.
+enum LayerSums : int {
+  kNoSums = 0,
+  kProducts = 1,  // each p_j, at its place
+  // A row that is the sum of all rows, then for each row a vector that is the sum of its vectors.
+  kRowsAndColumns = 2,
+  kLayerSums = 3,
+};
+
+// How a layer on two states moves amplitudes on the way.
+enum LayerMove : int {
+  kInPlace = 0,
+  kWholeVectors = 1,
+  kTwoParts = 2,  // each vector has lanes of two
+  kLayerMoves = 3,
+};
+
+// Phases of two states at a time.
+template <typename T>
+struct PairLayerSweep {
+  LayerSweep<T> layer;
+  T* partner = nullptr;
+  T* sums = nullptr;  // see LayerSums; kRowsAndColumns: the first row is added to
+  // Unless kInPlace: where the states are written to. `from` and `to` are not used.
+  T* to = nullptr;
+  T* partner_to = nullptr;
+  ShuffleSweep<T> move;
+};
+
+template <typename T>
+using PairLayerFn = void (*)(const PairLayerSweep<T>&);
 
 // A Pauli string on a tile of 2^bits amplitudes, real and imaginary parts apart. f(i) is the real
 // (or imaginary) part of conj(a_i) a_(i ^ x); it is imaginary when x & z has odd parity.
@@ -219,6 +266,11 @@ struct KernelTable {
   // out[j] = real or imaginary part of conj(left[j]) * right[j ^ flip]; count is a power of two.
   void (*overlaps)(const T* left, const T* right, std::uint64_t flip, int imaginary,
                    std::uint64_t count, double* out);
+  // out[j] += factors[2j], factors[2j + 1] times the real and imaginary part of source[j ^ flip],
+  // or of that with its parts swapped; [lane part of the flip][1 if swapped]. A row of 2^k
+  // amplitudes.
+  void (*add_row[8][2])(const T* source, std::uint64_t flip, const T* factors, std::uint64_t count,
+                        T* out);
   // Pairs of states, by PairMode. Reals per amplitude below are equal for both parts.
   //
   // A Pauli rotation; [lane part of the flip][1 if the partner's factor is imaginary][mode].
@@ -226,9 +278,17 @@ struct KernelTable {
   // partner's factors for even, then odd parity of `select`. Rates: one vector, the factor of the
   // partner in the derivative. Sums: one, Im<second|P|first>.
   PairFn<T> turn_pair[8][2][kPairModes];
-  // Two rotations by X or Y (the same for both) of one qubit each, neither inside a vector;
-  // [1 if the partner's factor is imaginary][0: both kUndoScaled, 1: kUndo].
-  PairFn<T> turn_two[2][2];
+  // Rotations by X or by Y of up to three qubits and of those inside a vector, of each one;
+  // [qubits - 1][1 if any is inside a vector][1 if by X][kUndoScaled, kUndo or kMeasure].
+  PairBlockFn<T> turn_block[3][2][2][3];
+  // Phases of both states; [1 if `low` is given][1 if `high` is given][LayerSums][LayerMove].
+  PairLayerFn<T> layer_pair[2][2][kLayerSums][kLayerMoves];
+  // The same without a table, `high` alone; of sums only those of each row are made.
+  // [1 if there are sums][LayerMove].
+  PairLayerFn<T> rows_pair[2][kLayerMoves];
+  // data[j], data[j + half] = their sum and, if `keep`, their difference. Returns the differences'
+  // even minus odd entries, 0 if `keep`. `half` is a power of two of at least 64 reals.
+  double (*butterfly)(T* data, std::uint64_t half, int keep);
   // A diagonal; [mode]. Coefs: as for `diagonal`. Rates: a vector of real factors for each value of
   // the `select` bits, what i times the amplitude is multiplied by. Sums: a vector for each value,
   // whose even minus odd entries are Im(conj(second) * first).

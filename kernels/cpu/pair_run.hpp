@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include "cpu/pair_ops.hpp"
@@ -69,6 +71,55 @@ CompiledStage<T> tiles_of(const PairStage& stage, int lane_bits) {
   return tiles;
 }
 
+// Sweeps of a tile's program over one state.
+template <typename T>
+void block_sweep(const KernelTable<T>& kernels, const TileOp& op, const TileValues<T>& values,
+                 T* amplitudes) {
+  BlockSweep<T> sweep;
+  sweep.amplitudes = amplitudes;
+  sweep.coefs = values.coefs.data();
+  sweep.steps = values.steps.data();
+  sweep.offsets = op.offsets.data();
+  sweep.fixed = op.fixed;
+  sweep.end = op.groups;
+  if (values.forms >= 0) {
+    kernels.rotations[values.lanes][values.forms](sweep);
+  } else {
+    kernels.block[op.qubits.size()](sweep);
+  }
+}
+
+// Of phases that no qubit outside the tile changes.
+template <typename T>
+void layer_sweep(const KernelTable<T>& kernels, const CompiledStage<T>& stage, const TileOp& op,
+                 const TileValues<T>& values, T* amplitudes) {
+  const TileShape& shape = stage.tile.shape;
+  LayerSweep<T> sweep;
+  sweep.amplitudes = amplitudes;
+  sweep.table = values.coefs.data();
+  sweep.select = op.select;
+  sweep.row_vectors = std::uint64_t{1} << (shape.row_bits() - shape.lane_bits);
+  sweep.end = std::uint64_t{1} << (shape.qubits - shape.row_bits());
+  if (values.high.size() != 0) sweep.high = values.high.data();
+  kernels.layer[0][sweep.high != nullptr](sweep);
+}
+
+template <typename T>
+void move_sweep(const KernelTable<T>& kernels, const TileOp& op, Mask outside, const T* from,
+                T* to) {
+  ShuffleSweep<T> sweep;
+  sweep.from = from;
+  sweep.to = to;
+  sweep.source = op.source.data();
+  sweep.shift = shift_of(op, outside);
+  sweep.parts = static_cast<std::uint32_t>(op.part_offset.size());
+  sweep.part_offset = op.part_offset.data();
+  sweep.part_mask = op.part_mask.data();
+  sweep.part_lanes = op.part_lanes.data();
+  sweep.end = op.source.size();
+  kernels.shuffle[op.whole_vectors ? 0 : std::min(sweep.parts, 3u)](sweep);
+}
+
 // Both states, and how to run operations on them. `Before` and `After` take a PairTask; the second
 // starts when the first is done on the whole tile.
 template <typename T, typename Before, typename After>
@@ -104,35 +155,141 @@ class PairRun {
     return std::min(tiles_, std::clamp(tiles_ / 16, kFewPairParts, kMostPairParts));
   }
 
+  // What one thread holds of both states.
+  struct Tile {
+    TileBuffer<T> first_buffer;
+    TileBuffer<T> second_buffer;
+    std::array<AlignedArray<T>, 2> other;  // room to move to
+    AlignedArray<T> sums;                  // of a layer
+    AlignedArray<T> scratch;
+    std::vector<typename PairLayer<T>::Space> spaces;  // of each phase that is a layer
+
+    T* first = nullptr;
+    T* second = nullptr;
+    std::array<T*, 2> spare{};
+
+    Tile(const CompiledStage<T>& tiles, const PairOps<T>& ops)
+        : first_buffer(tiles),
+          second_buffer(tiles),
+          other{AlignedArray<T>(size(tiles, ops.moves())),
+                AlignedArray<T>(size(tiles, ops.moves()))},
+          sums(ops.layer_size()),
+          scratch(ops.scratch_size()) {
+      for (const auto& phase : ops.phases()) {
+        if (phase.layer) spaces.push_back(phase.layer->space());
+      }
+    }
+    static std::size_t size(const CompiledStage<T>& tiles, bool needed) {
+      return needed ? std::size_t{2} << tiles.padded_qubits : 0;
+    }
+  };
+
   void run_tiles(T* first, T* second, Control& control, int threads) {
-    const CompiledStage<T> tiles = tiles_of<T>(stage_, ops_.plan().kernels->lane_bits);
+    const CompiledStage<T> tiles = tiles_of<T>(stage_, ops_.kernels().lane_bits);
     const std::uint64_t tiles_a_part = tiles_ / parts();
     const auto body = [&](std::uint64_t begin, std::uint64_t end, int worker) {
-      TileBuffer<T> first_buffer(tiles);
-      TileBuffer<T> second_buffer(tiles);
-      AlignedArray<T> scratch(ops_.plan().scratch_size);
-      for (std::uint64_t t = begin * tiles_a_part; t < end * tiles_a_part; ++t) {
+      Tile tile(tiles, ops_);
+      const std::uint64_t last = end * tiles_a_part;
+      for (std::uint64_t t = begin * tiles_a_part; t < last; ++t) {
         const Mask home = 2 * deposit(t, outer_);
-        T* const a = first_buffer.gather(first + home);
-        T* const b = second_buffer.gather(second + home);
+        tile.first = tile.first_buffer.gather(first + home);
+        tile.second = tile.second_buffer.gather(second + home);
+        tile.spare = {tile.other[0].data(), tile.other[1].data()};
         double* const sums = sums_.data() + t / tiles_a_part * ops_.num_sums();
-        std::size_t op = 0;
-        for (const CompiledStage<T>& level : ops_.plan().stages) {
-          if (control.stopped()) return;
-          if (worker == 0) control.poll();
-          const std::span<const PairOp<T>> ops(ops_.ops().data() + op, level.ops.size());
-          run_level(level, ops, t << tiles.tile_qubits, a, b, scratch.data(), sums);
-          op += level.ops.size();
-        }
+        if (!run_phases(tile, t << tiles.tile_qubits, sums, control, worker == 0)) return;
         if (!stage_.writes) continue;
-        first_buffer.scatter(a, first + home, nullptr);
-        second_buffer.scatter(b, second + home, nullptr);
+        const Mask next = 2 * deposit(t + 1, outer_);
+        const bool more = t + 1 < last;
+        tile.first_buffer.scatter(tile.first, first + home, more ? first + next : nullptr);
+        tile.second_buffer.scatter(tile.second, second + home, more ? second + next : nullptr);
       }
     };
     if (threads == 1) {
       body(0, parts(), 0);
     } else {
       parallel_ranges(parts(), threads, control, body);
+    }
+  }
+
+  // All of a stage on one tile. Returns false if it was stopped.
+  bool run_phases(Tile& tile, Mask outside, double* sums, Control& control, bool polls) {
+    std::size_t layer = 0;
+    const TileOp* move = nullptr;  // left to the next phase
+    const auto& phases = ops_.phases();
+    for (std::size_t p = 0; p < phases.size(); ++p) {
+      const PairPhaseOps<T>& phase = phases[p];
+      if (control.stopped()) return false;
+      if (polls) control.poll();
+      switch (phase.kind) {
+        case PairKind::kOperations:
+          run_levels(phase, outside, tile, sums);
+          break;
+        case PairKind::kLayer:
+          phase.layer->run(
+              {tile.first, tile.second, tile.sums.data(), move, tile.spare[0], tile.spare[1]},
+              outside, tile.spaces[layer++], sums + phase.sum_start);
+          if (move != nullptr) {
+            std::swap(tile.first, tile.spare[0]);
+            std::swap(tile.second, tile.spare[1]);
+            move = nullptr;
+          }
+          break;
+        case PairKind::kConstant: {
+          std::span<const TileOp> ops;
+          if (phase.move) {
+            ops = {phase.move.get(), 1};
+          } else {
+            ops = phase.tiles().tile.ops;
+          }
+          const bool layer_next = p + 1 < phases.size() && phases[p + 1].kind == PairKind::kLayer;
+          if (layer_next && ops.back().kind == TileOpKind::kMove && is_simple(ops.back())) {
+            move = &ops.back();
+            ops = ops.first(ops.size() - 1);
+          }
+          run_constant(phase, ops, outside, tile.first, tile.spare[0], tile.scratch.data());
+          run_constant(phase, ops, outside, tile.second, tile.spare[1], tile.scratch.data());
+          break;
+        }
+      }
+    }
+    return true;
+  }
+
+  // Sweeps of what has no parameter, on a tile of one state.
+  void run_constant(const PairPhaseOps<T>& phase, std::span<const TileOp> ops, Mask outside,
+                    T*& work, T*& spare, T* scratch) {
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      const TileOp& op = ops[i];
+      switch (op.kind) {
+        case TileOpKind::kBlock:
+          block_sweep(ops_.kernels(), op, *phase.bound->values.front()[i], work);
+          break;
+        case TileOpKind::kLayer:
+          layer_sweep(ops_.kernels(), phase.tiles(), op, *phase.bound->values.front()[i], work);
+          break;
+        case TileOpKind::kMove:
+          move_sweep(ops_.kernels(), op, outside, work, spare);
+          std::swap(work, spare);
+          break;
+        case TileOpKind::kKernel: {
+          const auto o = static_cast<std::size_t>(op.operation);
+          const CompiledOp<T>& compiled = phase.tiles().ops[o];
+          if (!acts_on(compiled, outside)) break;
+          sweep<T>(compiled, phase.bound->functions[o], phase.bound->coefs_of(compiled), work,
+                   outside, 0, compiled.groups, scratch);
+          break;
+        }
+      }
+    }
+  }
+
+  // Operations on one tile, level by level.
+  void run_levels(const PairPhaseOps<T>& phase, Mask outside, Tile& tile, double* sums) {
+    std::size_t op = 0;
+    for (const CompiledStage<T>& level : phase.plan->stages) {
+      const std::span<const PairOp<T>> ops(phase.ops.data() + op, level.ops.size());
+      run_level(level, ops, outside, tile.first, tile.second, tile.scratch.data(), sums);
+      op += level.ops.size();
     }
   }
 
@@ -152,29 +309,36 @@ class PairRun {
 
   // One operation after the other over the whole states, each shared by the threads.
   void run_whole(T* first, T* second, Control& control, int threads) {
-    for (const PairOp<T>& op : ops_.ops()) {
-      const auto each = [&](const auto& work) {
-        parallel_ranges(kMostPairParts, threads, control,
-                        [&](std::uint64_t begin, std::uint64_t end, int worker) {
-                          AlignedArray<T> scratch(ops_.plan().scratch_size);
-                          for (std::uint64_t part = begin; part < end; ++part) {
-                            if (control.stopped()) return;
-                            if (worker == 0) control.poll();
-                            work(PairTask<T>{op,
-                                             first,
-                                             second,
-                                             0,
-                                             {part, kMostPairParts},
-                                             scratch.data(),
-                                             sums_.data() + part * ops_.num_sums()});
-                          }
-                        });
-      };
-      each(before_);
-      if (control.stopped()) return;
-      each(after_);
-      if (control.stopped()) return;
+    for (const PairPhaseOps<T>& phase : ops_.phases()) {
+      for (const PairOp<T>& op : phase.ops) {
+        if (!run_whole(op, first, second, control, threads)) return;
+      }
     }
+  }
+
+  // Returns false if it was stopped.
+  bool run_whole(const PairOp<T>& op, T* first, T* second, Control& control, int threads) {
+    const auto each = [&](const auto& work) {
+      parallel_ranges(kMostPairParts, threads, control,
+                      [&](std::uint64_t begin, std::uint64_t end, int worker) {
+                        AlignedArray<T> scratch(ops_.scratch_size());
+                        for (std::uint64_t part = begin; part < end; ++part) {
+                          if (control.stopped()) return;
+                          if (worker == 0) control.poll();
+                          work(PairTask<T>{op,
+                                           first,
+                                           second,
+                                           0,
+                                           {part, kMostPairParts},
+                                           scratch.data(),
+                                           sums_.data() + part * ops_.num_sums()});
+                        }
+                      });
+    };
+    each(before_);
+    if (control.stopped()) return false;
+    each(after_);
+    return !control.stopped();
   }
 
   const PairStage& stage_;

@@ -131,4 +131,18 @@ void move_tables(const TileMap& map, const TileShape& shape, TileOp& op) {
   }
 }
 
+TileOp move_of(const Program& program, std::span<const std::int32_t> primitives,
+               const TileShape& shape) {
+  TileMap map = identity_map(shape);
+  AffineMove move;
+  for (const auto i : primitives) {
+    as_affine(program, static_cast<std::size_t>(i), move);
+    compose(move, shape, map);
+  }
+  TileOp op{};
+  op.kind = TileOpKind::kMove;
+  move_tables(map, shape, op);
+  return op;
+}
+
 }  // namespace quasim

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "cpu/affine.hpp"
@@ -26,5 +27,10 @@ void compose(const AffineMove& move, const TileShape& shape, TileMap& map);
 
 // Writes the tables of `map` to an operation of kind kMove.
 void move_tables(const TileMap& map, const TileShape& shape, TileOp& op);
+
+// The move that does primitives in their order, all of which as_affine() takes; qubits outside the
+// tile only control.
+TileOp move_of(const Program& program, std::span<const std::int32_t> primitives,
+               const TileShape& shape);
 
 }  // namespace quasim

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu/bound.hpp"
+#include "cpu/outside_phases.hpp"
 #include "cpu/tile_collapse.hpp"
 #include "cpu/tile_tally.hpp"
 
@@ -34,7 +35,7 @@ class TileRunner {
         extras_(extras),
         buffer_(stage),
         other_(stage.tile.moves ? std::size_t{2} << stage.padded_qubits : 0),
-        high_(any_outer() ? std::size_t{2} << (stage.tile.shape.qubits - row_bits()) : 0),
+        phases_(any_outer() ? OutsidePhases<T>(stage.tile.shape) : OutsidePhases<T>()),
         scratch_(bound.plan.scratch_size) {}
 
   // Runs tile `tile`; the next will be `tile` + 1 if that is below `tiles`. `polls`: in the calling
@@ -111,62 +112,11 @@ class TileRunner {
     sweep.end = std::uint64_t{1} << (stage_.tile.shape.qubits - row_bits());
     if (values.high.size() != 0) sweep.high = values.high.data();
     if (op.outer) {
-      phases_outside(values, outside);
-      sweep.high = high_.data();
-      if (op.outer_low) sweep.low = low_.data();
+      phases_.find(values, outside);
+      sweep.high = phases_.high();
+      if (op.outer_low) sweep.low = phases_.low();
     }
     kernels().layer[sweep.low != nullptr][sweep.high != nullptr](sweep);
-  }
-
-  // What the qubits outside make of a layer on this tile: one phase for each of its qubits.
-  void phases_outside(const TileValues<T>& values, Mask outside) {
-    Complex all = 1.0;
-    std::array<std::array<Complex, 2>, 64> factors;
-    Mask touched = 0;
-    for (const PhaseTerm& term : values.outer) {
-      if (term.inner == 0) {
-        all = times(all, term.at(0, outside));
-        continue;
-      }
-      if (term.kind == PhaseTerm::Kind::kMatch && (outside & term.outer) != term.outer_value) {
-        all = times(all, term.miss);
-        continue;
-      }
-      auto& factor = factors[static_cast<std::size_t>(std::countr_zero(term.inner))];
-      if ((touched & term.inner) == 0) factor = {1.0, 1.0};
-      touched |= term.inner;
-      factor[0] = times(factor[0], term.at(0, outside));
-      factor[1] = times(factor[1], term.at(term.inner, outside));
-    }
-    const auto spread = [&](std::vector<Complex>& table, int first, int count) {
-      for (int p = 0; p < count; ++p) {
-        const std::size_t filled = std::size_t{1} << p;
-        if (((touched >> (first + p)) & 1) == 0) {
-          for (std::size_t j = 0; j < filled; ++j) table[filled + j] = table[j];
-          continue;
-        }
-        const auto& factor = factors[static_cast<std::size_t>(first + p)];
-        for (std::size_t j = 0; j < filled; ++j) {
-          table[filled + j] = times(table[j], factor[1]);
-          table[j] = times(table[j], factor[0]);
-        }
-      }
-    };
-    const std::size_t rows = values.rows.size();
-    phases_.resize(std::max<std::size_t>(rows, std::size_t{1} << TileShape::kMaxRowBits));
-    phases_[0] = all;
-    spread(phases_, row_bits(), stage_.tile.shape.qubits - row_bits());
-    for (std::size_t r = 0; r < rows; ++r) {
-      const Complex value = times(phases_[r], values.rows[r]);
-      high_.data()[2 * r] = static_cast<T>(value.real());
-      high_.data()[2 * r + 1] = static_cast<T>(value.imag());
-    }
-    phases_[0] = 1.0;
-    spread(phases_, 0, row_bits());
-    for (std::size_t j = 0; j < std::size_t{1} << row_bits(); ++j) {
-      low_[2 * j] = static_cast<T>(phases_[j].real());
-      low_[2 * j + 1] = static_cast<T>(phases_[j].imag());
-    }
   }
 
   void move(const TileOp& op, Mask outside) {
@@ -206,9 +156,7 @@ class TileRunner {
   AlignedArray<T> other_;
   T* work_ = nullptr;
   T* spare_ = nullptr;
-  std::vector<Complex> phases_;
-  AlignedArray<T> high_;
-  alignas(64) std::array<T, std::size_t{2} << TileShape::kMaxRowBits> low_{};
+  OutsidePhases<T> phases_;
   AlignedArray<T> scratch_;
 };
 

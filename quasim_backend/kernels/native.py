@@ -128,7 +128,7 @@ def info() -> NativeInfo:
 
 _PAIR_TILE = 13
 _PAIR_INNER = 10
-_PAIR_LOW = 6
+_PAIR_LOW = 5
 """Qubits of the tiles that hold two states, of those in the first cache, and of contiguous runs."""
 
 _environment_error: OptionError | None = None
@@ -539,8 +539,9 @@ class NativeKernels:
         """Un-compute two states through a unitary plan, and differentiate on the way.
 
         The primitives are scheduled anew, for two states: one pass over both for each stage, about
-        6 real multiply-adds an amplitude for a Pauli rotation with its derivative. The same for
-        any number of threads.
+        6 real multiply-adds an amplitude for a Pauli rotation with its derivative. Rotations of
+        several qubits share a sweep over a tile, and so do phases, with all their derivatives. The
+        same for any number of threads.
 
         Args:
             plan: A plan of unitary primitives; the schedule is made at first use and kept.
@@ -595,8 +596,10 @@ class NativeKernels:
         known = plan.cache.get(name)
         if known is not None:
             return known
-        # Tiles of the plan's size hold for two states, unless it has none or they were forced.
-        tile = min(int(np.diff(plan.stage_qubit_start).max(initial=0)), _PAIR_TILE) or _PAIR_TILE
+        # Tiles that were forced small are kept; a plan's own may be a qubit smaller than these.
+        tile = int(np.diff(plan.stage_qubit_start).max(initial=0))
+        if tile == 0 or tile >= _PAIR_TILE - 1:
+            tile = _PAIR_TILE
         inner = min(_PAIR_INNER, max(1, tile - 2))
         pairs = self._cpu.PairPlan(plan, tile, inner, min(_PAIR_LOW, tile), name != "pairs")
         return plan.cache.setdefault(name, pairs)

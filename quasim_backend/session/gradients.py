@@ -3,8 +3,9 @@
 For a real function ``f`` of the final amplitudes, ``df = 2 * Re <bra|d psi>`` with a cotangent
 ``bra``: ``bra = O @ psi`` for an expectation value ``<psi|O|psi>``, ``bra = sum(y_k * O_k) @ psi``
 for several at once. One sweep back through the circuit (the adjoint method) gives the derivatives
-by all parameters, with three states in memory. One run forward gives ``d psi`` along a direction of
-the parameters, and with it the derivatives of any number of observables.
+by all parameters, with three states in memory, two where the final one may be overwritten. One run
+forward gives ``d psi`` along a direction of the parameters, and with it the derivatives of any
+number of observables.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class DifferentiableRun:
     `jvp`                             3             the same, and a product for each observable
     ================================= ============= =======================================
 
-    A sweep takes a few times as long as a forward run, whatever the number of parameters.
+    A sweep takes about as long as three forward runs, whatever the number of parameters.
 
     Attributes:
         compiled: The circuit.
@@ -108,12 +109,14 @@ class DifferentiableRun:
         return self.values_and_jacobian(observables)[1]
 
     def values_and_jacobian(
-        self, observables: Sequence[PauliSum]
+        self, observables: Sequence[PauliSum], *, consume: bool = False
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return expectation values and their derivatives; the values cost nothing extra.
 
         Args:
             observables: Hermitian sums; one sweep each.
+            consume: Overwrite the final state in the last sweep, which saves a copy of it: the run
+                must not be used again.
 
         Returns:
             float64 ``(len(observables),)`` and ``(len(observables), number of parameters)``.
@@ -125,21 +128,26 @@ class DifferentiableRun:
         """
         values = np.zeros(len(observables))
         rows = np.zeros((len(observables), len(self.compiled.parameters)))
-        for number, observable in enumerate(observables):
-            total = self._combined([observable], np.ones(1))
-            if total.terms:
-                self._check_memory(2)
-                bra = self._applied(total)
-                values[number] = self.kernels.inner(self.final, bra).real
-                rows[number] = self._sweep(bra)
+        sums = [self._combined([observable], np.ones(1)) for observable in observables]
+        wanted = [number for number, total in enumerate(sums) if total.terms]
+        for number in wanted:
+            last = consume and number == wanted[-1]
+            self._check_memory(1 if last else 2)
+            bra = self._applied(sums[number])
+            values[number] = self.kernels.inner(self.final, bra).real
+            rows[number] = self._sweep(bra, consume=last)
         return values, rows
 
-    def vjp(self, observables: Sequence[PauliSum], cotangents: ArrayLike) -> NDArray[np.float64]:
+    def vjp(
+        self, observables: Sequence[PauliSum], cotangents: ArrayLike, *, consume: bool = False
+    ) -> NDArray[np.float64]:
         """Return ``cotangents @ jacobian(observables)`` with a single sweep: float64 ``(P,)``.
 
         Args:
             observables: Hermitian sums.
             cotangents: One real number for each observable.
+            consume: Overwrite the final state, which saves a copy of it: the run must not be used
+                again.
 
         Raises:
             ShapeError: If their numbers differ.
@@ -154,8 +162,8 @@ class DifferentiableRun:
         total = self._combined(observables, factors)
         if not total.terms:
             return np.zeros(len(self.compiled.parameters))
-        self._check_memory(2)
-        return self._sweep(self._applied(total))
+        self._check_memory(1 if consume else 2)
+        return self._sweep(self._applied(total), consume=consume)
 
     def jvp(self, observables: Sequence[PauliSum], direction: ArrayLike) -> NDArray[np.float64]:
         """Return ``jacobian(observables) @ direction`` with a single run forward.
@@ -276,9 +284,9 @@ class DifferentiableRun:
         dtype = np.dtype(self.kernels.to_host(self.final).dtype)
         check_memory(self.compiled.num_qubits, dtype, states, self.config)
 
-    def _sweep(self, bra: State) -> NDArray[np.float64]:
+    def _sweep(self, bra: State, *, consume: bool = False) -> NDArray[np.float64]:
         result = np.zeros(len(self.compiled.parameters))
-        ket = self.kernels.copy(self.final)
+        ket = self.final if consume else self.kernels.copy(self.final)
         for number in reversed(range(len(self.bound))):
             step, values = self.bound[number]
             derivatives = self.kernels.adjoint(

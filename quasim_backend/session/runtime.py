@@ -453,11 +453,11 @@ class Runtime:
 
         Returns:
             float64 ``(num_observables,)`` and ``(num_observables, num_parameters)``. One sweep back
-            through the circuit for each observable, with three states in memory however many
-            observables and parameters there are; `vjp` and `jvp` need one sweep for all.
+            through the circuit for each observable, with two states in memory (three for several
+            observables) however many parameters there are; `vjp` and `jvp` need one sweep for all.
         """
         run, sums = self._differentiated(circuit, observables, parameters)
-        return run.values_and_jacobian(sums)
+        return run.values_and_jacobian(sums, consume=True)
 
     def vjp(
         self,
@@ -478,7 +478,8 @@ class Runtime:
             float64 ``(num_observables,)`` and ``(num_parameters,)``.
         """
         run, sums = self._differentiated(circuit, observables, parameters)
-        return run.expectations(sums).real, run.vjp(sums, np.atleast_1d(cotangents))
+        values = run.expectations(sums).real
+        return values, run.vjp(sums, np.atleast_1d(cotangents), consume=True)
 
     def jvp(
         self,

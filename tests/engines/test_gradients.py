@@ -146,7 +146,7 @@ def test_shared_and_affine_parameters_add_up(kernels):
 @needs_native
 @pytest.mark.parametrize("options", PLANS.values(), ids=PLANS.keys())
 @pytest.mark.parametrize("dtype", GOALS, ids=lambda t: t.__name__)
-@pytest.mark.parametrize(("num_qubits", "gates"), [(1, 8), (2, 20), (4, 50), (9, 90)])
+@pytest.mark.parametrize(("num_qubits", "gates"), [(1, 8), (2, 20), (4, 50), (9, 90), (11, 90)])
 def test_native_adjoint_agrees_with_the_reference(num_qubits, gates, dtype, options):
     rng = np.random.default_rng(num_qubits)
     program = lower(random_circuit(rng, num_qubits, gates).instructions, num_qubits)
@@ -190,6 +190,42 @@ def test_native_pauli_sums_agree_with_the_reference(dtype):
         found = NativeKernels().apply_pauli_sum(state, *masks, weights)
         assert found.dtype == dtype
         np.testing.assert_allclose(found, expected, atol=GOALS[dtype])
+
+
+@needs_native
+@pytest.mark.parametrize("dtype", GOALS, ids=lambda t: t.__name__)
+@pytest.mark.parametrize("num_qubits", [1, 2, 5, 9, 12])
+def test_a_chain_with_fields_is_applied_to_a_state(num_qubits, dtype):
+    """One string, a few patterns of signs within a row, and many of them."""
+    rng = np.random.default_rng(11)
+    state = random_state(rng, num_qubits).astype(dtype)
+    bonds = [3 << q for q in range(num_qubits - 1)]
+    pairs = [1 << p | 1 << q for p in range(num_qubits) for q in range(p)]
+    for z_masks in (bonds, pairs, [1 << q for q in range(num_qubits)]):
+        x = [0] * len(z_masks) + [1 << q for q in range(num_qubits)]
+        z = z_masks + [1 << (num_qubits - 1 - q) for q in range(num_qubits)]
+        masks = np.array([x, z], np.uint64)
+        weights = rng.normal(size=len(x)) + 1j * rng.normal(size=len(x))
+        expected = ReferenceKernels().apply_pauli_sum(state, *masks, weights)
+        found = NativeKernels().apply_pauli_sum(state, *masks, weights)
+        np.testing.assert_allclose(found, expected, atol=GOALS[dtype])
+
+
+def test_the_last_sweep_may_overwrite_the_final_state():
+    rng = np.random.default_rng(36)
+    circuit = random_circuit(rng, 4, 30)
+    point = rng.normal(size=len(circuit.parameters))
+    sums = [quasim.PauliSum.of(o) for o in ("ZZII", "IIII", "XIYZ")]
+    with quasim.runtime(simulation_precision="fp64") as rt:
+        kept = rt.differentiate(circuit, parameters=point, keep_idle=True)
+        before = kept.state.copy()
+        values, jacobian = kept.values_and_jacobian(sums)
+        np.testing.assert_array_equal(kept.state, before)
+        np.testing.assert_allclose(kept.vjp(sums, [1, 2, 3]), [1, 2, 3] @ jacobian, atol=1e-12)
+        np.testing.assert_array_equal(kept.state, before)
+        again = kept.values_and_jacobian(sums, consume=True)
+        np.testing.assert_allclose(again[0], values, atol=1e-12)
+        np.testing.assert_allclose(again[1], jacobian, atol=1e-12)
 
 
 def test_the_inverse_plan_undoes_the_plan():
@@ -377,6 +413,64 @@ def test_many_tiles_agree_with_the_reference(dtype, discard):
     # Angles near pi have a cosine near zero.
     parameters = rng.choice([np.pi, np.pi - 1e-4, 0.3, -2.5, 0.0], len(program.parameters))
     ket, bra = random_state(rng, 15), random_state(rng, 15)
+    found = []
+    for kernels in (ReferenceKernels(), NativeKernels()):
+        left, right = (kernels.from_host(s, np.dtype(dtype)) for s in (ket, bra))
+        derivatives = kernels.adjoint(schedule, left, right, parameters, discard=discard)
+        found.append((derivatives, left, right))
+    count = 1 if discard else 3
+    for expected, actual in list(zip(*found, strict=True))[:count]:
+        np.testing.assert_allclose(actual, expected, atol=GOALS[dtype])
+
+
+def phases_and_moves(num_qubits, rng):
+    """Layers of phases on one to four qubits, moves, and gates without parameters between them."""
+    circuit, count = quasim.Circuit(num_qubits), 0
+
+    def symbol():
+        nonlocal count
+        count += 1
+        return quasim.Parameter(f"p{count}")
+
+    def pick(size):
+        return rng.permutation(num_qubits)[:size].tolist()
+
+    for q in range(num_qubits):
+        circuit.h(q)
+    for layer in range(3):
+        for name in ("ry", "rx"):
+            for q in rng.permutation(num_qubits).tolist():
+                circuit.append(quasim.Gate.named(name, [symbol()]), [q])
+        for q in range(num_qubits):
+            circuit.append(quasim.Gate.named("rz", [symbol()]), [q])
+            circuit.append(quasim.Gate.named("rzz", [symbol()]), [q, (q + 5) % num_qubits])
+        for controls in (0, 1, 2, 3):
+            state = int(rng.integers(1 << controls))
+            gate = quasim.Gate.named("p", [symbol()], controls=controls, control_state=state)
+            circuit.append(gate, pick(controls + 1))
+            gate = quasim.Gate.named("rz", [symbol()], controls=controls, control_state=state)
+            circuit.append(gate, pick(controls + 1))
+        for q in range(num_qubits - 1):
+            circuit.cx(q, q + 1)
+        if layer == 0:
+            circuit.swap(0, num_qubits - 1).x(1).t(2).h(3).cz(4, 0)
+            circuit.append(quasim.Gate.named("rxx", [0.3]), [1, 2])
+        elif layer == 1:
+            circuit.x(0).cx(2, 0).cx(0, 4).swap(1, 3)
+    return circuit
+
+
+@needs_native
+@pytest.mark.parametrize("dtype", GOALS, ids=lambda t: t.__name__)
+@pytest.mark.parametrize("tile", [4, 6, 8, 13])
+@pytest.mark.parametrize("discard", [False, True])
+def test_layers_of_phases_and_moves_agree_with_the_reference(dtype, tile, discard):
+    rng = np.random.default_rng(35)
+    num_qubits = 10 if tile < 13 else 14
+    program = lower(phases_and_moves(num_qubits, rng).instructions, num_qubits)
+    schedule = plan(program, PlanOptions(tile_qubits=tile, low_qubits=min(tile, 5) - 2))
+    parameters = rng.normal(size=len(program.parameters))
+    ket, bra = random_state(rng, num_qubits), random_state(rng, num_qubits)
     found = []
     for kernels in (ReferenceKernels(), NativeKernels()):
         left, right = (kernels.from_host(s, np.dtype(dtype)) for s in (ket, bra))
