@@ -96,7 +96,7 @@ class Pending:
 
     def norms(
         self, kernels: KernelSet, state: State, qubits: tuple[int, ...]
-    ) -> NDArray[np.float64] | None:
+    ) -> NDArray[np.float64]:
         """Return ``sum |a|**2`` by the value of ``qubits`` after the collapse.
 
         Args:
