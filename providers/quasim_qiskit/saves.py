@@ -17,6 +17,7 @@ from qiskit.result import ProbDistribution
 from quasim_backend.ir import PauliSum
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliString
+from quasim_backend.session.states import in_double
 from quasim_qiskit.errors import QuasimQiskitError
 
 __all__ = ["SAVE_NAMES", "SET_NAMES", "SavedItem", "read_save"]
@@ -97,7 +98,7 @@ class SavedItem:
             case "save_expval_var":
                 return np.real([value, parts[1]]) * factor
             case "save_statevector":
-                return Statevector(value, dims=(2,) * self.num_qubits)
+                return Statevector(in_double(value), dims=(2,) * self.num_qubits)
             case "save_density_matrix":
                 return DensityMatrix(value * factor, dims=(2,) * self.num_qubits)
             case "save_unitary":

@@ -21,7 +21,8 @@ def save_value(kernels: KernelSet, state: State, num_qubits: int, save: Save) ->
     every = tuple(range(num_qubits))
     match save.kind:
         case "statevector":
-            return np.array(kernels.to_host(state))
+            # In the kernels' own kind of memory; see `quasim_backend.session.states.in_double`.
+            return kernels.to_host(kernels.copy(state))
         case "density_matrix":
             return kernels.reduced_density_matrix(state, save.qubits or every)
         case "probabilities":

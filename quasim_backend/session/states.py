@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from quasim_backend.errors import QubitError, ShapeError
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.program import ComplexArray
+from quasim_backend.kernels import native
 from quasim_backend.kernels.base import CancelToken
 from quasim_backend.session.batch import parameter_rows, run_one_by_one, simulate_batch
 from quasim_backend.session.checks import refuse_random
@@ -18,10 +19,30 @@ from quasim_backend.session.execution import Executor
 from quasim_backend.session.inputs import to_circuit, width_of
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
 
-__all__ = ["inner_product", "reduced", "simulate", "unitary"]
+__all__ = ["in_double", "inner_product", "reduced", "simulate", "unitary"]
 
 _PIECE = 1 << 22
 """Amplitudes of two host states that are multiplied at a time."""
+
+
+_LARGE = 1 << 20
+"""Amplitudes from which memory of the kernels' kind pays."""
+
+
+def in_double(amplitudes: ComplexArray) -> ComplexArray:
+    """Return amplitudes in complex128, for an SDK that knows nothing else.
+
+    Large ones are copied into memory as the native kernels take it for states: NumPy's own is
+    mapped in small pages, and touching those for the first time can take longer than the run.
+
+    Args:
+        amplitudes: complex64 or complex128, any shape; returned as it is in the latter case.
+    """
+    if amplitudes.dtype == np.complex128:
+        return amplitudes
+    if amplitudes.ndim != 1 or amplitudes.size < _LARGE or native.is_available() is not None:
+        return amplitudes.astype(np.complex128)
+    return native.NativeKernels().from_host(amplitudes, np.dtype(np.complex128))
 
 
 def simulate(

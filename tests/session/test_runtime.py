@@ -16,6 +16,7 @@ from quasim_backend.errors import (
 )
 from quasim_backend.ir.expr import Bit
 from quasim_backend.plugins import PassSpec, PluginManager, RunRecord, hookimpl
+from quasim_backend.session.states import in_double
 from quasim_backend.testing import oracles
 
 
@@ -368,3 +369,14 @@ def test_passes_and_observers_of_plugins_take_part(caplog: pytest.LogCaptureFixt
         pytest.raises(PluginError, match="Pass 'flip' of plug-in 'flip' changed the number"),
     ):
         rt.run(quasim.Circuit(2).measure_all(), 3)
+
+
+@pytest.mark.parametrize("width", [3, 20])
+def test_amplitudes_are_widened_without_change(width):
+    rng = np.random.default_rng(3)
+    single = (rng.normal(size=1 << width) + 1j * rng.normal(size=1 << width)).astype(np.complex64)
+    wide = in_double(single)
+    assert wide.dtype == np.complex128
+    assert wide.flags.writeable
+    np.testing.assert_array_equal(wide, single)
+    assert in_double(wide) is wide
