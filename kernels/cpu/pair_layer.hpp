@@ -8,6 +8,7 @@
 
 #include "cpu/compiled.hpp"
 #include "cpu/outside_phases.hpp"
+#include "cpu/tile_sweeps.hpp"
 #include "quasim/pair_plan.hpp"
 
 namespace quasim {
@@ -23,15 +24,6 @@ struct PairPlace {
   T* moved_first = nullptr;
   T* moved_second = nullptr;
 };
-
-// What the tile's number adds to the sources of a move.
-inline std::uint32_t shift_of(const TileOp& move, Mask outside) {
-  std::uint32_t shift = move.shift;
-  for (const auto& [qubit, more] : move.outer_shift) {
-    if ((outside >> qubit) & 1) shift ^= more;
-  }
-  return shift;
-}
 
 // Whether a layer can do a move on the way.
 inline bool is_simple(const TileOp& move) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu/pair_ops.hpp"
+#include "cpu/tile_sweeps.hpp"
 #include "quasim/control.hpp"
 #include "quasim/thread_pool.hpp"
 
@@ -69,55 +70,6 @@ CompiledStage<T> tiles_of(const PairStage& stage, int lane_bits) {
     });
   }
   return tiles;
-}
-
-// Sweeps of a tile's program over one state.
-template <typename T>
-void block_sweep(const KernelTable<T>& kernels, const TileOp& op, const TileValues<T>& values,
-                 T* amplitudes) {
-  BlockSweep<T> sweep;
-  sweep.amplitudes = amplitudes;
-  sweep.coefs = values.coefs.data();
-  sweep.steps = values.steps.data();
-  sweep.offsets = op.offsets.data();
-  sweep.fixed = op.fixed;
-  sweep.end = op.groups;
-  if (values.forms >= 0) {
-    kernels.rotations[values.lanes][values.forms](sweep);
-  } else {
-    kernels.block[op.qubits.size()](sweep);
-  }
-}
-
-// Of phases that no qubit outside the tile changes.
-template <typename T>
-void layer_sweep(const KernelTable<T>& kernels, const CompiledStage<T>& stage, const TileOp& op,
-                 const TileValues<T>& values, T* amplitudes) {
-  const TileShape& shape = stage.tile.shape;
-  LayerSweep<T> sweep;
-  sweep.amplitudes = amplitudes;
-  sweep.table = values.coefs.data();
-  sweep.select = op.select;
-  sweep.row_vectors = std::uint64_t{1} << (shape.row_bits() - shape.lane_bits);
-  sweep.end = std::uint64_t{1} << (shape.qubits - shape.row_bits());
-  if (values.high.size() != 0) sweep.high = values.high.data();
-  kernels.layer[0][sweep.high != nullptr](sweep);
-}
-
-template <typename T>
-void move_sweep(const KernelTable<T>& kernels, const TileOp& op, Mask outside, const T* from,
-                T* to) {
-  ShuffleSweep<T> sweep;
-  sweep.from = from;
-  sweep.to = to;
-  sweep.source = op.source.data();
-  sweep.shift = shift_of(op, outside);
-  sweep.parts = static_cast<std::uint32_t>(op.part_offset.size());
-  sweep.part_offset = op.part_offset.data();
-  sweep.part_mask = op.part_mask.data();
-  sweep.part_lanes = op.part_lanes.data();
-  sweep.end = op.source.size();
-  kernels.shuffle[op.whole_vectors ? 0 : std::min(sweep.parts, 3u)](sweep);
 }
 
 // Both states, and how to run operations on them. `Before` and `After` take a PairTask; the second
@@ -265,7 +217,8 @@ class PairRun {
           block_sweep(ops_.kernels(), op, *phase.bound->values.front()[i], work);
           break;
         case TileOpKind::kLayer:
-          layer_sweep(ops_.kernels(), phase.tiles(), op, *phase.bound->values.front()[i], work);
+          layer_sweep<T>(ops_.kernels(), phase.tiles().tile.shape, op,
+                         *phase.bound->values.front()[i], work, outside, nullptr);
           break;
         case TileOpKind::kMove:
           move_sweep(ops_.kernels(), op, outside, work, spare);

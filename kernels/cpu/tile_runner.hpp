@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "cpu/bound.hpp"
-#include "cpu/outside_phases.hpp"
 #include "cpu/tile_collapse.hpp"
+#include "cpu/tile_sweeps.hpp"
 #include "cpu/tile_tally.hpp"
 
 namespace quasim {
@@ -62,13 +62,14 @@ class TileRunner {
       if (polls && i % 16 == 0) control.poll();
       switch (ops[i].kind) {
         case TileOpKind::kBlock:
-          block(ops[i], *values_[i]);
+          block_sweep(kernels(), ops[i], *values_[i], work_);
           break;
         case TileOpKind::kLayer:
-          layer(ops[i], *values_[i], outside);
+          layer_sweep(kernels(), stage_.tile.shape, ops[i], *values_[i], work_, outside, &phases_);
           break;
         case TileOpKind::kMove:
-          move(ops[i], outside);
+          move_sweep(kernels(), ops[i], outside, work_, spare_);
+          std::swap(work_, spare_);
           break;
         case TileOpKind::kKernel:
           kernel(ops[i], outside);
@@ -81,60 +82,10 @@ class TileRunner {
   }
 
  private:
-  int row_bits() const { return stage_.tile.shape.row_bits(); }
   const KernelTable<T>& kernels() const { return *bound_.plan.kernels; }
 
   bool any_outer() const {
     return std::ranges::any_of(stage_.tile.ops, [](const TileOp& op) { return op.outer; });
-  }
-
-  void block(const TileOp& op, const TileValues<T>& values) {
-    BlockSweep<T> sweep;
-    sweep.amplitudes = work_;
-    sweep.coefs = values.coefs.data();
-    sweep.steps = values.steps.data();
-    sweep.offsets = op.offsets.data();
-    sweep.fixed = op.fixed;
-    sweep.end = op.groups;
-    if (values.forms >= 0) {
-      kernels().rotations[values.lanes][values.forms](sweep);
-    } else {
-      kernels().block[op.qubits.size()](sweep);
-    }
-  }
-
-  void layer(const TileOp& op, const TileValues<T>& values, Mask outside) {
-    LayerSweep<T> sweep;
-    sweep.amplitudes = work_;
-    sweep.table = values.coefs.data();
-    sweep.select = op.select;
-    sweep.row_vectors = std::uint64_t{1} << (row_bits() - stage_.tile.shape.lane_bits);
-    sweep.end = std::uint64_t{1} << (stage_.tile.shape.qubits - row_bits());
-    if (values.high.size() != 0) sweep.high = values.high.data();
-    if (op.outer) {
-      phases_.find(values, outside);
-      sweep.high = phases_.high();
-      if (op.outer_low) sweep.low = phases_.low();
-    }
-    kernels().layer[sweep.low != nullptr][sweep.high != nullptr](sweep);
-  }
-
-  void move(const TileOp& op, Mask outside) {
-    ShuffleSweep<T> sweep;
-    sweep.from = work_;
-    sweep.to = spare_;
-    sweep.source = op.source.data();
-    sweep.shift = op.shift;
-    for (const auto& [qubit, shift] : op.outer_shift) {
-      if ((outside >> qubit) & 1) sweep.shift ^= shift;
-    }
-    sweep.parts = static_cast<std::uint32_t>(op.part_offset.size());
-    sweep.part_offset = op.part_offset.data();
-    sweep.part_mask = op.part_mask.data();
-    sweep.part_lanes = op.part_lanes.data();
-    sweep.end = op.source.size();
-    kernels().shuffle[op.whole_vectors ? 0 : std::min(sweep.parts, 3u)](sweep);
-    std::swap(work_, spare_);
   }
 
   void kernel(const TileOp& op, Mask outside) {
