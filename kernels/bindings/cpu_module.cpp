@@ -206,15 +206,6 @@ void tangent_of(const PairPlan& plan, Amplitudes<T> state, Amplitudes<T> derivat
   });
 }
 
-template <typename T>
-NumpyArray<std::complex<T>> empty(std::uint64_t size) {
-  if (size > (std::uint64_t{1} << 62) / sizeof(std::complex<T>)) throw std::bad_alloc();
-  AlignedBytes memory = allocate_aligned(size * sizeof(std::complex<T>));
-  void* const data = memory.get();
-  const nb::capsule owner(memory.release(), [](void* p) noexcept { FreeAligned{}(p); });
-  return NumpyArray<std::complex<T>>(data, {static_cast<std::size_t>(size)}, owner);
-}
-
 // Threads share the clearing of memory that was used before.
 void clear(const StateMemory& memory, RunContext context) {
   if (!memory.used()) return;
@@ -272,24 +263,32 @@ std::pair<NumpyArray<std::complex<T>>, std::optional<NumpyArray<double>>> start_
   return {own_state<T>(std::move(memory)), request.take()};
 }
 
-// Threads share the copy, which also spreads its pages over NUMA nodes.
 template <typename T>
-NumpyArray<std::complex<T>> copy_state(ConstAmplitudes<T> source) {
+NumpyArray<std::complex<T>> empty(std::uint64_t size) {
+  return own_state<T>(std::make_unique<StateMemory>(size * sizeof(std::complex<T>)));
+}
+
+// Threads share the copy, which also spreads its pages over NUMA nodes.
+template <typename T, typename From>
+NumpyArray<std::complex<T>> copy_state(ConstAmplitudes<From> source) {
   constexpr std::uint64_t kBlock = 1 << 15;
   auto state = empty<T>(source.size());
-  auto* const to = state.data();
-  const auto* const from = source.data();
-  const std::uint64_t size = source.size();
+  auto* const to = reinterpret_cast<T*>(state.data());
+  const auto* const from = reinterpret_cast<const From*>(source.data());
+  const std::uint64_t reals = 2 * source.size();
   without_gil({}, 0, [&](RunContext context) {
     Control& control = context.control;
     const auto copy_blocks = [&](std::uint64_t begin, std::uint64_t end, int worker) {
       for (std::uint64_t block = begin; block < end && !control.stopped(); ++block) {
         const std::uint64_t first = block * kBlock;
-        std::copy_n(from + first, std::min(kBlock, size - first), to + first);
+        const From* const part = from + first;
+        std::transform(part, part + std::min(kBlock, reals - first), to + first,
+                       [](From x) { return static_cast<T>(x); });
         if (worker == 0) control.poll();
       }
     };
-    parallel_ranges((size + kBlock - 1) / kBlock, choose_threads(size, 0), control, copy_blocks);
+    parallel_ranges((reals + kBlock - 1) / kBlock, choose_threads(reals / 2, 0), control,
+                    copy_blocks);
   });
   return state;
 }
@@ -565,9 +564,10 @@ void bind_precision(nb::module_& m, nb::class_<NativePlan>& plan, const char* su
            "Return the state the plan makes of |0...0>, and sums as from run.");
   plan.def(name("sweeps_").c_str(), &sweeps_of<T>,
            "Describe the sweeps over a tile of each stage, a line each.");
-  m.def(name("empty_").c_str(), &empty<T>, "size"_a, "Allocate aligned amplitudes, unset.");
+  m.def(name("copy_").c_str(), &copy_state<T, float>, "state"_a.noconvert(),
+        "Copy amplitudes into a new state of this precision.");
+  m.def(name("copy_").c_str(), &copy_state<T, double>, "state"_a.noconvert());
   m.def(name("zero_state_").c_str(), &zero_state<T>, "num_qubits"_a, "Allocate |0...0>.");
-  m.def("copy", &copy_state<T>, "state"_a.noconvert(), "Copy a state.");
   m.def("norm_squared", &norm_of<T>, "state"_a.noconvert(), "threads"_a, "Return sum |a|^2.");
   m.def("probabilities", &probabilities_of<T>, "state"_a.noconvert(), "qubits"_a, "threads"_a,
         "Return sum |a|^2 by the value of the qubits, lowest bit first.");

@@ -1,8 +1,11 @@
 #include "quasim/memory.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
+#include <mutex>
 #include <new>
 
 #if defined(__linux__)
@@ -16,7 +19,7 @@ constexpr std::size_t kCacheLine = 64;
 constexpr std::size_t kHugePage = std::size_t{1} << 21;
 // Below this the allocator's recycled memory is cheaper to clear than fresh pages are to fault in.
 constexpr std::size_t kMapped = std::size_t{1} << 25;
-// Larger blocks are given back to the system at once.
+// What blocks kept for the next user may take together.
 constexpr std::size_t kSpare = std::size_t{1} << 28;
 
 }  // namespace
@@ -38,37 +41,71 @@ AlignedBytes allocate_aligned(std::size_t bytes) {
 }
 
 #if defined(__linux__)
-// The latest block given back, for the next one of its size: faulting pages in anew would take
-// longer than a pass over them.
-struct StateMemory::Spare {
-  void* data;
-  void* mapping;
-  std::size_t mapped;
-  std::size_t bytes;
+namespace {
+
+struct Block {
+  void* data = nullptr;
+  void* mapping = nullptr;  // what to unmap
+  std::size_t mapped = 0;
+  std::size_t bytes = 0;
+
+  void unmap() const { munmap(mapping, mapped); }
 };
 
-std::atomic<StateMemory::Spare*> StateMemory::spare_{nullptr};
+// Blocks given back, oldest first, for the next ones of their size: faulting pages in anew would
+// take longer than a pass over them. Who finds the lock taken does without, so that a process
+// forked at any time does not wait for ever.
+class SpareBlocks {
+ public:
+  bool take(std::size_t bytes, Block& block) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return false;
+    for (std::size_t i = count_; i-- > 0;) {
+      if (blocks_[i].bytes != bytes) continue;
+      block = remove(i);
+      return true;
+    }
+    return false;
+  }
 
-void StateMemory::release(Spare* spare) {
-  if (spare == nullptr) return;
-  munmap(spare->mapping, spare->mapped);
-  delete spare;
-}
+  void keep(const Block& block) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock || block.bytes > kSpare) return block.unmap();
+    while (count_ == blocks_.size() || bytes_ + block.bytes > kSpare) remove(0).unmap();
+    blocks_[count_++] = block;
+    bytes_ += block.bytes;
+  }
+
+ private:
+  Block remove(std::size_t i) {
+    const Block block = blocks_[i];
+    std::copy(&blocks_[i] + 1, blocks_.data() + count_, &blocks_[i]);
+    --count_;
+    bytes_ -= block.bytes;
+    return block;
+  }
+
+  std::mutex mutex_;
+  std::array<Block, 8> blocks_{};
+  std::size_t count_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+constinit SpareBlocks spares;
+
+}  // namespace
 #endif
 
 StateMemory::StateMemory(std::size_t bytes) : bytes_(bytes) {
 #if defined(__linux__)
   if (bytes >= kMapped) {
-    Spare* const spare = spare_.exchange(nullptr);
-    if (spare != nullptr && spare->bytes == bytes) {
-      data_ = spare->data;
-      mapping_ = spare->mapping;
-      mapped_ = spare->mapped;
-      delete spare;
+    if (Block block; spares.take(bytes, block)) {
+      data_ = block.data;
+      mapping_ = block.mapping;
+      mapped_ = block.mapped;
       used_ = true;
       return;
     }
-    release(spare);
     if (bytes > std::numeric_limits<std::size_t>::max() - kHugePage) throw std::bad_alloc();
     mapped_ = bytes + kHugePage;
     mapping_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -89,13 +126,7 @@ StateMemory::StateMemory(std::size_t bytes) : bytes_(bytes) {
 StateMemory::~StateMemory() {
 #if defined(__linux__)
   if (mapping_ != nullptr) {
-    auto* const mine =
-        bytes_ > kSpare ? nullptr : new (std::nothrow) Spare{data_, mapping_, mapped_, bytes_};
-    if (mine == nullptr) {
-      munmap(mapping_, mapped_);
-    } else {
-      release(spare_.exchange(mine));
-    }
+    spares.keep({data_, mapping_, mapped_, bytes_});
     return;
   }
 #endif

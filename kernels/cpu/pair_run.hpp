@@ -217,8 +217,9 @@ class PairRun {
           block_sweep(ops_.kernels(), op, *phase.bound->values.front()[i], work);
           break;
         case TileOpKind::kLayer:
-          layer_sweep<T>(ops_.kernels(), phase.tiles().tile.shape, op,
-                         *phase.bound->values.front()[i], work, outside, nullptr);
+          // No constant depends on qubits outside other than by where a move takes from.
+          run_layer(ops_.kernels(),
+                    inside_of(phase.tiles().tile.shape, op, *phase.bound->values.front()[i], work));
           break;
         case TileOpKind::kMove:
           move_sweep(ops_.kernels(), op, outside, work, spare);

@@ -65,7 +65,7 @@ class TileRunner {
           block_sweep(kernels(), ops[i], *values_[i], work_);
           break;
         case TileOpKind::kLayer:
-          layer_sweep(kernels(), stage_.tile.shape, ops[i], *values_[i], work_, outside, &phases_);
+          layer_sweep(kernels(), stage_.tile.shape, ops[i], *values_[i], work_, outside, phases_);
           break;
         case TileOpKind::kMove:
           move_sweep(kernels(), ops[i], outside, work_, spare_);

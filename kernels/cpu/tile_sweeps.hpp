@@ -24,11 +24,10 @@ void block_sweep(const KernelTable<T>& kernels, const TileOp& op, const TileValu
   }
 }
 
-// `phases` may be null if the layer depends on no qubit outside.
+// The layer without what the qubits outside make of it.
 template <typename T>
-void layer_sweep(const KernelTable<T>& kernels, const TileShape& shape, const TileOp& op,
-                 const TileValues<T>& values, T* amplitudes, Mask outside,
-                 OutsidePhases<T>* phases) {
+LayerSweep<T> inside_of(const TileShape& shape, const TileOp& op, const TileValues<T>& values,
+                        T* amplitudes) {
   LayerSweep<T> sweep;
   sweep.amplitudes = amplitudes;
   sweep.table = values.coefs.data();
@@ -36,12 +35,25 @@ void layer_sweep(const KernelTable<T>& kernels, const TileShape& shape, const Ti
   sweep.row_vectors = std::uint64_t{1} << (shape.row_bits() - shape.lane_bits);
   sweep.end = std::uint64_t{1} << (shape.qubits - shape.row_bits());
   if (values.high.size() != 0) sweep.high = values.high.data();
-  if (op.outer) {
-    phases->find(values, outside);
-    sweep.high = phases->high();
-    if (op.outer_low) sweep.low = phases->low();
-  }
+  return sweep;
+}
+
+template <typename T>
+void run_layer(const KernelTable<T>& kernels, const LayerSweep<T>& sweep) {
   kernels.layer[sweep.low != nullptr][sweep.high != nullptr](sweep);
+}
+
+template <typename T>
+void layer_sweep(const KernelTable<T>& kernels, const TileShape& shape, const TileOp& op,
+                 const TileValues<T>& values, T* amplitudes, Mask outside,
+                 OutsidePhases<T>& phases) {
+  LayerSweep<T> sweep = inside_of(shape, op, values, amplitudes);
+  if (op.outer) {
+    phases.find(values, outside);
+    sweep.high = phases.high();
+    if (op.outer_low) sweep.low = phases.low();
+  }
+  run_layer(kernels, sweep);
 }
 
 // What the qubits outside add to the sources of a move.

@@ -16,13 +16,23 @@ from quasim_backend.kernels.base import KernelSet, State
 __all__ = ["SaveSink", "save_value"]
 
 
-def save_value(kernels: KernelSet, state: State, num_qubits: int, save: Save) -> Any:
-    """Compute what a save point asks for; the state is unchanged and not aliased."""
+def save_value(
+    kernels: KernelSet, state: State, num_qubits: int, save: Save, *, last: bool = False
+) -> Any:
+    """Compute what a save point asks for; the state is unchanged.
+
+    Args:
+        kernels: The state's kernel set.
+        state: State of ``num_qubits`` qubits.
+        num_qubits: Width of the circuit.
+        save: What to compute.
+        last: Nobody uses the state after this, so that the value may be the state itself.
+    """
     every = tuple(range(num_qubits))
     match save.kind:
         case "statevector":
             # In the kernels' own kind of memory; see `quasim_backend.session.states.in_double`.
-            return kernels.to_host(kernels.copy(state))
+            return kernels.to_host(state if last else kernels.copy(state))
         case "density_matrix":
             return kernels.reduced_density_matrix(state, save.qubits or every)
         case "probabilities":

@@ -120,21 +120,6 @@ class ShotTree:
         self._uniforms = ShotUniforms(
             request.seed, self._shots, request.uniforms, branches=compiled.branches
         )
-        self._actions: dict[type, Callable[[Any, _Node], bool]] = {
-            SegmentStep: self._segment,
-            MeasureStep: self._branch,
-            ResetStep: self._branch,
-            ChannelStep: self._branch,
-            InitializeStep: self._branch,
-            SampleStep: self._sample,
-            SetStateStep: self._set_state,
-            SaveStep: self._save,
-            AssignStep: self._assign,
-            JumpStep: self._jump,
-            BranchStep: self._condition,
-            SwitchStep: self._switch,
-            ForStep: self._for,
-        }
         self.counts = {"nodes": 1, "segments": 0, "snapshots": 0, "recomputations": 0}
 
     # --- the walk -----------------------------------------------------------------------------
@@ -192,11 +177,11 @@ class ShotTree:
 
     def _advance(self, node: _Node) -> None:
         """Run a node to its end, or to the split that its descendants continue from."""
-        steps, actions, cancel = self._steps, self._actions, self._request.cancel
+        steps, cancel = self._steps, self._request.cancel
         while node.pc < len(steps):
             cancel.check()
             step = steps[node.pc]
-            if not actions[type(step)](step, node):
+            if not _ACTIONS[type(step)](self, step, node):
                 break
         else:
             self._memory.write_value(node.shots, node.bits)
@@ -308,7 +293,7 @@ class ShotTree:
             elif isinstance(step, SaveStep):
                 node.pc += 1
             else:
-                self._actions[type(step)](step, node)
+                _ACTIONS[type(step)](self, step, node)
 
     # --- steps --------------------------------------------------------------------------------
 
@@ -371,7 +356,10 @@ class ShotTree:
     def _save(self, step: SaveStep, node: _Node) -> bool:
         if self._sink.wants(step.save, node.shots, node.bits):
             node.pending.settle(self._kernels, node.state)
-            value = save_value(self._kernels, node.state, self._compiled.num_qubits, step.save)
+            last = node.pc + 1 == len(self._steps) and not self._request.want_state
+            value = save_value(
+                self._kernels, node.state, self._compiled.num_qubits, step.save, last=last
+            )
             self._sink.add(step.save, node.shots, node.bits, value)
         node.pc += 1
         return True
@@ -417,6 +405,25 @@ class ShotTree:
         for i, c in enumerate(clbits):
             bit = value >> i & 1
             node.bits = (node.bits & ~(1 << c)) | bit << c
+
+
+# Not in the instance, which would then refer to itself: states would outlive their last user.
+_ACTIONS: dict[type, Callable[[ShotTree, Any, _Node], bool]] = {
+    SegmentStep: ShotTree._segment,
+    MeasureStep: ShotTree._branch,
+    ResetStep: ShotTree._branch,
+    ChannelStep: ShotTree._branch,
+    InitializeStep: ShotTree._branch,
+    SampleStep: ShotTree._sample,
+    SetStateStep: ShotTree._set_state,
+    SaveStep: ShotTree._save,
+    AssignStep: ShotTree._assign,
+    JumpStep: ShotTree._jump,
+    BranchStep: ShotTree._condition,
+    SwitchStep: ShotTree._switch,
+    ForStep: ShotTree._for,
+}
+"""What each kind of step does to a node; whether the node goes on."""
 
 
 def _outcomes(trail: _Trail | None, skip: int) -> Iterator[Outcome]:

@@ -42,18 +42,15 @@ class Plan:
     def sweeps_c128(self) -> list[list[str]]:
         """Describe the sweeps over a tile of each stage, a line each."""
 
-def empty_c64(size: int) -> Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')]:
-    """Allocate aligned amplitudes, unset."""
+@overload
+def copy_c64(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')]:
+    """Copy amplitudes into a new state of this precision."""
+
+@overload
+def copy_c64(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')]: ...
 
 def zero_state_c64(num_qubits: int) -> Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')]:
     """Allocate |0...0>."""
-
-@overload
-def copy(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C')]: ...
-
-@overload
-def copy(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
-    """Copy a state."""
 
 @overload
 def norm_squared(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> float: ...
@@ -144,8 +141,12 @@ def inner(left: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C
 def inner(left: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], right: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)], threads: int) -> complex:
     """Return <left|right>."""
 
-def empty_c128(size: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
-    """Allocate aligned amplitudes, unset."""
+@overload
+def copy_c128(state: Annotated[NDArray[numpy.complex64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
+    """Copy amplitudes into a new state of this precision."""
+
+@overload
+def copy_c128(state: Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]: ...
 
 def zero_state_c128(num_qubits: int) -> Annotated[NDArray[numpy.complex128], dict(shape=(None,), order='C')]:
     """Allocate |0...0>."""

@@ -185,9 +185,10 @@ class NativeKernels:
         Raises:
             MemoryError: If the allocation fails.
         """
-        make = self._cpu.empty_c64 if _is_single(dtype) else self._cpu.empty_c128
-        state: ComplexArray = make(amplitudes.size)
-        np.copyto(state, amplitudes, casting="same_kind")
+        if amplitudes.dtype not in (np.complex64, np.complex128):
+            amplitudes = amplitudes.astype(dtype)
+        make = self._cpu.copy_c64 if _is_single(dtype) else self._cpu.copy_c128
+        state: ComplexArray = make(np.ascontiguousarray(amplitudes))
         return state
 
     def to_host(self, state: ComplexArray) -> ComplexArray:
@@ -200,8 +201,7 @@ class NativeKernels:
         Raises:
             MemoryError: If the allocation fails.
         """
-        duplicate: ComplexArray = self._cpu.copy(state)
-        return duplicate
+        return self.from_host(state, state.dtype)
 
     def run(
         self,

@@ -1,7 +1,6 @@
 // Aligned memory for state vectors and tables.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <memory>
 
@@ -17,7 +16,7 @@ using AlignedBytes = std::unique_ptr<void, FreeAligned>;
 AlignedBytes allocate_aligned(std::size_t bytes);
 
 // Memory for states, 64-byte aligned. Large blocks are fresh pages, which the system clears on
-// first touch, or those of the latest block that was given back. Throws std::bad_alloc.
+// first touch, or those of a block that was given back. Throws std::bad_alloc.
 class StateMemory {
  public:
   explicit StateMemory(std::size_t bytes);
@@ -31,10 +30,6 @@ class StateMemory {
   bool used() const { return used_; }
 
  private:
-  struct Spare;
-  static std::atomic<Spare*> spare_;
-  static void release(Spare* spare);
-
   void* data_ = nullptr;
   void* mapping_ = nullptr;  // what to unmap, if pages were mapped
   std::size_t mapped_ = 0;
