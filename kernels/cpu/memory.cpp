@@ -76,6 +76,11 @@ class SpareBlocks {
     bytes_ += block.bytes;
   }
 
+  void clear() {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    while (lock && count_ != 0) remove(0).unmap();
+  }
+
  private:
   Block remove(std::size_t i) {
     const Block block = blocks_[i];
@@ -108,10 +113,13 @@ StateMemory::StateMemory(std::size_t bytes) : bytes_(bytes) {
     }
     if (bytes > std::numeric_limits<std::size_t>::max() - kHugePage) throw std::bad_alloc();
     mapped_ = bytes + kHugePage;
-    mapping_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapping_ == MAP_FAILED) {
-      mapping_ = nullptr;
-      throw std::bad_alloc();
+    const auto map = [&] {
+      mapping_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      return mapping_ != MAP_FAILED;
+    };
+    if (!map()) {
+      spares.clear();
+      if (!map()) throw std::bad_alloc();
     }
     const auto start = reinterpret_cast<std::uintptr_t>(mapping_);
     data_ = reinterpret_cast<void*>((start + kHugePage - 1) / kHugePage * kHugePage);

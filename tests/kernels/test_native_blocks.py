@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
 import pytest
 
@@ -17,7 +20,7 @@ def _address(state: np.ndarray) -> int:
     return int(state.ctypes.data)
 
 
-@pytest.mark.skipif("sys.platform != 'linux'", reason="blocks are kept on Linux only")
+@pytest.mark.skipif(sys.platform != "linux", reason="blocks are kept on Linux only")
 def test_blocks_of_several_sizes_are_used_again() -> None:
     kernels = native.NativeKernels()
     dtype = np.dtype(np.complex64)
@@ -53,6 +56,33 @@ def test_more_than_is_kept_works_too() -> None:
         assert [int(state[1].real) for state in states] == list(range(12))
         del state
         states.clear()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and limits the address space")
+@pytest.mark.skipif(
+    "QUASIM_SANITIZED" in os.environ, reason="the sanitizer needs the address space"
+)
+def test_kept_blocks_give_way_where_memory_is_short(interpreter) -> None:
+    code = """
+    import resource
+    import numpy as np
+    from quasim_backend.kernels import native
+
+    kernels, dtype = native.NativeKernels(1), np.dtype(np.complex64)
+    states = [kernels.zero_state(22, dtype) for _ in range(6)]
+    with open("/proc/self/status") as status:
+        used = next(int(line.split()[1]) for line in status if line.startswith("VmSize"))
+    resource.setrlimit(resource.RLIMIT_AS, (used * 1024, resource.RLIM_INFINITY))
+    try:
+        kernels.zero_state(23, dtype)
+    except MemoryError:
+        pass
+    else:
+        raise SystemExit("the limit has no effect")
+    states.clear()
+    assert kernels.zero_state(23, dtype)[0] == 1
+    """
+    interpreter(code)
 
 
 @pytest.mark.parametrize("source", [np.complex64, np.complex128])
