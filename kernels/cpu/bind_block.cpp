@@ -31,6 +31,9 @@ class Binder {
         case ItemKind::kPairs:
           pairs(tile_.stage.pairs[static_cast<std::size_t>(item.group)]);
           break;
+        case ItemKind::kHop:
+          hop(item.group);
+          break;
         case ItemKind::kMove:
           move(static_cast<std::size_t>(item.primitive));
           break;
@@ -172,6 +175,45 @@ class Binder {
     }
   }
 
+  void hop(int number) {
+    const HopGroup& group = tile_.stage.hops[static_cast<std::size_t>(number)];
+    const HopParts parts = numbers_.hop(number);
+    const Mask lower = place_of(group.qubits[0]);
+    const Mask upper = place_of(group.qubits[1]);
+    const Mask flip = lower | upper;
+    const auto rows = static_cast<std::uint32_t>(flip >> tile_.shape.lane_bits);
+    // Lower positions are those of lower qubits.
+    if ((flip & (lanes() - 1)) == 0) {
+      step(kStepHop + rows);
+      for (const Complex entry : parts.middle) factors([&](Mask) { return entry; });
+      return;
+    }
+    step(kStepHopLanes + rows + 8 * static_cast<std::uint32_t>(flip & (lanes() - 1)));
+    for (Mask row = 0; row < Mask{1} << op_.qubits.size(); ++row) {
+      for (const bool own : {true, false}) {
+        factors([&](Mask lane) -> Complex {
+          const Mask place = row << tile_.shape.lane_bits | lane;
+          const bool first = (place & lower) != 0;
+          if (first == ((place & upper) != 0)) return own ? 1.0 : 0.0;
+          return parts.middle[first ? (own ? 0 : 1) : (own ? 3 : 2)];
+        });
+      }
+    }
+  }
+
+  // Two vectors, of real parts and of imaginary parts with the signs of i, of a factor a lane.
+  template <typename Factor>
+  void factors(Factor&& factor) {
+    T* const out = extend(4 * lanes());
+    for (Mask lane = 0; lane < lanes(); ++lane) {
+      const Complex value = factor(lane);
+      T* const imaginary = out + 2 * (lanes() + lane);
+      std::fill_n(out + 2 * lane, 2, static_cast<T>(value.real()));
+      imaginary[0] = static_cast<T>(-value.imag());
+      imaginary[1] = static_cast<T>(value.imag());
+    }
+  }
+
   // A qubit's bit in the index of an amplitude within a block's group: lanes, then rows.
   Mask place_of(int qubit) const {
     const int position = tile_.shape.position_of(qubit);
@@ -244,15 +286,11 @@ class Binder {
       for (std::size_t k = 0; k < op_.qubits.size(); ++k) {
         if ((row >> k) & 1) place |= bit(op_.qubits[k]);
       }
-      T* const out = extend(4 * lanes());
-      for (std::size_t lane = 0; lane < lanes(); ++lane) {
+      factors([&](Mask lane) {
         Complex factor = 1.0;
         for (const PhaseTerm& term : terms) factor = times(factor, term.at(place | lane, 0));
-        T* const imaginary = out + 2 * (lanes() + lane);
-        std::fill_n(out + 2 * lane, 2, static_cast<T>(factor.real()));
-        imaginary[0] = static_cast<T>(-factor.imag());
-        imaginary[1] = static_cast<T>(factor.imag());
-      }
+        return factor;
+      });
     }
   }
 

@@ -44,6 +44,11 @@ const QubitParts& ItemNumbers::parts(int group) {
   return parts_[g];
 }
 
+HopParts ItemNumbers::hop(int group) const {
+  const HopGroup& members = tile_.stage.hops[static_cast<std::size_t>(group)];
+  return members.constant ? members.parts : decompose(program_, members, parameters_);
+}
+
 void ItemNumbers::place(PhaseTerm& term, Mask mask, Mask value) const {
   for_each_bit(mask, [&](int q) {
     const int p = tile_.shape.position_of(q);
@@ -74,6 +79,17 @@ PhaseTerm ItemNumbers::term(const Item& item) {
     case TermForm::kTurn:
       place(term, bit(item.qubit), bit(item.qubit));
       term.hit = {0.0, item.back ? -1.0 : 1.0};
+      break;
+    case TermForm::kBoth: {
+      const auto& [lower, upper] = tile_.stage.hops[static_cast<std::size_t>(item.group)].qubits;
+      place(term, bit(lower) | bit(upper), bit(lower) | bit(upper));
+      term.hit = hop(item.group).both;
+      break;
+    }
+    case TermForm::kCommon:
+      for (std::size_t group = 0; group < tile_.stage.hops.size(); ++group) {
+        term.hit = times(term.hit, hop(static_cast<int>(group)).common);
+      }
       break;
     case TermForm::kPhase:
       place(term, program_.control_mask[i], program_.control_value[i]);

@@ -40,6 +40,9 @@ class ItemNumbers {
   // Of the qubit group `group`; valid until the object goes.
   const QubitParts& parts(int group);
 
+  // Of the hop group `group`.
+  HopParts hop(int group) const;
+
   // Of an item of kind kTerm.
   PhaseTerm term(const Item& item);
 

@@ -81,6 +81,13 @@ enum BlockCode : std::uint32_t {
   // + flip of rows + 8 * flip of lanes. Coefs: two vectors a row.
   // r_i -> c_i r_i + s_i r_(i ^ flip), lanes flipped.
   kStepPairs = 32,
+  // + flip of rows: rows that differ in both of its bits, and from each other there, mix by a
+  // complex 2 x 2 matrix, the one with the lower bit set first. Coefs: two vectors an entry, real
+  // parts and imaginary parts with the signs of i.
+  kStepHop = 96,
+  // + flip of rows + 8 * flip of lanes. Coefs: four vectors a row.
+  // r_i -> a_i r_i + b_i r_(i ^ flip), lanes flipped, with complex a and b.
+  kStepHopLanes = 104,
 };
 
 struct BlockStep {

@@ -31,12 +31,15 @@ class Splitter {
       if (!diagonal(members)) other(footprint, members, number);
     } else if (std::popcount(footprint.all()) == 1 && single_qubit(members)) {
       return;
-    } else if (!move(members) && !paulis(members, footprint)) {
+    } else if (!move(members) && !hop(members, footprint) && !paulis(members, footprint)) {
       other(footprint, members, number);
     }
   }
 
-  StageItems take() { return std::move(result_); }
+  StageItems take() {
+    common();
+    return std::move(result_);
+  }
 
  private:
   static std::size_t index(std::int32_t i) { return static_cast<std::size_t>(i); }
@@ -213,6 +216,37 @@ class Splitter {
     turn(group.qubits[0], true);
     result_.pairs.push_back(std::move(group));
     return true;
+  }
+
+  // --- what keeps the number of ones -------------------------------------------------------
+
+  bool hop(std::span<const std::int32_t> members, const Footprint& footprint) {
+    const Mask both = footprint.all();
+    HopGroup group;
+    if (!as_hop(program_, members, both, group)) return false;
+    Item item{ItemKind::kHop, {0, 0, 0, both}};
+    item.constant = group.constant;
+    item.group = static_cast<int>(result_.hops.size());
+    result_.items.push_back(item);
+    if (group.constant && group.parts.both != 1.0) {
+      item.kind = ItemKind::kTerm;
+      item.footprint = {both, 0, 0, 0};
+      item.form = TermForm::kBoth;
+      result_.items.push_back(item);
+    }
+    result_.hops.push_back(std::move(group));
+    return true;
+  }
+
+  void common() {
+    Item item{ItemKind::kTerm, {}};
+    item.form = TermForm::kCommon;
+    bool any = false;
+    for (const HopGroup& group : result_.hops) {
+      item.constant &= group.constant;
+      any |= !group.constant || group.parts.common != 1.0;
+    }
+    if (any) result_.items.push_back(item);
   }
 
   void turn(int qubit, bool back) {

@@ -2,7 +2,8 @@
 //
 // A single-qubit unitary is diag(a, b) R diag(1, d) with a real rotation R. Rotations cost one
 // multiply-add a real once three of them share a load; phases of any number of gates merge into
-// one table; X, CX and SWAP only rename amplitudes. What fits none of these stays an operation.
+// one table; X, CX and SWAP only rename amplitudes; what keeps the number of ones of two qubits
+// mixes half of the amplitudes. What fits none of these stays an operation.
 #pragma once
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "cpu/members.hpp"
+#include "cpu/tile_hops.hpp"
 #include "quasim/footprint.hpp"
 #include "quasim/plan.hpp"
 
@@ -44,6 +46,8 @@ enum class TermForm : std::uint8_t {
   kParity,  // primitive ROTATION of Z's: exp(-+ i angle / 2) by the parity of index & mask
   kTable,   // any other diagonal primitive, on few qubits
   kTurn,    // diag(1, i), or diag(1, -i) if `back`
+  kBoth,    // of a hop: what |11> takes more than |00>
+  kCommon,  // of all hops of the stage: what |00> takes
 };
 
 // exp(-i (xx XX + yy YY) / 2) on two qubits. Between S and its inverse on the lower qubit it is
@@ -55,13 +59,13 @@ struct PairGroup {
   bool constant = true;
 };
 
-enum class ItemKind : std::uint8_t { kRotation, kPairs, kTerm, kMove, kOther };
+enum class ItemKind : std::uint8_t { kRotation, kPairs, kHop, kTerm, kMove, kOther };
 
 struct Item {
   ItemKind kind;
   Footprint footprint;  // on the circuit's qubits
   bool constant = true;
-  int group = -1;               // kRotation, kPairs, and terms of a group
+  int group = -1;               // kRotation, kPairs, kHop, and terms of a group
   int qubit = -1;               // kRotation, and terms of a group
   TermForm form{};              // kTerm
   bool back = false;            // kTurn
@@ -73,6 +77,7 @@ struct StageItems {
   std::vector<Item> items;
   std::vector<QubitGroup> groups;
   std::vector<PairGroup> pairs;
+  std::vector<HopGroup> hops;
 };
 
 // Position of a qubit that is not in the tile.

@@ -135,8 +135,8 @@ std::string describe(const TileProgram& tile, const TileOp& op) {
       std::string positions;
       for (const int p : op.qubits)
         positions += (positions.empty() ? "" : ", ") + std::to_string(p);
-      return "block on positions [" + positions +
-             "] and lanes: " + std::to_string(count(ItemKind::kRotation, ItemKind::kPairs)) +
+      return "block on positions [" + positions + "] and lanes: " +
+             std::to_string(count(ItemKind::kRotation, ItemKind::kPairs, ItemKind::kHop)) +
              " rotations, " + std::to_string(count(ItemKind::kTerm)) + " phases";
     }
     case TileOpKind::kLayer:

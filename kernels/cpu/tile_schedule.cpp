@@ -34,6 +34,8 @@ constexpr double kSweep = 1.0;
 constexpr double kRotationCost = 0.25;
 constexpr double kLaneCost = 0.45;
 constexpr double kPairsCost = 0.6;
+constexpr double kHopCost = 0.6;
+constexpr double kLaneHopCost = 1.2;
 constexpr double kPhasesCost = 0.7;
 constexpr double kMoveCost = 0.25;
 constexpr double kLaneMoveCost = 0.5;
@@ -43,6 +45,7 @@ constexpr double kMoveSweep = 1.5;
 constexpr double kLaneMoveSweep = 3.0;
 constexpr double kRotationWorth = 0.6;
 constexpr double kPairsWorth = 1.1;
+constexpr double kHopWorth = 1.1;
 constexpr double kTermWorth = 0.1;
 constexpr double kMoveWorth = 0.2;
 
@@ -58,7 +61,9 @@ struct Entry {
   bool outside = false;   // acts outside the tile
   bool in_block = false;  // can be a step of a block
 
-  bool rotates() const { return kind == ItemKind::kRotation || kind == ItemKind::kPairs; }
+  bool rotates() const {
+    return kind == ItemKind::kRotation || kind == ItemKind::kPairs || kind == ItemKind::kHop;
+  }
 };
 
 std::vector<Entry> entries_of(const Program& program, std::span<const Item> items,
@@ -215,6 +220,11 @@ class Scheduler {
         case ItemKind::kPairs:
           worth += kPairsWorth;
           cost += kPairsCost;
+          rotations += 2;
+          break;
+        case ItemKind::kHop:
+          worth += kHopWorth;
+          cost += entry.lanes ? kLaneHopCost : kHopCost;
           rotations += 2;
           break;
         case ItemKind::kMove:

@@ -13,14 +13,24 @@ from quasim_backend.errors import OptionError
 from quasim_backend.ir.plan import ExecutionPlan, OpKind
 from quasim_backend.ir.program import PrimitiveKind, Program
 
-__all__ = ["PlanOptions", "is_available", "plan", "trivial_plan"]
+__all__ = ["PlanOptions", "is_available", "plan", "tile_shape", "trivial_plan"]
 
 _LIMITS = {
     "max_fused": (1, 3),
     "max_diagonal": (1, 16),
     "tile_qubits": (1, 30),
     "low_qubits": (0, 30),
+    "amplitude_bytes": (8, 16),
 }
+
+# Tile and low qubits, by the bytes of an amplitude.
+_NARROW = {8: (13, 5), 16: (12, 4)}
+_SHALLOW = {8: (13, 5), 16: (13, 4)}
+_DEEP = {8: (14, 3), 16: (13, 3)}
+_WIDE_FROM = 18
+"""Qubits from which tiles of 128 KiB are enough for many threads."""
+_DEEP_FROM = 18
+"""Primitives a qubit from which arithmetic takes longer than reading and writing the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +40,11 @@ class PlanOptions:
     Attributes:
         max_fused: Widest dense fusion, 1 to 3 qubits.
         max_diagonal: Widest diagonal fusion, 1 to 16 qubits.
-        tile_qubits: Local qubits of a stage, 1 to 30.
+        tile_qubits: Local qubits of a stage, 1 to 30. None: `tile_shape` chooses.
         low_qubits: Lowest qubits that are local in every stage, 0 to ``tile_qubits``; a tile is
-            made of runs of ``2**low_qubits`` contiguous amplitudes or longer.
+            made of runs of ``2**low_qubits`` contiguous amplitudes or longer. None: `tile_shape`
+            chooses.
+        amplitude_bytes: What `tile_shape` chooses for: 8 for complex64, 16 for complex128.
         fuse: ``False`` for the trivial plan: one primitive, one operation, one stage.
         split: Fuse for kernels that take operations apart into rotations, phases and moves, as the
             native ones do when they run a circuit; ``False`` for kernels that run each operation
@@ -44,8 +56,9 @@ class PlanOptions:
 
     max_fused: int = 3
     max_diagonal: int = 8
-    tile_qubits: int = 13
-    low_qubits: int = 5
+    tile_qubits: int | None = None
+    low_qubits: int | None = None
+    amplitude_bytes: int = 8
     fuse: bool = True
     split: bool = True
 
@@ -54,16 +67,21 @@ class PlanOptions:
         for item in fields(self):
             if item.name not in _LIMITS:
                 continue
-            low, high = _LIMITS[item.name]
+            least, most = _LIMITS[item.name]
             value = getattr(self, item.name)
-            if not low <= value <= high:
+            if value is not None and not least <= value <= most:
                 raise OptionError(
-                    f"PlanOptions.{item.name} is {value}; give an integer from {low} to {high}."
+                    f"PlanOptions.{item.name} is {value}; give an integer from {least} to {most}."
                 )
-        if self.low_qubits > self.tile_qubits:
+        if self.amplitude_bytes not in _SHALLOW:
             raise OptionError(
-                f"PlanOptions.low_qubits is {self.low_qubits}, more than tile_qubits="
-                f"{self.tile_qubits}; low qubits are part of the tile."
+                f"PlanOptions.amplitude_bytes is {self.amplitude_bytes}; give 8 or 16."
+            )
+        tile, low = self.tile_qubits, self.low_qubits
+        if tile is not None and low is not None and low > tile:
+            raise OptionError(
+                f"PlanOptions.low_qubits is {low}, more than tile_qubits={tile}; low qubits are "
+                f"part of the tile."
             )
 
 
@@ -99,15 +117,36 @@ def plan(program: Program, options: PlanOptions | None = None) -> ExecutionPlan:
     options = options or PlanOptions()
     if _native is None or not options.fuse:
         return trivial_plan(program)
+    tile_qubits, low_qubits = tile_shape(program, options)
     arrays: dict[str, NDArray[np.generic]] = _native.plan(
         program,
         max_fused=options.max_fused,
         max_diagonal=options.max_diagonal,
-        tile_qubits=options.tile_qubits,
-        low_qubits=options.low_qubits,
+        tile_qubits=tile_qubits,
+        low_qubits=low_qubits,
         split=options.split,
     )
     return _freeze(program, arrays, "native")
+
+
+def tile_shape(program: Program, options: PlanOptions) -> tuple[int, int]:
+    """Return the tile and low qubits to plan a program with, chosen where the options do not say.
+
+    Few gates a qubit are done sooner than their state is read and written: they take long runs.
+    Many gates take shorter runs and larger tiles, which need fewer stages and sweeps.
+    """
+    if program.num_qubits < _WIDE_FROM:
+        shapes = _NARROW
+    else:
+        shapes = _DEEP if len(program) >= _DEEP_FROM * program.num_qubits else _SHALLOW
+    tile, low = shapes[options.amplitude_bytes]
+    if options.tile_qubits is not None:
+        tile = options.tile_qubits
+    if options.low_qubits is not None:
+        low = options.low_qubits
+    if options.tile_qubits is None:
+        tile = max(tile, low)
+    return tile, min(tile, low)
 
 
 def trivial_plan(program: Program) -> ExecutionPlan:

@@ -54,13 +54,6 @@ def extended(circuit: Circuit, more: Sequence[Instruction] = ()) -> Circuit:
     return result
 
 
-def _tiles(config: Config) -> PlanOptions:
-    """Return the planner's options: tiles of 64 KiB and runs of 256 bytes in both precisions."""
-    if config.simulation_precision == "fp64":
-        return PlanOptions(tile_qubits=12, low_qubits=4)
-    return PlanOptions()
-
-
 class CircuitCompiler:
     """Compiles the circuits of one session and remembers the latest.
 
@@ -70,7 +63,8 @@ class CircuitCompiler:
 
     def __init__(self, config: Config, plugins: PluginManager) -> None:
         """Take the session's settings."""
-        self._options = CompileOptions(plan=config.plan or _tiles(config))
+        size = 16 if config.simulation_precision == "fp64" else 8
+        self._options = CompileOptions(plan=config.plan or PlanOptions(amplitude_bytes=size))
         self._plugins = plugins
         self._cache: OrderedDict[object, CompiledCircuit] = OrderedDict()
         self._lock = threading.RLock()

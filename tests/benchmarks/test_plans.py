@@ -28,7 +28,7 @@ _STAGES = {
 """Of the families at 22 qubits, with tiles of either precision."""
 
 
-@pytest.mark.parametrize("tiles", [PlanOptions(), PlanOptions(tile_qubits=12, low_qubits=4)])
+@pytest.mark.parametrize("tiles", [PlanOptions(), PlanOptions(amplitude_bytes=16)])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_takes_no_more_passes_than_it_did(family, tiles):
     circuit = quasim.circuit(FAMILIES[family](22), 22)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quasim_backend.compile import planner
-from quasim_backend.compile.planner import PlanOptions, plan, trivial_plan
+from quasim_backend.compile.planner import PlanOptions, plan, tile_shape, trivial_plan
 from quasim_backend.errors import OptionError
 from quasim_backend.ir.parameters import Parameter
 from quasim_backend.ir.plan import ExecutionPlan, OpKind
@@ -66,7 +66,7 @@ def check_legal(schedule: ExecutionPlan, options: PlanOptions) -> None:
         local_mask = sum(1 << int(q) for q in local)
         first, last = schedule.stage_start[stage], schedule.stage_start[stage + 1]
         assert last > first
-        assert len(local) <= max(options.tile_qubits, 1) or last - first == 1
+        assert len(local) <= tile_shape(program, options)[0] or last - first == 1
         for op in range(first, last):
             for member in schedule.members(op):
                 assert mixing(program, int(member)) & ~local_mask == 0
@@ -281,11 +281,42 @@ def test_the_trivial_plan_is_one_primitive_an_operation_a_stage():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"max_fused": 4}, {"tile_qubits": 0}, {"tile_qubits": 3}, {"max_diagonal": 99}]
+    "bad",
+    [
+        {"max_fused": 4},
+        {"tile_qubits": 0},
+        {"tile_qubits": 3, "low_qubits": 4},
+        {"max_diagonal": 99},
+        {"amplitude_bytes": 12},
+    ],
 )
 def test_impossible_options_are_refused(bad):
     with pytest.raises(OptionError, match=r"PlanOptions\."):
         PlanOptions(**bad)
+
+
+def test_tiles_are_chosen_by_width_and_gates():
+    def shape(qubits, gates, **options):
+        builder = ProgramBuilder(qubits)
+        for number in range(gates):
+            builder.rotation(1 << number % qubits, 0, 0.3)
+        program = builder.build()
+        tile, low = tile_shape(program, PlanOptions(**options))
+        schedule = plan(program, PlanOptions(**options))
+        assert schedule.stage_qubit_start[1] <= tile
+        return tile, low
+
+    few, many = shape(22, 100), shape(22, 1000)
+    assert few[0] <= many[0]
+    assert few[1] > many[1]
+    for qubits in (4, 17, 22):
+        for size in (8, 16):
+            tile, low = shape(qubits, 600, amplitude_bytes=size)
+            assert low <= tile
+            assert size << tile <= 1 << 17
+    assert shape(22, 100, tile_qubits=3) == (3, 3)
+    assert shape(22, 100, low_qubits=16) == (16, 16)
+    assert shape(22, 1000, tile_qubits=9, low_qubits=2) == (9, 2)
 
 
 def test_a_thousand_gates_are_planned_in_milliseconds():

@@ -1,4 +1,4 @@
-"""Child processes, for tests of what a process can do to the kernels."""
+"""Child processes, and every instruction set in turn."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from quasim_backend.kernels import native
 
 sys.path.insert(0, str(Path(__file__).parent))  # `workload`, here and in child processes
 
@@ -43,3 +45,12 @@ def interpreter() -> Interpreter:
         return output
 
     return run
+
+
+@pytest.fixture(params=native.available_isas() if native.is_available() is None else [])
+def isa(request):
+    """The instruction set that the native kernels use during the test."""
+    used = native.info()["isa"]
+    native.select_isa(request.param)
+    yield request.param
+    native.select_isa(used)

@@ -34,14 +34,6 @@ KINDS = {
 TILES = [(3, 1), (4, 1), (5, 1), (5, 3), (13, 5)]
 
 
-@pytest.fixture(params=native.available_isas() if native.is_available() is None else [])
-def isa(request):
-    used = native.info()["isa"]
-    native.select_isa(request.param)
-    yield request.param
-    native.select_isa(used)
-
-
 def plan_of(circuit, **options):
     compiled = compile_circuit(
         circuit, CompileOptions(keep_idle=True, plan=PlanOptions(**options), starts_at_zero=False)
