@@ -305,6 +305,23 @@ def test_amplitudes_are_cirqs():
         quasim_cirq.Simulator().compute_amplitudes(circuit, np.array([[0, 1]]))
 
 
+def test_states_are_normalised_before_or_after_others_have_seen_them():
+    rng = np.random.default_rng(4)
+    amplitudes = rng.normal(size=16) + 1j * rng.normal(size=16)
+    amplitudes *= (1 + 1e-5) / np.linalg.norm(amplitudes)
+    for seen in (False, True):
+        given = amplitudes.astype(np.complex64)
+        result = TrialResult(cirq.ParamResolver(), {}, given, Q[:4])
+        before = result._final_simulator_state.target_tensor.copy() if seen else None
+        vector = result.final_state_vector
+        assert abs(np.linalg.norm(vector.astype(complex)) - 1) < 2e-7
+        np.testing.assert_allclose(vector, amplitudes, atol=2e-5)
+        after = result._final_simulator_state.target_tensor
+        np.testing.assert_allclose(after.reshape(-1), vector, atol=2e-5)
+        if seen:
+            np.testing.assert_array_equal(after, before)
+
+
 def test_no_warning_on_an_ordinary_run():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
