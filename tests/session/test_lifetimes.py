@@ -43,6 +43,45 @@ RUNS: dict[str, Callable[[quasim.Runtime], object]] = {
 }
 
 
+def _qiskit() -> object:
+    qiskit = pytest.importorskip("qiskit")
+    quasim_qiskit = pytest.importorskip("quasim_qiskit")
+    circuit = qiskit.QuantumCircuit(WIDTH)
+    circuit.h(range(WIDTH))
+    simulator = quasim_qiskit.AerSimulator()
+    circuit.save_statevector()  # a method that the import adds
+    return simulator.run(circuit).result().get_statevector()
+
+
+def _cirq() -> object:
+    cirq = pytest.importorskip("cirq")
+    quasim_cirq = pytest.importorskip("quasim_cirq")
+    circuit = cirq.Circuit(cirq.H.on_each(cirq.LineQubit.range(WIDTH)))
+    return quasim_cirq.Simulator().simulate(circuit).final_state_vector
+
+
+def _pennylane() -> object:
+    qml = pytest.importorskip("pennylane")
+    pytest.importorskip("quasim_pennylane")
+
+    @qml.qnode(qml.device("quasim.cpu", wires=WIDTH))
+    def node() -> object:
+        qml.Hadamard(0)
+        return qml.state()
+
+    return node()
+
+
+def _pytket() -> object:
+    pytket = pytest.importorskip("pytket")
+    quasim_pytket = pytest.importorskip("quasim_pytket")
+    circuit = pytket.Circuit(WIDTH).H(0)
+    return quasim_pytket.QuasimBackend().run_circuit(circuit).get_state()
+
+
+ADAPTERS = {"qiskit": _qiskit, "cirq": _cirq, "pennylane": _pennylane, "pytket": _pytket}
+
+
 @pytest.fixture
 def no_collection() -> Iterator[None]:
     gc.collect()
@@ -74,3 +113,9 @@ def test_no_state_outlives_its_last_user(name: str, no_collection: None) -> None
     with quasim.runtime() as rt:
         RUNS[name](rt)
         assert _kept_states() == []
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_no_state_outlives_an_sdks_result(name: str, no_collection: None) -> None:
+    ADAPTERS[name]()
+    assert _kept_states() == []
