@@ -44,7 +44,8 @@ class PlanOptions:
         low_qubits: Lowest qubits that are local in every stage, 0 to ``tile_qubits``; a tile is
             made of runs of ``2**low_qubits`` contiguous amplitudes or longer. None: `tile_shape`
             chooses.
-        amplitude_bytes: What `tile_shape` chooses for: 8 for complex64, 16 for complex128.
+        amplitude_bytes: What `tile_shape` chooses for: 8 for complex64, 16 for complex128. A
+            session puts that of its precision here.
         fuse: ``False`` for the trivial plan: one primitive, one operation, one stage.
         split: Fuse for kernels that take operations apart into rotations, phases and moves, as the
             native ones do when they run a circuit; ``False`` for kernels that run each operation
@@ -140,12 +141,8 @@ def tile_shape(program: Program, options: PlanOptions) -> tuple[int, int]:
     else:
         shapes = _DEEP if len(program) >= _DEEP_FROM * program.num_qubits else _SHALLOW
     tile, low = shapes[options.amplitude_bytes]
-    if options.tile_qubits is not None:
-        tile = options.tile_qubits
-    if options.low_qubits is not None:
-        low = options.low_qubits
-    if options.tile_qubits is None:
-        tile = max(tile, low)
+    low = low if options.low_qubits is None else options.low_qubits
+    tile = max(tile, low) if options.tile_qubits is None else options.tile_qubits
     return tile, min(tile, low)
 
 

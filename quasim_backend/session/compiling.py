@@ -64,7 +64,8 @@ class CircuitCompiler:
     def __init__(self, config: Config, plugins: PluginManager) -> None:
         """Take the session's settings."""
         size = 16 if config.simulation_precision == "fp64" else 8
-        self._options = CompileOptions(plan=config.plan or PlanOptions(amplitude_bytes=size))
+        plan = replace(config.plan or PlanOptions(), amplitude_bytes=size)
+        self._options = CompileOptions(plan=plan)
         self._plugins = plugins
         self._cache: OrderedDict[object, CompiledCircuit] = OrderedDict()
         self._lock = threading.RLock()

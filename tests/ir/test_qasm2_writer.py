@@ -41,8 +41,6 @@ def random_unitary(size, seed):
 @pytest.mark.parametrize("name", sorted(RECORDS))
 def test_every_gate_of_the_table_is_kept(name, controls, dense):
     record = RECORDS[name]
-    if record.num_qubits + controls > 5:
-        pytest.skip("wide")
     params = np.random.default_rng(len(name)).uniform(-3, 3, len(record.parameters))
     state = (1 << controls) - 1 if controls < 2 else 1
     assert_kept(Gate.named(name, params, controls=controls, control_state=state), dense)

@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 
+import numpy as np
 import pytest
 
 import quasim_backend as quasim
@@ -106,3 +107,18 @@ def test_every_public_name_exists_and_is_listed() -> None:
     assert inspect.isfunction(quasim.runtime)
     with pytest.raises(AttributeError, match="no attribute 'Circus'"):
         quasim.Circus  # noqa: B018
+
+
+@pytest.mark.parametrize(("precision", "tile"), [("fp32", 14), ("fp64", 13)])
+def test_plan_options_are_completed_by_the_precision(precision: str, tile: int) -> None:
+    circuit = quasim.Circuit(18)
+    for layer in range(20):
+        for q in range(18):
+            circuit.rx(0.1 + layer, q)
+        for q in range(17):
+            circuit.cx(q, q + 1)
+    options = quasim.PlanOptions(max_fused=2)
+    with quasim.runtime(simulation_precision=precision, plan=options) as rt:
+        (step,) = rt.compile(circuit, keep_idle=True).steps
+    local = np.diff(step.plan.stage_qubit_start).max()
+    assert local == (tile if step.plan.planner == "native" else 18)
