@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 # Without isolation the build tree survives, so a second install compiles only what changed.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 EDITABLE := $(PIP_INSTALL) --no-build-isolation --config-settings=build-dir='build/{wheel_tag}' --editable
-CPP := $(shell find kernels -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name '*.cu' -o -name '*.inc' \) 2>/dev/null)
+CPP := $(shell find kernels -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name '*.cu' -o -name '*.inc' -o -name '*.cuh' \) 2>/dev/null)
 SOURCES := pyproject.toml $(wildcard kernels/CMakeLists.txt) $(CPP)
 CLANG_FORMAT_FILES := $(CPP)
 

@@ -9,7 +9,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = ("quasim_backend.compile._planner", "quasim_backend.kernels._cpu")
+MODULES = (
+    "quasim_backend.compile._planner",
+    "quasim_backend.kernels._cpu",
+    "quasim_backend.kernels._emulate",
+)
 
 
 def generate(module: str) -> str:

@@ -1,0 +1,113 @@
+#include "emulate/emulate.hpp"
+
+#include <bit>
+#include <cstddef>
+#include <map>
+#include <stdexcept>
+#include <utility>
+
+#include "cuda/elementwise.cuh"
+
+namespace quasim {
+namespace {
+
+using quasim_device::Block;
+using quasim_device::i64;
+using quasim_device::u64;
+
+using Entry = void (*)(const Block&, std::span<const std::uint64_t>);
+using Table = std::map<std::string_view, std::pair<Entry, std::size_t>>;
+
+template <class T>
+T argument(std::uint64_t word) {
+  static_assert(sizeof(T) == sizeof(word));
+  return std::bit_cast<T>(word);
+}
+
+// Unpacks the words for `kernel`.
+template <class... Parameters, std::size_t... place>
+void unpack(void (*kernel)(const Block&, Parameters...), const Block& block,
+            std::span<const std::uint64_t> words, std::index_sequence<place...>) {
+  kernel(block, argument<Parameters>(words[place])...);
+}
+
+template <class... Parameters>
+constexpr std::size_t arity(void (*)(const Block&, Parameters...)) {
+  return sizeof...(Parameters);
+}
+
+template <auto kernel>
+void entry(const Block& block, std::span<const std::uint64_t> words) {
+  unpack(kernel, block, words, std::make_index_sequence<arity(kernel)>());
+}
+
+#define QUASIM_OPEN(...) __VA_ARGS__
+#define QUASIM_WITH_BLOCK(...) (const Block& block, __VA_ARGS__)
+#define QUASIM_CALL(name, arguments) quasim_device::name(block, QUASIM_OPEN arguments)
+#define QUASIM_KERNEL(name, parameters, arguments) \
+  void name QUASIM_WITH_BLOCK parameters { QUASIM_CALL(name, arguments); }
+
+namespace single {
+using Real = float;
+using Amplitude = quasim_device::Complex<Real>;
+#include "cuda/entries.cuh"
+}  // namespace single
+
+namespace wide {
+using Real = double;
+using Amplitude = quasim_device::Complex<Real>;
+#include "cuda/entries.cuh"
+}  // namespace wide
+
+#undef QUASIM_KERNEL
+#define QUASIM_KERNEL(name, parameters, arguments) {#name, {entry<&name>, arity(&name)}},
+
+namespace single {
+const Table& table() {
+  static const Table known = {
+#include "cuda/entries.cuh"
+  };
+  return known;
+}
+}  // namespace single
+
+namespace wide {
+const Table& table() {
+  static const Table known = {
+#include "cuda/entries.cuh"
+  };
+  return known;
+}
+}  // namespace wide
+
+}  // namespace
+
+std::vector<std::string> emulated_kernels() {
+  std::vector<std::string> names;
+  for (const auto& [name, kernel] : wide::table()) names.emplace_back(name);
+  return names;
+}
+
+void emulate(std::string_view kernel, bool is_single, const EmulatedLaunch& launch) {
+  const Table& table = is_single ? single::table() : wide::table();
+  const auto found = table.find(kernel);
+  if (found == table.end()) throw std::invalid_argument("No kernel has this name.");
+  const auto [run, count] = found->second;
+  if (launch.arguments.size() != count) {
+    throw std::invalid_argument("The kernel takes another number of arguments.");
+  }
+  if (launch.threads < 1 || launch.threads > quasim_device::kMaxThreads ||
+      !std::has_single_bit(static_cast<unsigned>(launch.threads))) {
+    throw std::invalid_argument("The number of threads must be a power of two up to 512.");
+  }
+  // What a block finds in shared memory is whatever the last one left there, as on a GPU.
+  std::vector<std::max_align_t> shared(launch.shared_bytes / sizeof(std::max_align_t) + 1);
+  for (std::uint64_t member = 0; member < launch.members; ++member) {
+    for (std::uint64_t index = 0; index < launch.blocks; ++index) {
+      run(Block(index, launch.blocks, member, launch.threads, shared.data(), launch.backwards),
+          launch.arguments);
+    }
+  }
+}
+
+}  // namespace quasim

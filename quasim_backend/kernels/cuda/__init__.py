@@ -1,0 +1,1 @@
+"""The GPU engine: CUDA kernels, on a GPU through CuPy or emulated on the host."""

@@ -1,0 +1,94 @@
+"""What the GPU engine needs of a device: arrays, copies, launches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Argument", "Array", "Device"]
+
+Array: TypeAlias = Any
+"""An array in a device's memory: NumPy's or CuPy's. Both index and reshape alike."""
+
+Argument: TypeAlias = "Array | int | float | None"
+"""A kernel's argument: an array (the address of its first element), an i64, a double, or null."""
+
+
+class Device(Protocol):
+    """A place where kernels run. Work is done in the order it is given; results are waited for.
+
+    Attributes:
+        name: For people, such as ``"NVIDIA H100 80GB HBM3"``.
+    """
+
+    name: str
+
+    def empty(self, shape: int | tuple[int, ...], dtype: Any) -> Array:
+        """Allocate an array whose contents are undefined.
+
+        Raises:
+            MemoryLimitError: If the device has not enough memory; with the numbers.
+        """
+        ...
+
+    def zeros(self, shape: int | tuple[int, ...], dtype: Any) -> Array:
+        """Allocate an array of zeros.
+
+        Raises:
+            MemoryLimitError: If the device has not enough memory; with the numbers.
+        """
+        ...
+
+    def upload(self, host: NDArray[Any]) -> Array:
+        """Copy a contiguous NumPy array to the device, shape and dtype kept."""
+        ...
+
+    def download(self, array: Array) -> NDArray[Any]:
+        """Wait for what computes ``array``, and return it as a NumPy array; may alias it."""
+        ...
+
+    def copy(self, array: Array) -> Array:
+        """Return an independent copy on the device."""
+        ...
+
+    def launch(
+        self,
+        kernel: str,
+        real: type[np.floating[Any]],
+        blocks: int,
+        threads: int,
+        arguments: Sequence[Argument],
+        *,
+        members: int = 1,
+        shared_bytes: int = 0,
+    ) -> None:
+        """Run a kernel of ``kernels/cuda/entries.cuh``.
+
+        Args:
+            kernel: Its name.
+            real: ``np.float32`` for complex64 amplitudes, ``np.float64`` for complex128.
+            blocks: Number of blocks; 0 does nothing.
+            threads: Threads of a block, a power of two up to 512.
+            arguments: In the kernel's order. Arrays must be contiguous.
+            members: States of a batch; every block runs once for each.
+            shared_bytes: Memory the threads of a block share.
+
+        Raises:
+            DeviceError: If the kernel cannot be compiled or launched.
+        """
+        ...
+
+    def synchronize(self) -> None:
+        """Wait until everything is done.
+
+        Raises:
+            DeviceError: If a kernel failed.
+        """
+        ...
+
+    def free_bytes(self) -> int | None:
+        """Return the memory that can still be allocated, or None if nobody says."""
+        ...
