@@ -7,6 +7,7 @@
 #include <complex>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "quasim/plan.hpp"
@@ -87,5 +88,24 @@ class ProgramFields {
   Field<std::int32_t> term_start_, term_parameter_;
   Field<double> term_weight_;
 };
+
+// The arrays of an ExecutionPlan, copied.
+inline Plan plan_of(nb::handle plan) {
+  Plan arrays;
+  const auto load = [&](auto& slot, const char* name) {
+    using Value = typename std::remove_reference_t<decltype(slot)>::value_type;
+    slot = Field<Value>(plan, name).copy();
+  };
+  load(arrays.op_kind, "op_kind");
+  load(arrays.op_member_start, "op_member_start");
+  load(arrays.op_members, "op_members");
+  load(arrays.op_qubit_start, "op_qubit_start");
+  load(arrays.op_qubits, "op_qubits");
+  load(arrays.stage_start, "stage_start");
+  load(arrays.stage_qubit_start, "stage_qubit_start");
+  load(arrays.stage_qubits, "stage_qubits");
+  load(arrays.stage_fma, "stage_fma");
+  return arrays;
+}
 
 }  // namespace quasim::bindings

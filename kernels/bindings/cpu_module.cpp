@@ -68,21 +68,7 @@ auto without_gil(const CancelFlag& flag, int threads, Body body) {
 // Constructs in place: a NativePlan does not move.
 void construct_native_plan(NativePlan* self, nb::object plan) {
   const ProgramFields fields(plan.attr("program"));
-  Plan arrays;
-  const auto load = [&](auto& slot, const char* name) {
-    using Value = typename std::remove_reference_t<decltype(slot)>::value_type;
-    slot = Field<Value>(plan, name).copy();
-  };
-  load(arrays.op_kind, "op_kind");
-  load(arrays.op_member_start, "op_member_start");
-  load(arrays.op_members, "op_members");
-  load(arrays.op_qubit_start, "op_qubit_start");
-  load(arrays.op_qubits, "op_qubits");
-  load(arrays.stage_start, "stage_start");
-  load(arrays.stage_qubit_start, "stage_qubit_start");
-  load(arrays.stage_qubits, "stage_qubits");
-  load(arrays.stage_fma, "stage_fma");
-  new (self) NativePlan(fields.view(), std::move(arrays));
+  new (self) NativePlan(fields.view(), plan_of(plan));
 }
 
 void check_qubits(std::span<const std::int32_t> qubits, int num_qubits) {

@@ -7,3 +7,17 @@
 QUASIM_KERNEL(prepare_zero, (Amplitude * amplitudes, i64 num_qubits), (amplitudes, num_qubits))
 QUASIM_KERNEL(collapse, (Amplitude * amplitudes, i64 num_qubits, i64 mask, i64 value, double scale),
               (amplitudes, num_qubits, mask, value, scale))
+
+// Circuits.
+QUASIM_KERNEL(tile,
+              (Amplitude * amplitudes, Amplitude* second, const char* program, i64 stage,
+               const Real* numbers, const Turn<Real>* turns, i64 number_stride, i64 turn_stride,
+               i64 live, double* slopes, i64 slots),
+              (amplitudes, second, program, stage, numbers, turns, number_stride, turn_stride, live,
+               slopes, slots))
+QUASIM_KERNEL(bind,
+              (const char* program, const double* parameters, i64 parameter_stride,
+               const double* direction, Real* numbers, i64 number_stride, Turn<Real>* turns,
+               i64 turn_stride),
+              (program, parameters, parameter_stride, direction, numbers, number_stride, turns,
+               turn_stride))

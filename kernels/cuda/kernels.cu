@@ -1,14 +1,16 @@
 // The CUDA module: what NVRTC compiles, for complex64 or, with -DQUASIM_REAL=double, complex128.
+#include "bind.cuh"
 #include "elementwise.cuh"
+#include "tile.cuh"
 
 namespace quasim_device {
 
 using Real = QUASIM_REAL;
 using Amplitude = Complex<Real>;
 
-#define QUASIM_KERNEL(name, parameters, arguments)                    \
-  extern "C" __global__ void __launch_bounds__(256) name parameters { \
-    QUASIM_CALL(name, arguments);                                     \
+#define QUASIM_KERNEL(name, parameters, arguments)                       \
+  extern "C" __global__ void __launch_bounds__(256, 2) name parameters { \
+    QUASIM_CALL(name, arguments);                                        \
   }
 #define QUASIM_OPEN(...) __VA_ARGS__
 #define QUASIM_CALL(name, arguments) quasim_device::name(Block(), QUASIM_OPEN arguments)

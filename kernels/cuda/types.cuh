@@ -4,9 +4,11 @@
 #ifdef __CUDACC__
 #define QUASIM_DEVICE __device__ __forceinline__
 #define QUASIM_UNROLL _Pragma("unroll")
+#define QUASIM_LOOP _Pragma("unroll 1")
 #else
 #define QUASIM_DEVICE inline
 #define QUASIM_UNROLL
+#define QUASIM_LOOP
 #endif
 
 // What a module is compiled for: complex64 unless said otherwise.
@@ -60,6 +62,22 @@ QUASIM_DEVICE double norm(Complex<T> a) {
 template <class To, class From>
 QUASIM_DEVICE Complex<To> converted(Complex<From> a) {
   return {static_cast<To>(a.re), static_cast<To>(a.im)};
+}
+
+QUASIM_DEVICE double cosine(double angle) {
+#ifdef __CUDACC__
+  return cos(angle);
+#else
+  return __builtin_cos(angle);
+#endif
+}
+
+QUASIM_DEVICE double sine(double angle) {
+#ifdef __CUDACC__
+  return sin(angle);
+#else
+  return __builtin_sin(angle);
+#endif
 }
 
 QUASIM_DEVICE int popcount(u64 value) {

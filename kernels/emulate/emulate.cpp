@@ -6,13 +6,16 @@
 #include <stdexcept>
 #include <utility>
 
+#include "cuda/bind.cuh"
 #include "cuda/elementwise.cuh"
+#include "cuda/tile.cuh"
 
 namespace quasim {
 namespace {
 
 using quasim_device::Block;
 using quasim_device::i64;
+using quasim_device::Turn;
 using quasim_device::u64;
 
 using Entry = void (*)(const Block&, std::span<const std::uint64_t>);

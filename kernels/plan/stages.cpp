@@ -39,7 +39,8 @@ constexpr std::size_t kWindow = 2048;
 
 class Cutter {
  public:
-  Cutter(std::span<const Footprint> operations, int num_qubits, const PlanOptions& options)
+  Cutter(std::span<const Footprint> operations, int num_qubits, const PlanOptions& options,
+         std::size_t steps)
       : num_qubits_(num_qubits),
         tile_(std::min(options.tile_qubits, num_qubits)),
         low_(low_mask(std::min(options.low_qubits, tile_))) {
@@ -51,7 +52,9 @@ class Cutter {
     // Global factors go first, so that a walk may end where no qubit lets anything past.
     std::ranges::stable_partition(waiting_,
                                   [](const Waiting& w) { return w.footprint.all() == 0; });
-    budget_ = (std::size_t{1} << std::min(num_qubits, kLargestState)) / kAmplitudesAStep;
+    budget_ = steps != 0
+                  ? steps
+                  : (std::size_t{1} << std::min(num_qubits, kLargestState)) / kAmplitudesAStep;
   }
 
   std::vector<Stage> run() {
@@ -220,8 +223,8 @@ class Cutter {
 }  // namespace
 
 std::vector<Stage> cut_into_stages(std::span<const Footprint> operations, int num_qubits,
-                                   const PlanOptions& options) {
-  return Cutter(operations, num_qubits, options).run();
+                                   const PlanOptions& options, std::size_t steps) {
+  return Cutter(operations, num_qubits, options, steps).run();
 }
 
 }  // namespace quasim

@@ -1,0 +1,185 @@
+// A circuit as the tile kernel reads it. The host makes these records (kernels/device), once a
+// plan.
+//
+// A stage takes the state through the multiprocessors once. A block holds a tile of it, every
+// thread 16 amplitudes in registers. In one phase four qubits of the tile, the register qubits,
+// differ between the amplitudes of a thread, so gates on them need nobody else; the other qubits of
+// an amplitude's index are the same for the whole thread, and gates look at them as conditions.
+// Between two phases the amplitudes pass through shared memory, and other qubits become register
+// qubits.
+#pragma once
+
+#include "types.cuh"
+
+namespace quasim_device {
+
+constexpr int kRegisterBits = 4;
+constexpr int kPairBits = 3;  // those that are qubits where a tile holds two states
+constexpr int kThreadBits = 8;
+
+// Angles are fractions of a turn in fixed point: sums are exact, and wrap around as angles do.
+template <class T>
+struct TurnOf;
+template <>
+struct TurnOf<float> {
+  using type = u32;
+};
+template <>
+struct TurnOf<double> {
+  using type = u64;
+};
+template <class T>
+using Turn = typename TurnOf<T>::type;
+
+enum class OpCode : u8 {
+  kPair,      // complex 2 x 2 matrix on register bit `x`
+  kRealPair,  // real 2 x 2 matrix on register bit `x`
+  kDense2,    // 4 x 4 on the register bits of `x`
+  kDense3,    // 8 x 8 on the register bits of `x`
+  kTurnReal,  // rotation by a Pauli string with an odd number of Y: cos + sin * real
+  kTurnImag,  // ... with an even number: cos - i sin * real
+  kMove,      // exchanges amplitudes that differ by `x`
+  kFactor,    // a phase where all register bits of `x` are 1, the sum of terms
+  kLayer,     // phases by all register bits: terms in ranges, one for each set of bits
+  kTable,     // a diagonal given by its entries, on any qubits
+
+  // Of two states, the first of them the circuit's.
+  kSlopeReal,   // derivative by the angle of kTurnReal
+  kSlopeImag,   // ... of kTurnImag
+  kSlopePhase,  // ... of a phase or a rotation of Z's
+  kPushReal,    // adds the derivative along a direction: of kTurnReal
+  kPushImag,    // ... of kTurnImag
+  kPushPhase,   // ... of a phase or a rotation of Z's
+};
+
+// A term of a phase: `turns[number] * factor` where the index has `value` in its `mask` bits, with
+// the other sign where it has an odd number of ones in `odd`. Register bits are in none of them.
+struct Term {
+  Mask mask;
+  Mask value;
+  Mask odd;
+  i32 number;
+  i32 factor;
+};
+
+struct Op {
+  Mask mask;  // acts where the index has `value` in these bits, none of them a register bit
+  Mask value;
+  Mask odd;  // and with the other sign where it has an odd number of ones in these
+  OpCode code;
+  u8 x;        // register bits
+  u16 active;  // patterns of register bits that take part; of two that mix, the lower one
+  u16 signs;   // patterns with the other sign
+  u16 width;   // kTable: qubits
+  i32 number;  // first of its numbers, counted in reals
+  i32 first;   // terms [first, last); kLayer: first of 17 bounds; kTable: first of its qubits
+  i32 last;
+  i32 slot;  // of the derivative
+};
+
+struct Phase {
+  Mask registers[kRegisterBits];  // index bit of each register bit
+  Mask threads[kThreadBits];      // ... of each bit of the thread number
+  // Where amplitudes lie in shared memory on their way here, linear in the bits of their place: the
+  // image of each bit, in the phase before this one and in this one.
+  u16 put_registers[kRegisterBits];
+  u16 put_threads[kThreadBits];
+  u16 get_registers[kRegisterBits];
+  u16 get_threads[kThreadBits];
+  i32 first;  // ops [first, last)
+  i32 last;
+};
+
+struct Stage {
+  Mask outside;  // index bits that are the same in a whole tile
+  i32 thread_bits;
+  i32 first;  // phases [first, last)
+  i32 last;
+  i32 unused;
+};
+
+// --- numbers from parameters ------------------------------------------------------------------
+
+// offset + sum of weight * parameter, in radians.
+struct Angle {
+  double offset;
+  i32 first;  // weights [first, last)
+  i32 last;
+};
+
+struct Weight {
+  double weight;
+  i64 parameter;
+};
+
+// Values shared with quasim_backend.ir.program.PrimitiveKind.
+enum class FactorKind : i32 { kMatrix, kDiagonal, kPermutation, kRotation, kPhase };
+
+// A primitive on the qubits of a fused operation: bit k of its masks is qubit k there.
+struct Factor {
+  FactorKind kind;
+  i32 control_mask;
+  i32 control_value;
+  i32 x;
+  i32 z;
+  i32 target_mask;
+  i32 targets[4];  // qubit of each bit of the matrix index
+  i32 width;       // targets
+  i32 angle;       // or -1
+  i64 data;        // first entry in the matrices and diagonals, or in the tables
+};
+
+enum class RecipeKind : i32 {
+  kMatrix,    // product of factors, row-major
+  kReal,      // the same of real factors
+  kRotation,  // cosine of half the angle, and sine times `scale`
+  kRate,      // how fast the angle changes along a direction, times `scale`
+  kEntries,   // of a diagonal
+};
+
+// How to make the numbers of an op.
+struct Recipe {
+  RecipeKind kind;
+  i32 width;   // kMatrix, kReal: qubits of the product; kEntries: number of entries
+  i32 number;  // where they go
+  i32 first;   // factors [first, last); kEntries: distance from one to the next
+  i32 last;
+  i32 angle;
+  i32 block_mask;  // of a product, only the rows and columns with `block_value` in these bits
+  i32 block_value;
+  double scale;
+  i64 data;  // kEntries: the first one
+};
+
+// turns[i] is this angle times `scale`.
+struct TurnRecipe {
+  i32 angle;  // or -1: `scale` itself is the angle
+  i32 unused;
+  double scale;
+};
+
+// Where things are: byte offsets from the header, which begins the program.
+struct ProgramHeader {
+  i64 num_qubits;
+  i64 stages;
+  i64 phases;
+  i64 ops;
+  i64 terms;
+  i64 bounds;  // i32: of layers, and the qubits of tables
+  i64 recipes;
+  i64 num_recipes;
+  i64 turn_recipes;
+  i64 num_turns;
+  i64 factors;
+  i64 angles;
+  i64 weights;
+  i64 data;    // complex128: matrices and diagonals of the circuit
+  i64 tables;  // i64
+};
+
+template <class Record>
+QUASIM_DEVICE const Record* part(const char* program, i64 offset) {
+  return reinterpret_cast<const Record*>(program + offset);
+}
+
+}  // namespace quasim_device

@@ -1,0 +1,172 @@
+// The tile kernel: takes a state through one stage of a program.
+//
+// A pass moves 2 * 2^n amplitudes through device memory, 8 bytes each for complex64; a change of
+// phase moves as many through shared memory, which is about ten times as fast.
+#pragma once
+
+#include "slopes.cuh"
+
+namespace quasim_device {
+
+// What a launch of the tile kernel is given, one member's share of it.
+template <class T>
+struct TileRun {
+  const char* program;
+  i64 stage;
+  Numbers<T> n;
+  Mask live;  // index bits that may be 1 where amplitudes are not zero
+  Complex<T>* first;
+  Complex<T>* second;  // null, or the other one of two states
+  double* slopes;      // [row][slot], one row for every warp of the launch
+  i64 slots;
+};
+
+// The index bits of thread `thread` in a phase.
+QUASIM_DEVICE Mask thread_index(const Phase& phase, int thread) {
+  Mask index = 0;
+  QUASIM_UNROLL
+  for (int b = 0; b < kThreadBits; ++b) {
+    if (thread >> b & 1) index |= phase.threads[b];
+  }
+  return index;
+}
+
+// The images in shared memory of a thread, and of a pattern of register bits.
+QUASIM_DEVICE int image_of_thread(const u16* images, int thread) {
+  int image = 0;
+  QUASIM_UNROLL
+  for (int b = 0; b < kThreadBits; ++b) {
+    if (thread >> b & 1) image ^= images[b];
+  }
+  return image;
+}
+
+QUASIM_DEVICE int image_of_pattern(const u16* images, int pattern) {
+  int image = 0;
+  QUASIM_UNROLL
+  for (int r = 0; r < kRegisterBits; ++r) {
+    if (pattern >> r & 1) image ^= images[r];
+  }
+  return image;
+}
+
+template <class T>
+struct Own {
+  Held<T> held;
+  Mask where;  // index of the thread's first amplitude
+};
+
+// visit(amplitude in memory, amplitude in registers); null in memory where no qubit stands for it.
+template <class T, class Visit>
+QUASIM_DEVICE void for_amplitudes(const TileRun<T>& run, const Phase& phase, Mask size, Own<T>& own,
+                                  Visit visit) {
+  QUASIM_UNROLL
+  for (int j = 0; j < kHeld; ++j) {
+    const Mask index = own.where | pattern_index(phase, j);
+    Complex<T>* const state = run.second != nullptr && j >= kOther ? run.second : run.first;
+    visit(index < size ? state + index : nullptr, own.held.a[j]);
+  }
+}
+
+// Hands amplitudes over through shared memory, from the phase before to this one.
+template <class T>
+QUASIM_DEVICE void exchange(const Block& block, const Phase& phase, Mask base,
+                            PerThread<Own<T>>& all) {
+  Complex<T>* const shared = block.shared<Complex<T>>();
+  block.each([&](int thread) {
+    auto& own = all[thread];
+    const int image = image_of_thread(phase.put_threads, thread);
+    QUASIM_UNROLL
+    for (int j = 0; j < kHeld; ++j) {
+      shared[image ^ image_of_pattern(phase.put_registers, j)] = own.held.a[j];
+    }
+  });
+  block.each([&](int thread) {
+    auto& own = all[thread];
+    const int image = image_of_thread(phase.get_threads, thread);
+    own.where = base | thread_index(phase, thread);
+    QUASIM_UNROLL
+    for (int j = 0; j < kHeld; ++j) {
+      own.held.a[j] = shared[image ^ image_of_pattern(phase.get_registers, j)];
+    }
+  });
+}
+
+template <class T>
+QUASIM_DEVICE void do_op(const Block& block, const TileRun<T>& run, const Phase& phase,
+                         const Op& op, PerThread<Own<T>>& all, double* slopes) {
+  if (op.code <= OpCode::kMove) {
+    block.apart([&](int thread) { gate(op, run.n.numbers, all[thread].where, all[thread].held); });
+  } else if (op.code == OpCode::kFactor) {
+    block.apart([&](int thread) { factor(op, run.n, all[thread].where, all[thread].held); });
+  } else if (op.code == OpCode::kLayer) {
+    block.apart([&](int thread) { layer(op, run.n, all[thread].where, all[thread].held); });
+  } else if (op.code == OpCode::kTable) {
+    block.apart([&](int thread) { table(op, run.n, all[thread].where, phase, all[thread].held); });
+  } else if (op.code <= OpCode::kSlopePhase) {
+    PerThread<double> values;
+    block.apart(
+        [&](int thread) { values[thread] = slope(op, all[thread].where, all[thread].held); });
+    block.warp_sums(values, [&](int warp, double sum) {
+      slopes[static_cast<i64>(warp) * run.slots + op.slot] += sum;
+    });
+  } else {
+    block.apart([&](int thread) { push(op, run.n.numbers, all[thread].where, all[thread].held); });
+  }
+}
+
+template <class T>
+QUASIM_DEVICE void run_tiles(const Block& block, const TileRun<T>& run) {
+  const auto& header = *part<ProgramHeader>(run.program, 0);
+  const Stage& stage = part<Stage>(run.program, header.stages)[run.stage];
+  const Phase* const phases = part<Phase>(run.program, header.phases);
+  const Op* const ops = part<Op>(run.program, header.ops);
+  const Mask size = Mask{1} << header.num_qubits;
+  const Mask outside = stage.outside & run.live;
+  const u64 tiles = u64{1} << popcount(outside);
+  const i64 warps = block.threads() > kWarp ? block.threads() / kWarp : 1;
+  double* const slopes = run.slopes + static_cast<i64>(block.index()) * warps * run.slots;
+  PerThread<Own<T>> all;
+
+  for (u64 tile = block.index(); tile < tiles; tile += block.blocks()) {
+    const Mask base = deposit(tile, outside);
+    // One loop for all phases, so that the code of the gates is there once.
+    for (i32 p = stage.first; p < stage.last; ++p) {
+      const Phase& phase = phases[p];
+      if (p == stage.first) {
+        block.apart([&](int thread) {
+          all[thread].where = base | thread_index(phase, thread);
+          for_amplitudes(run, phase, size, all[thread], [](Complex<T>* from, Complex<T>& to) {
+            to = from != nullptr ? *from : Complex<T>{T{0}, T{0}};
+          });
+        });
+      } else {
+        exchange(block, phase, base, all);
+      }
+      for (i32 i = phase.first; i < phase.last; ++i) {
+        do_op(block, run, phase, ops[i], all, slopes);
+      }
+    }
+    block.apart([&](int thread) {
+      for_amplitudes(run, phases[stage.last - 1], size, all[thread],
+                     [](Complex<T>* to, Complex<T>& from) {
+                       if (to != nullptr) *to = from;
+                     });
+    });
+  }
+}
+
+// One stage, on every member of a batch of states or on two states.
+template <class T>
+QUASIM_DEVICE void tile(const Block& block, Complex<T>* amplitudes, Complex<T>* second,
+                        const char* program, i64 stage, const T* numbers, const Turn<T>* turns,
+                        i64 number_stride, i64 turn_stride, i64 live, double* slopes, i64 slots) {
+  const auto& header = *part<ProgramHeader>(program, 0);
+  const i64 member = static_cast<i64>(block.member());
+  const Numbers<T> n{numbers + member * number_stride, turns + member * turn_stride,
+                     part<Term>(program, header.terms), part<i32>(program, header.bounds)};
+  run_tiles<T>(block, {program, stage, n, static_cast<Mask>(live),
+                       amplitudes + (member << header.num_qubits), second, slopes, slots});
+}
+
+}  // namespace quasim_device

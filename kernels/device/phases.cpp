@@ -1,0 +1,329 @@
+#include "device/phases.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <stdexcept>
+
+namespace quasim::device {
+namespace {
+
+using quasim_device::Factor;
+using quasim_device::FactorKind;
+using quasim_device::Op;
+using quasim_device::OpCode;
+using quasim_device::Recipe;
+using quasim_device::RecipeKind;
+using quasim_device::Term;
+
+constexpr int kPatterns = 1 << quasim_device::kRegisterBits;
+// Predicted instructions a thread: a point on the unit circle, and a term of a phase.
+constexpr double kUnitCost = 24.0;
+constexpr double kTermCost = 8.0;
+constexpr double kLayerCost = kPatterns * (kUnitCost + 4.0) + 32.0;
+
+std::size_t index(int i) { return static_cast<std::size_t>(i); }
+
+// The patterns j with (j & mask) == value.
+std::uint16_t patterns(std::uint8_t mask, std::uint8_t value) {
+  std::uint16_t result = 0;
+  for (int j = 0; j < kPatterns; ++j) {
+    if ((j & mask) == value) result = static_cast<std::uint16_t>(result | 1u << j);
+  }
+  return result;
+}
+
+std::uint16_t odd_patterns(std::uint8_t mask) {
+  std::uint16_t result = 0;
+  for (int j = 0; j < kPatterns; ++j) {
+    if (parity(static_cast<Mask>(j & mask))) result = static_cast<std::uint16_t>(result | 1u << j);
+  }
+  return result;
+}
+
+double share(std::uint16_t active) {
+  return static_cast<double>(std::popcount(active)) / kPatterns;
+}
+
+}  // namespace
+
+std::int32_t Records::room_for(std::int32_t reals) {
+  const std::int32_t place = numbers;
+  numbers += (reals + 3) / 4 * 4;
+  return place;
+}
+
+PhaseWriter::PhaseWriter(const Program& program, Mode mode, const Layout& layout, Records& records)
+    : program_(program), mode_(mode), layout_(layout), records_(records) {
+  for (const int q : layout.registers) registers_ |= bit(q);
+}
+
+std::uint8_t PhaseWriter::pattern_of(Mask qubits) const {
+  std::uint8_t pattern = 0;
+  for (std::size_t r = 0; r < layout_.registers.size(); ++r) {
+    if ((qubits >> layout_.registers[r]) & 1)
+      pattern = static_cast<std::uint8_t>(pattern | 1u << r);
+  }
+  return pattern;
+}
+
+Op PhaseWriter::op_when(OpCode code, const Condition& when, double cost) {
+  Op op{};
+  op.code = code;
+  op.mask = when.mask & ~registers_;
+  op.value = when.value & ~registers_;
+  op.odd = when.odd & ~registers_;
+  op.active = patterns(pattern_of(when.mask), pattern_of(when.value));
+  op.signs = odd_patterns(pattern_of(when.odd));
+  cost_ += cost * share(op.active);
+  return op;
+}
+
+void PhaseWriter::add(const Item& item) {
+  switch (item.kind) {
+    case ItemKind::kMatrix:
+      flush(pattern_of(item.qubits));
+      return matrix(item);
+    case ItemKind::kRotation:
+      flush(pattern_of(item.x));
+      return rotation(item);
+    case ItemKind::kMove:
+      flush(pattern_of(item.x));
+      return move(item);
+    case ItemKind::kPhase:
+      return phase(item);
+    case ItemKind::kTable:
+      return table(item);
+    case ItemKind::kWide:
+      throw std::logic_error("A wide primitive in a tile.");
+  }
+}
+
+Factor PhaseWriter::factor_of(std::int32_t primitive, Mask qubits, bool with_controls) const {
+  const auto p = static_cast<std::size_t>(primitive);
+  const auto local = [&](Mask mask) { return static_cast<std::int32_t>(extract(mask, qubits)); };
+  Factor factor{};
+  factor.kind = static_cast<FactorKind>(program_.kind[p]);
+  if (with_controls) {
+    factor.control_mask = local(program_.control_mask[p]);
+    factor.control_value = local(program_.control_value[p]);
+  }
+  factor.x = local(program_.x_mask[p]);
+  factor.z = local(program_.z_mask[p]);
+  const auto targets = program_.targets_of(p);
+  factor.width = static_cast<std::int32_t>(targets.size());
+  for (std::size_t k = 0; k < targets.size(); ++k) {
+    const std::int32_t moved = local(bit(targets[k]));
+    factor.target_mask |= moved;
+    factor.targets[k] = std::countr_zero(static_cast<std::uint32_t>(moved));
+  }
+  factor.angle = primitive;
+  factor.data =
+      factor.kind == FactorKind::kPermutation ? program_.table_start[p] : program_.data_start[p];
+  return factor;
+}
+
+void PhaseWriter::matrix(const Item& item) {
+  const int width = std::popcount(item.qubits);
+  const OpCode code = width == 1   ? (item.real ? OpCode::kRealPair : OpCode::kPair)
+                      : width == 2 ? OpCode::kDense2
+                                   : OpCode::kDense3;
+  Op op = op_when(code, item.when, item.real ? 4.0 : 4.0 * static_cast<double>(1 << width));
+  op.x = pattern_of(item.qubits);
+  Recipe recipe{};
+  recipe.kind = item.real ? RecipeKind::kReal : RecipeKind::kMatrix;
+  const Mask all = item.qubits | item.diagonal;
+  recipe.width = std::popcount(all);
+  recipe.block_mask = static_cast<std::int32_t>(extract(item.diagonal, all));
+  recipe.block_value = static_cast<std::int32_t>(extract(item.when.value & item.diagonal, all));
+  recipe.number = records_.room_for((item.real ? 1 : 2) << (2 * width));
+  recipe.first = static_cast<std::int32_t>(records_.factors.size());
+  for (const auto i : item.members) {
+    records_.factors.push_back(factor_of(i, all, item.members.size() > 1));
+  }
+  recipe.last = static_cast<std::int32_t>(records_.factors.size());
+  records_.recipes.push_back(recipe);
+  op.number = recipe.number;
+  records_.ops.push_back(op);
+}
+
+// Writes the op that measures a derivative, or adds one, if the item has a parameter.
+void PhaseWriter::differentiate(const Item& item, OpCode slope, OpCode push, Op op,
+                                double slope_scale, double push_scale) {
+  if (mode_ == Mode::kRun || item.members.empty() ||
+      !program_.is_parametric(static_cast<std::size_t>(item.members.front()))) {
+    return;
+  }
+  constexpr std::uint16_t kFirstState = (1u << (1 << quasim_device::kPairBits)) - 1;
+  op.active &= kFirstState;
+  if (mode_ == Mode::kAdjoint) {
+    op.code = slope;
+    op.slot = static_cast<std::int32_t>(records_.slots.size());
+    records_.slots.push_back({item.members.front(), slope_scale});
+    cost_ += 4.0;
+  } else {
+    op.code = push;
+    Recipe recipe{};
+    recipe.kind = RecipeKind::kRate;
+    recipe.number = records_.room_for(1);
+    recipe.angle = item.members.front();
+    recipe.scale = push_scale;
+    records_.recipes.push_back(recipe);
+    op.number = recipe.number;
+    cost_ += 2.0;
+  }
+  records_.ops.push_back(op);
+}
+
+// With P = i^ys X^x Z^z, exp(-i angle/2 P) mixes in -i i^ys sin, which is (-1)^(ys/2) times -i for
+// even ys and times 1 for odd ys.
+void PhaseWriter::rotation(const Item& item) {
+  const bool real = item.ys % 2 == 1;
+  const double sign = item.scale * ((item.ys & 2) != 0 ? -1.0 : 1.0);
+  Condition when = item.when;
+  when.odd |= item.qubits;
+  Op op = op_when(real ? OpCode::kTurnReal : OpCode::kTurnImag, when, 4.0);
+  op.x = pattern_of(item.x);
+  Recipe recipe{};
+  recipe.kind = RecipeKind::kRotation;
+  recipe.number = records_.room_for(2);
+  recipe.angle = item.members.front();
+  recipe.scale = sign;
+  // The derivative of 2 Re<bra|ket> is Im<bra|P|ket>.
+  if (mode_ == Mode::kAdjoint) {
+    differentiate(item, real ? OpCode::kSlopeReal : OpCode::kSlopeImag, {}, op, sign, 0.0);
+  }
+  records_.recipes.push_back(recipe);
+  op.number = recipe.number;
+  records_.ops.push_back(op);
+  if (mode_ == Mode::kTangent) {
+    differentiate(item, {}, real ? OpCode::kPushReal : OpCode::kPushImag, op, 0.0, sign / 2);
+  }
+}
+
+void PhaseWriter::move(const Item& item) {
+  Op op = op_when(OpCode::kMove, item.when, 2.0);
+  op.x = pattern_of(item.x);
+  if (item.differ) op.active &= odd_patterns(op.x);
+  records_.ops.push_back(op);
+}
+
+void PhaseWriter::table(const Item& item) {
+  const auto p = static_cast<std::size_t>(item.members.front());
+  const auto targets = program_.targets_of(p);
+  Op op = op_when(OpCode::kTable, {}, 0.0);
+  op.mask = item.when.mask;
+  op.value = item.when.value;
+  op.width = static_cast<std::uint16_t>(targets.size());
+  op.first = static_cast<std::int32_t>(records_.bounds.size());
+  records_.bounds.insert(records_.bounds.end(), targets.begin(), targets.end());
+  Recipe recipe{};
+  recipe.kind = RecipeKind::kEntries;
+  recipe.width = static_cast<std::int32_t>(std::size_t{1} << targets.size());
+  recipe.first = program_.kind_of(p) == PrimitiveKind::kMatrix ? recipe.width + 1 : 1;
+  recipe.number = records_.room_for(2 * recipe.width);
+  recipe.data = program_.data_start[p];
+  records_.recipes.push_back(recipe);
+  op.number = recipe.number;
+  cost_ += 4.0 + 4.0 * static_cast<double>(targets.size());
+  records_.ops.push_back(op);
+}
+
+void PhaseWriter::phase(const Item& item) {
+  const Op op = op_when(OpCode::kSlopePhase, item.when, 0.0);
+  // Of a phase -2 Im<bra|ket> where it acts, of a rotation Im<bra|Z..|ket>.
+  const bool rotates =
+      !item.members.empty() &&
+      program_.kind_of(static_cast<std::size_t>(item.members.front())) == PrimitiveKind::kRotation;
+  differentiate(item, OpCode::kSlopePhase, OpCode::kPushPhase, op, rotates ? 1.0 : -2.0,
+                item.scale);
+
+  const auto number = static_cast<std::int32_t>(records_.turns.size());
+  records_.turns.push_back({item.members.empty() ? -1 : item.members.front(), 0, item.scale});
+  // As a polynomial in the register bits: a bit that has to be 0 is 1 - b, a sign is 1 - 2 b.
+  std::array<std::int32_t, kPatterns> factors{};
+  factors[0] = 1;
+  for (int r = 0; r < static_cast<int>(layout_.registers.size()); ++r) {
+    const Mask q = bit(layout_.registers[index(r)]);
+    const bool is_one = (item.when.mask & item.when.value & q) != 0;
+    const bool is_zero = (item.when.mask & ~item.when.value & q) != 0;
+    const bool is_odd = (item.when.odd & q) != 0;
+    if (!is_one && !is_zero && !is_odd) continue;
+    for (int set = 0; set < 1 << r; ++set) {
+      factors[index(set | 1 << r)] = factors[index(set)] * (is_one ? 1 : is_zero ? -1 : -2);
+      if (is_one) factors[index(set)] = 0;
+    }
+  }
+  for (int set = 0; set < kPatterns; ++set) {
+    if (factors[index(set)] == 0) continue;
+    pending_.push_back(
+        {static_cast<std::uint8_t>(set), {op.mask, op.value, op.odd, number, factors[index(set)]}});
+  }
+}
+
+void PhaseWriter::flush(std::uint8_t x) {
+  std::uint16_t sets = 0;  // those that do not commute
+  double apart = 0.0;
+  for (const PendingTerm& term : pending_) {
+    if ((term.set & x) == 0 || ((sets >> term.set) & 1) != 0) continue;
+    sets = static_cast<std::uint16_t>(sets | 1u << term.set);
+    apart += kUnitCost + 4.0 * static_cast<double>(kPatterns >> std::popcount(term.set));
+  }
+  if (sets == 0) return;
+  if (apart > kLayerCost) {
+    write_layer();
+    return;
+  }
+  for (int set = 1; set < kPatterns; ++set) {
+    if ((sets >> set) & 1) write_factor(static_cast<std::uint8_t>(set));
+  }
+}
+
+void PhaseWriter::write_factor(std::uint8_t set) {
+  Op op = op_when(OpCode::kFactor, {}, 0.0);
+  op.x = set;
+  op.first = static_cast<std::int32_t>(records_.terms.size());
+  for (const PendingTerm& term : pending_) {
+    if (term.set == set) records_.terms.push_back(term.term);
+  }
+  op.last = static_cast<std::int32_t>(records_.terms.size());
+  std::erase_if(pending_, [&](const PendingTerm& term) { return term.set == set; });
+  cost_ += (kUnitCost + kTermCost * (op.last - op.first)) / kPatterns +
+           4.0 / static_cast<double>(1 << std::popcount(set));
+  records_.ops.push_back(op);
+}
+
+void PhaseWriter::write_layer() {
+  Op op = op_when(OpCode::kLayer, {}, 0.0);
+  op.first = static_cast<std::int32_t>(records_.bounds.size());
+  cost_ += (kLayerCost + kTermCost * static_cast<double>(pending_.size())) / kPatterns;
+  for (int set = 0; set < kPatterns; ++set) {
+    records_.bounds.push_back(static_cast<std::int32_t>(records_.terms.size()));
+    for (const PendingTerm& term : pending_) {
+      if (term.set == set) records_.terms.push_back(term.term);
+    }
+  }
+  records_.bounds.push_back(static_cast<std::int32_t>(records_.terms.size()));
+  pending_.clear();
+  records_.ops.push_back(op);
+}
+
+double PhaseWriter::finish() {
+  std::uint16_t sets = 0;
+  double apart = 0.0;
+  for (const PendingTerm& term : pending_) {
+    if (((sets >> term.set) & 1) != 0) continue;
+    sets = static_cast<std::uint16_t>(sets | 1u << term.set);
+    apart += kUnitCost + 4.0 * static_cast<double>(kPatterns >> std::popcount(term.set));
+  }
+  if (apart > kLayerCost) {
+    write_layer();
+  } else {
+    for (int set = 0; set < kPatterns; ++set) {
+      if ((sets >> set) & 1) write_factor(static_cast<std::uint8_t>(set));
+    }
+  }
+  return cost_;
+}
+
+}  // namespace quasim::device

@@ -1,0 +1,123 @@
+"""Plans as programs for the tile kernel, and what it takes to launch them."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.errors import UnsupportedError
+from quasim_backend.ir.plan import ExecutionPlan
+from quasim_backend.kernels.cuda.device import Array, Device
+
+__all__ = ["DeviceProgram", "TileShape", "is_available", "program_for", "tile_shape"]
+
+
+def _load() -> tuple[Any, str | None]:
+    try:
+        return importlib.import_module("quasim_backend.kernels._device"), None
+    except ImportError as error:
+        return None, f"The planner for GPU kernels is not built: {error}"
+
+
+_device, _reason = _load()
+
+
+def is_available() -> str | None:
+    """Return ``None`` if programs can be made, else the reason why not."""
+    return _reason
+
+
+@dataclass(frozen=True)
+class TileShape:
+    """How a state is cut for the tile kernel.
+
+    Attributes:
+        qubits: Of a tile: 16 amplitudes a thread.
+        low_qubits: Lowest qubits that warps read as one run of 128 bytes.
+        bank_bits: Amplitudes that shared memory serves at once, as a power of two.
+    """
+
+    qubits: int
+    low_qubits: int
+    bank_bits: int
+
+
+# Of the dtype of amplitudes: 32 KiB of shared memory a tile, so that several run beside each other.
+_SHAPES = {8: TileShape(12, 4, 4), 16: TileShape(11, 3, 3)}
+
+
+def tile_shape(dtype: np.dtype[Any]) -> TileShape:
+    """Return the shape of tiles of one state, complex64 or complex128."""
+    return _SHAPES[np.dtype(dtype).itemsize]
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceProgram:
+    """What the kernels read, and the launches in order.
+
+    Attributes:
+        data: uint8, on the device (``kernels/cuda/program.cuh``).
+        wide: uint8 ``(k,)``; 1 where a step is a primitive of its own.
+        number: int32 ``(k,)``; stage, or primitive.
+        thread_bits: int32 ``(k,)``; threads of a block as a power of two.
+        phases: int32 ``(k,)``; of the stage.
+        outside: uint64 ``(k,)``; qubits that are the same in a whole tile.
+        fma: float64 ``(k,)``; predicted multiply-adds an amplitude.
+        slot_primitive: int32 ``(slots,)``; primitive of each derivative.
+        slot_scale: float64 ``(slots,)``; what it is multiplied by.
+        num_numbers: Reals that binding makes.
+        num_turns: Angles that binding makes.
+        num_bindings: Threads of the kernel that binds.
+    """
+
+    data: Array
+    wide: NDArray[np.uint8]
+    number: NDArray[np.int32]
+    thread_bits: NDArray[np.int32]
+    phases: NDArray[np.int32]
+    outside: NDArray[np.uint64]
+    fma: NDArray[np.float64]
+    slot_primitive: NDArray[np.int32]
+    slot_scale: NDArray[np.float64]
+    num_numbers: int
+    num_turns: int
+    num_bindings: int
+
+
+_RECIPE_THREADS = 8
+_HEADER_RECIPES = 7
+"""Place of the number of recipes in the program's header, in words of 64 bits."""
+
+
+def program_for(
+    plan: ExecutionPlan, dtype: np.dtype[Any], device: Device, mode: str = "run"
+) -> DeviceProgram:
+    """Return the program of a plan on a device, made at first use and kept with the plan.
+
+    Args:
+        plan: The schedule.
+        dtype: complex64 or complex128.
+        device: Where it runs.
+        mode: ``"run"`` for one state; ``"adjoint"`` and ``"tangent"`` for two, with derivatives.
+
+    Raises:
+        UnsupportedError: If the native modules are not built.
+    """
+    if _device is None:
+        raise UnsupportedError(f"{_reason}.")
+    key = f"device program: {mode}, {np.dtype(dtype).name}, {id(device)}"
+    known = plan.cache.get(key)
+    if known is not None:
+        return known  # type: ignore[no-any-return]
+    shape = tile_shape(dtype)
+    qubits = shape.qubits if mode == "run" else shape.qubits - 1
+    parts = _device.make_program(plan, mode, qubits, shape.low_qubits, shape.bank_bits)
+    data = parts.pop("data")
+    recipes = int(data[: 8 * (_HEADER_RECIPES + 1)].view(np.int64)[_HEADER_RECIPES])
+    bindings = recipes * _RECIPE_THREADS + int(parts["num_turns"])
+    made = DeviceProgram(data=device.upload(data), num_bindings=bindings, **parts)
+    return plan.cache.setdefault(key, made)  # type: ignore[no-any-return]
