@@ -15,9 +15,9 @@ namespace {
 
 device::Mode mode_of(const std::string& name) {
   if (name == "run") return device::Mode::kRun;
-  if (name == "adjoint") return device::Mode::kAdjoint;
+  if (name == "adjoint" || name == "pruned adjoint") return device::Mode::kAdjoint;
   if (name == "tangent") return device::Mode::kTangent;
-  throw std::invalid_argument("The mode must be 'run', 'adjoint' or 'tangent'.");
+  throw std::invalid_argument("The mode must be 'run', 'adjoint', 'pruned adjoint' or 'tangent'.");
 }
 
 nb::dict make_program(nb::object plan, const std::string& mode, int tile_qubits, int low_qubits,
@@ -27,7 +27,8 @@ nb::dict make_program(nb::object plan, const std::string& mode, int tile_qubits,
   const Plan arrays = plan_of(plan);
   check_program(program);
   check_plan(arrays, program);
-  device::Options options{mode_of(mode), tile_qubits, low_qubits, bank_bits};
+  device::Options options{mode_of(mode), tile_qubits, low_qubits, bank_bits,
+                          mode == "pruned adjoint"};
   device::DeviceProgram made;
   {
     const GilReleased released;

@@ -21,3 +21,17 @@ QUASIM_KERNEL(bind,
                i64 turn_stride),
               (program, parameters, parameter_stride, direction, numbers, number_stride, turns,
                turn_stride))
+QUASIM_KERNEL(gather_groups,
+              (const Amplitude* amplitudes, const i32* targets, i64 width, i64 free, i64 fixed,
+               i64 first, i64 groups, Amplitude* scratch),
+              (amplitudes, targets, width, free, fixed, first, groups, scratch))
+QUASIM_KERNEL(multiply_groups,
+              (Amplitude * amplitudes, const i32* targets, i64 width, i64 free, i64 fixed,
+               i64 first, i64 groups, const Amplitude* scratch, const char* program, i64 data),
+              (amplitudes, targets, width, free, fixed, first, groups, scratch, program, data))
+QUASIM_KERNEL(permute_groups,
+              (Amplitude * amplitudes, const i32* targets, i64 width, i64 free, i64 fixed,
+               i64 first, i64 groups, const Amplitude* scratch, const char* program, i64 data),
+              (amplitudes, targets, width, free, fixed, first, groups, scratch, program, data))
+QUASIM_KERNEL(add_rows, (const double* values, i64 rows, i64 columns, double* result),
+              (values, rows, columns, result))

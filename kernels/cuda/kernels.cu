@@ -2,6 +2,7 @@
 #include "bind.cuh"
 #include "elementwise.cuh"
 #include "tile.cuh"
+#include "wide.cuh"
 
 namespace quasim_device {
 

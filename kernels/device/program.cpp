@@ -31,7 +31,14 @@ class Builder {
 
   DeviceProgram build() {
     if (options_.mode != Mode::kRun) {
-      add(items_of(program_, plan_.op_members, registers_), nullptr);
+      std::span<const std::int32_t> order(plan_.op_members);
+      const auto parametric = [&](std::int32_t i) {
+        return program_.is_parametric(static_cast<std::size_t>(i));
+      };
+      while (options_.prune && !order.empty() && !parametric(order.back())) {
+        order = order.first(order.size() - 1);
+      }
+      add(items_of(program_, order, registers_), nullptr);
       return pack();
     }
     for (std::size_t s = 0; s + 1 < plan_.stage_start.size(); ++s) {

@@ -22,6 +22,7 @@ struct Options {
   int tile_qubits = 12;  // of a tile, at least as many as there are register bits
   int low_qubits = 4;    // lowest qubits that a warp reads as one run
   int bank_bits = 4;     // amplitudes that shared memory serves at once, as a power of two
+  bool prune = false;    // kAdjoint: leave out what follows the last derivative
 };
 
 // What to launch, in order.

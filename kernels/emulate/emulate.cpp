@@ -9,11 +9,13 @@
 #include "cuda/bind.cuh"
 #include "cuda/elementwise.cuh"
 #include "cuda/tile.cuh"
+#include "cuda/wide.cuh"
 
 namespace quasim {
 namespace {
 
 using quasim_device::Block;
+using quasim_device::i32;
 using quasim_device::i64;
 using quasim_device::Turn;
 using quasim_device::u64;

@@ -8,17 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.ir.plan import ExecutionPlan
+from quasim_backend.ir.program import PrimitiveKind
 from quasim_backend.kernels.base import CancelToken
 from quasim_backend.kernels.cuda.device import Array, Device
 from quasim_backend.kernels.cuda.program import DeviceProgram, program_for
 
-__all__ = ["Bound", "bind", "prepare_zero", "real_of", "run"]
+__all__ = ["Bound", "bind", "prepare_zero", "real_of", "run", "run_pair"]
 
 _REGISTERS = 4
 _EACH = 16
 _THREADS = 256
 _MAX_BLOCKS = (1 << 31) - 1
 _EVERYWHERE = (1 << 63) - 1
+_WARP = 32
+_MEASURING_BLOCKS = 1024
+"""Blocks that measure derivatives: each keeps sums of its own for all of them."""
+_SUM_BYTES = 17 * 8
+_SCRATCH_AMPLITUDES = 1 << 22
+"""Amplitudes that wide primitives are given at a time."""
 
 
 def real_of(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
@@ -107,25 +114,149 @@ def run(
     if len(states) == 0:
         return
     program = program_for(plan, states.dtype, device)
-    if isinstance(parameters, np.ndarray):
-        parameters = device.upload(np.ascontiguousarray(parameters, np.float64))
-    bound = bind(device, program, states.dtype, parameters)
+    bound = bind(device, program, states.dtype, _on_device(device, parameters))
+    launcher = _Launcher(device, plan, program, bound)
     live = 0 if from_zero else _EVERYWHERE
-    real = real_of(states.dtype)
     for step in range(len(program.wide)):
         if cancel is not None:
             cancel.check()
         if program.wide[step]:
-            raise NotImplementedError
-        outside = int(program.outside[step])
+            for state in states:
+                launcher.wide(step, state)
+            live = _EVERYWHERE
+        else:
+            launcher.tile(step, states, live=live)
+            live |= _EVERYWHERE & ~int(program.outside[step])
+
+
+def run_pair(
+    device: Device,
+    plan: ExecutionPlan,
+    mode: str,
+    state: Array,
+    other: Array,
+    parameters: NDArray[np.float64],
+    direction: NDArray[np.float64] | None = None,
+    cancel: CancelToken | None = None,
+) -> NDArray[np.float64]:
+    """Run a plan on two states side by side, one gate after the other.
+
+    Args:
+        device: Where.
+        plan: Its order is what counts.
+        mode: ``"adjoint"`` or ``"pruned adjoint"``, to measure before each gate the derivative of
+            ``2 * Re <other|state>`` by its angle; pruned, gates after the last such are left out.
+            ``"tangent"`` to add after each gate to ``other`` the derivative along ``direction``.
+        state: Amplitudes ``(2**n,)``; overwritten.
+        other: Amplitudes, same dtype; overwritten.
+        parameters: float64 ``(P,)``.
+        direction: float64 ``(P,)``, for ``"tangent"``.
+        cancel: Polled before every launch.
+
+    Returns:
+        float64 ``(len(plan.program),)``: what was measured, by primitive.
+
+    Raises:
+        Cancelled: If ``cancel`` was set.
+    """
+    program = program_for(plan, state.dtype, device, mode)
+    rates = None if direction is None else _on_device(device, direction)
+    bound = bind(device, program, state.dtype, _on_device(device, parameters[None]), rates)
+    launcher = _Launcher(device, plan, program, bound)
+    slots = len(program.slot_primitive)
+    measured = np.zeros(slots)
+    for step in range(len(program.wide)):
+        if cancel is not None:
+            cancel.check()
+        if program.wide[step]:
+            launcher.wide(step, state)
+            launcher.wide(step, other)
+        else:
+            slopes = launcher.tile(step, state[None], other, slots=slots)
+            if slots:
+                total = device.empty(slots, np.float64)
+                device.launch(
+                    "add_rows", np.float64, slots, _THREADS, (slopes, len(slopes), slots, total),
+                    shared_bytes=_SUM_BYTES,
+                )  # fmt: skip
+                measured += device.download(total)
+    result = np.zeros(len(plan.program))
+    np.add.at(result, program.slot_primitive, measured * program.slot_scale)
+    return result
+
+
+def _on_device(device: Device, values: NDArray[np.float64] | Array) -> Array:
+    if isinstance(values, np.ndarray):
+        return device.upload(np.ascontiguousarray(values, np.float64))
+    return values
+
+
+class _Launcher:
+    """Launches the steps of one run."""
+
+    def __init__(
+        self, device: Device, plan: ExecutionPlan, program: DeviceProgram, bound: Bound
+    ) -> None:
+        self.device = device
+        self.plan = plan
+        self.program = program
+        self.bound = bound
+
+    def tile(
+        self,
+        step: int,
+        states: Array,
+        other: Array | None = None,
+        *,
+        live: int = _EVERYWHERE,
+        slots: int = 0,
+    ) -> Array | None:
+        """Run a stage; return what the warps have measured, ``(warps, slots)``."""
+        program, bound = self.program, self.bound
         threads = 1 << int(program.thread_bits[step])
-        blocks = min(1 << (outside & live).bit_count(), _MAX_BLOCKS)
+        tiles = 1 << (int(program.outside[step]) & live).bit_count()
+        blocks = min(tiles, _MAX_BLOCKS if slots == 0 else _MEASURING_BLOCKS)
+        slopes = None
+        if slots:
+            warps = max(1, threads // _WARP)
+            slopes = self.device.zeros((blocks * warps, slots), np.float64)
         arguments = (
-            states, None, program.data, int(program.number[step]), bound.numbers, bound.turns,
-            bound.numbers.shape[1], bound.turns.shape[1], live, None, 0,
+            states, other, program.data, int(program.number[step]), bound.numbers, bound.turns,
+            bound.numbers.shape[1], bound.turns.shape[1], live, slopes, slots,
         )  # fmt: skip
-        shared = (threads << _REGISTERS) * states.dtype.itemsize
-        device.launch(
-            "tile", real, blocks, threads, arguments, members=len(states), shared_bytes=shared
+        self.device.launch(
+            "tile",
+            real_of(states.dtype),
+            blocks,
+            threads,
+            arguments,
+            members=len(states),
+            shared_bytes=(threads << _REGISTERS) * states.dtype.itemsize,
         )
-        live |= _EVERYWHERE & ~outside
+        return slopes
+
+    def wide(self, step: int, state: Array) -> None:
+        """Run a primitive of its own on a state ``(2**n,)``."""
+        source, number = self.plan.program, int(self.program.number[step])
+        kind = PrimitiveKind(int(source.kind[number]))
+        span = slice(source.target_start[number], source.target_start[number + 1])
+        targets = source.targets[span]
+        width, mask = len(targets), int(source.control_mask[number])
+        taken = mask | sum(1 << int(q) for q in targets)
+        free = len(state) - 1 & ~taken
+        count = 1 << free.bit_count()
+        share = max(1, min(count, _SCRATCH_AMPLITUDES >> width))
+        scratch = self.device.empty(share << width, state.dtype)
+        places = self.device.upload(np.ascontiguousarray(targets, np.int32))
+        real = real_of(state.dtype)
+        starts = source.data_start if kind is PrimitiveKind.MATRIX else source.table_start
+        name = "multiply_groups" if kind is PrimitiveKind.MATRIX else "permute_groups"
+        for first in range(0, count, share):
+            groups = min(share, count - first)
+            blocks = -(-(groups << width) // (_THREADS * _EACH))
+            where = (
+                state, places, width, free, int(source.control_value[number]), first, groups, scratch
+            )  # fmt: skip
+            self.device.launch("gather_groups", real, blocks, _THREADS, where)
+            rest = (self.program.data, int(starts[number]))
+            self.device.launch(name, real, blocks, _THREADS, (*where, *rest))
