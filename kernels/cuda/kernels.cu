@@ -1,5 +1,9 @@
 // The CUDA module: what NVRTC compiles, for complex64 or, with -DQUASIM_REAL=double, complex128.
 #include "elementwise.cuh"
+#include "moments.cuh"
+#include "philox.cuh"
+#include "probabilities.cuh"
+#include "sampling.cuh"
 
 namespace quasim_device {
 

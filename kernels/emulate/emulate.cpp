@@ -7,6 +7,10 @@
 #include <utility>
 
 #include "cuda/elementwise.cuh"
+#include "cuda/moments.cuh"
+#include "cuda/philox.cuh"
+#include "cuda/probabilities.cuh"
+#include "cuda/sampling.cuh"
 
 namespace quasim {
 namespace {
