@@ -34,3 +34,11 @@ QUASIM_KERNEL(sparse_moments,
                const i64* columns, const i64* row_start, double* sums, u64* bad, i64 num_qubits,
                i64 entries, i64 lanes),
               (amplitudes, values, columns, row_start, sums, bad, num_qubits, entries, lanes))
+QUASIM_KERNEL(density_of_one,
+              (const Amplitude* amplitudes, quasim_device::Complex<double>* sums, const i64* places,
+               i64 num_qubits, i64 kept, i64 row_bits, i64 column_bits, i64 splits),
+              (amplitudes, sums, places, num_qubits, kept, row_bits, column_bits, splits))
+QUASIM_KERNEL(density_of_many,
+              (const Amplitude* amplitudes, quasim_device::Complex<double>* sums, const i64* places,
+               i64 num_qubits, i64 kept, i64 row_bits, i64 column_bits, i64 splits),
+              (amplitudes, sums, places, num_qubits, kept, row_bits, column_bits, splits))

@@ -1,4 +1,5 @@
 // The CUDA module: what NVRTC compiles, for complex64 or, with -DQUASIM_REAL=double, complex128.
+#include "density.cuh"
 #include "elementwise.cuh"
 #include "moments.cuh"
 #include "philox.cuh"

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "cuda/density.cuh"
 #include "cuda/elementwise.cuh"
 #include "cuda/moments.cuh"
 #include "cuda/philox.cuh"

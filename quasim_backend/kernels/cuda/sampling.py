@@ -105,7 +105,13 @@ def _running_sums(
     )
     threads = min(256, max(32, chunks))
     device.launch(
-        "running_totals", real, 1, threads, [totals, chunks], members=batch, shared_bytes=8 * threads
+        "running_totals",
+        real,
+        1,
+        threads,
+        [totals, chunks],
+        members=batch,
+        shared_bytes=8 * threads,
     )
     return running, totals
 
