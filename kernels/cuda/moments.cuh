@@ -19,7 +19,7 @@ QUASIM_DEVICE void write_sum(const Block& block, PerThread<double>& values, doub
 template <class T>
 QUASIM_DEVICE void inner(const Block& block, const Complex<T>* left, const Complex<T>* right,
                          double* sums, i64 num_qubits) {
-  constexpr int kTogether = 8;
+  constexpr int kTogether = 4;
   const i64 size = i64{1} << num_qubits;
   const i64 turn = static_cast<i64>(block.threads()) * kTogether;
   PerThread<double> re;

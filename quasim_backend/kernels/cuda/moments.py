@@ -39,7 +39,7 @@ def inner(device: Device, left: Array, right: Array) -> complex:
         left: complex64 or complex128 ``(2**n,)``.
         right: Of the same dtype and shape.
     """
-    blocks = min(_BLOCKS, -(-int(left.shape[0]) // (8 * _THREADS)))
+    blocks = min(_BLOCKS, -(-int(left.shape[0]) // (4 * _THREADS)))
     sums = device.empty((1, blocks, 2), np.float64)
     device.launch(
         "inner",
