@@ -1,6 +1,11 @@
 // The CUDA module: what NVRTC compiles, for complex64 or, with -DQUASIM_REAL=double, complex128.
 #include "bind.cuh"
+#include "density.cuh"
 #include "elementwise.cuh"
+#include "moments.cuh"
+#include "philox.cuh"
+#include "probabilities.cuh"
+#include "sampling.cuh"
 #include "tile.cuh"
 #include "wide.cuh"
 

@@ -7,7 +7,12 @@
 #include <utility>
 
 #include "cuda/bind.cuh"
+#include "cuda/density.cuh"
 #include "cuda/elementwise.cuh"
+#include "cuda/moments.cuh"
+#include "cuda/philox.cuh"
+#include "cuda/probabilities.cuh"
+#include "cuda/sampling.cuh"
 #include "cuda/tile.cuh"
 #include "cuda/wide.cuh"
 
