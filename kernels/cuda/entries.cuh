@@ -7,3 +7,18 @@
 QUASIM_KERNEL(prepare_zero, (Amplitude * amplitudes, i64 num_qubits), (amplitudes, num_qubits))
 QUASIM_KERNEL(collapse, (Amplitude * amplitudes, i64 num_qubits, i64 mask, i64 value, double scale),
               (amplitudes, num_qubits, mask, value, scale))
+
+// Pauli sums
+QUASIM_KERNEL(pauli_sums,
+              (const Amplitude* states, i64 num_qubits, const u64* tiling, const u32* transforms,
+               i64 num_transforms, const u64* terms, i64 num_terms, i64 shares, double* sums),
+              (states, num_qubits, tiling, transforms, num_transforms, terms, num_terms, shares,
+               sums))
+QUASIM_KERNEL(pauli_totals,
+              (const double* sums, i64 shares, i64 num_terms, double* totals, i64 stride),
+              (sums, shares, num_terms, totals, stride))
+QUASIM_KERNEL(pauli_products,
+              (const Amplitude* states, Amplitude* results, i64 num_qubits, i64 adds,
+               const u64* tiling, const u32* groups, i64 num_groups, const u64* terms,
+               const Real* weights),
+              (states, results, num_qubits, adds, tiling, groups, num_groups, terms, weights))

@@ -1,5 +1,7 @@
 // The CUDA module: what NVRTC compiles, for complex64 or, with -DQUASIM_REAL=double, complex128.
 #include "elementwise.cuh"
+#include "pauli_products.cuh"
+#include "pauli_sums.cuh"
 
 namespace quasim_device {
 

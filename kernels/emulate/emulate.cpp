@@ -7,12 +7,15 @@
 #include <utility>
 
 #include "cuda/elementwise.cuh"
+#include "cuda/pauli_products.cuh"
+#include "cuda/pauli_sums.cuh"
 
 namespace quasim {
 namespace {
 
 using quasim_device::Block;
 using quasim_device::i64;
+using quasim_device::u32;
 using quasim_device::u64;
 
 using Entry = void (*)(const Block&, std::span<const std::uint64_t>);
