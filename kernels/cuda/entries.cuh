@@ -69,3 +69,17 @@ QUASIM_KERNEL(density_of_many,
               (const Amplitude* amplitudes, quasim_device::Complex<double>* sums, const i64* places,
                i64 num_qubits, i64 kept, i64 row_bits, i64 column_bits, i64 splits),
               (amplitudes, sums, places, num_qubits, kept, row_bits, column_bits, splits))
+// Pauli sums
+QUASIM_KERNEL(pauli_sums,
+              (const Amplitude* states, i64 num_qubits, const u64* tiling, const u32* transforms,
+               i64 num_transforms, const u64* terms, i64 num_terms, i64 shares, double* sums),
+              (states, num_qubits, tiling, transforms, num_transforms, terms, num_terms, shares,
+               sums))
+QUASIM_KERNEL(pauli_totals,
+              (const double* sums, i64 shares, i64 num_terms, double* totals, i64 stride),
+              (sums, shares, num_terms, totals, stride))
+QUASIM_KERNEL(pauli_products,
+              (const Amplitude* states, Amplitude* results, i64 num_qubits, i64 adds,
+               const u64* tiling, const u32* groups, i64 num_groups, const u64* terms,
+               const Real* weights),
+              (states, results, num_qubits, adds, tiling, groups, num_groups, terms, weights))

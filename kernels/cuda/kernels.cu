@@ -3,6 +3,8 @@
 #include "density.cuh"
 #include "elementwise.cuh"
 #include "moments.cuh"
+#include "pauli_products.cuh"
+#include "pauli_sums.cuh"
 #include "philox.cuh"
 #include "probabilities.cuh"
 #include "sampling.cuh"

@@ -10,6 +10,8 @@
 #include "cuda/density.cuh"
 #include "cuda/elementwise.cuh"
 #include "cuda/moments.cuh"
+#include "cuda/pauli_products.cuh"
+#include "cuda/pauli_sums.cuh"
 #include "cuda/philox.cuh"
 #include "cuda/probabilities.cuh"
 #include "cuda/sampling.cuh"
@@ -23,6 +25,7 @@ using quasim_device::Block;
 using quasim_device::i32;
 using quasim_device::i64;
 using quasim_device::Turn;
+using quasim_device::u32;
 using quasim_device::u64;
 
 using Entry = void (*)(const Block&, std::span<const std::uint64_t>);
