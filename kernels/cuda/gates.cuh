@@ -9,12 +9,12 @@
 
 namespace quasim_device {
 
-constexpr int kHeld = 1 << kRegisterBits;
+constexpr int kAmplitudes = 1 << kRegisterBits;
 
 // The amplitudes of a thread: amplitude j has the bits of j in the register bits.
 template <class T>
-struct Held {
-  Complex<T> a[kHeld];
+struct Registers {
+  Complex<T> a[kAmplitudes];
 };
 
 QUASIM_DEVICE constexpr int highest(int x) {
@@ -27,13 +27,13 @@ QUASIM_DEVICE constexpr int highest(int x) {
 template <int X, class Mix>
 QUASIM_DEVICE void for_pairs(const Op& op, Mix mix) {
   QUASIM_UNROLL
-  for (int j = 0; j < kHeld; ++j) {
+  for (int j = 0; j < kAmplitudes; ++j) {
     if ((j & highest(X)) == 0 && (op.active >> j & 1)) mix(j, j ^ X);
   }
 }
 
 template <class T, int X>
-QUASIM_DEVICE void pair(const Op& op, const T* m, Held<T>& held) {
+QUASIM_DEVICE void pair(const Op& op, const T* m, Registers<T>& held) {
   const Complex<T> m00{m[0], m[1]};
   const Complex<T> m01{m[2], m[3]};
   const Complex<T> m10{m[4], m[5]};
@@ -47,7 +47,7 @@ QUASIM_DEVICE void pair(const Op& op, const T* m, Held<T>& held) {
 }
 
 template <class T, int X>
-QUASIM_DEVICE void real_pair(const Op& op, const T* m, Held<T>& held) {
+QUASIM_DEVICE void real_pair(const Op& op, const T* m, Registers<T>& held) {
   const T m00 = m[0];
   const T m01 = m[1];
   const T m10 = m[2];
@@ -68,7 +68,7 @@ QUASIM_DEVICE T signed_for(const Op& op, int j, T sine) {
 
 // cos a_j + sin s_k a_k, where k = j ^ X and s_k is the sign of pattern k.
 template <class T, int X>
-QUASIM_DEVICE void turn_real(const Op& op, T cosine, T sine, Held<T>& held) {
+QUASIM_DEVICE void turn_real(const Op& op, T cosine, T sine, Registers<T>& held) {
   for_pairs<X>(op, [&](int j, int k) {
     const Complex<T> low = held.a[j];
     const Complex<T> high = held.a[k];
@@ -79,7 +79,7 @@ QUASIM_DEVICE void turn_real(const Op& op, T cosine, T sine, Held<T>& held) {
 
 // cos a_j - i sin s_k a_k.
 template <class T, int X>
-QUASIM_DEVICE void turn_imag(const Op& op, T cosine, T sine, Held<T>& held) {
+QUASIM_DEVICE void turn_imag(const Op& op, T cosine, T sine, Registers<T>& held) {
   for_pairs<X>(op, [&](int j, int k) {
     const Complex<T> low = held.a[j];
     const Complex<T> high = held.a[k];
@@ -91,7 +91,7 @@ QUASIM_DEVICE void turn_imag(const Op& op, T cosine, T sine, Held<T>& held) {
 }
 
 template <class T, int X>
-QUASIM_DEVICE void move(const Op& op, Held<T>& held) {
+QUASIM_DEVICE void move(const Op& op, Registers<T>& held) {
   for_pairs<X>(op, [&](int j, int k) {
     const Complex<T> low = held.a[j];
     held.a[j] = held.a[k];
@@ -112,9 +112,9 @@ QUASIM_DEVICE constexpr int spread(int value) {
 }
 
 template <class T, int X>
-QUASIM_DEVICE void dense2(const Op& op, const T* m, Held<T>& held) {
+QUASIM_DEVICE void dense2(const Op& op, const T* m, Registers<T>& held) {
   QUASIM_UNROLL
-  for (int base = 0; base < kHeld; ++base) {
+  for (int base = 0; base < kAmplitudes; ++base) {
     if ((base & X) != 0 || !(op.active >> base & 1)) continue;
     Complex<T> result[4];
     QUASIM_UNROLL
@@ -134,9 +134,9 @@ QUASIM_DEVICE void dense2(const Op& op, const T* m, Held<T>& held) {
 
 // Row by row in a loop, to keep the code short and the registers few.
 template <class T, int X>
-QUASIM_DEVICE void dense3(const Op& op, const T* m, Held<T>& held) {
+QUASIM_DEVICE void dense3(const Op& op, const T* m, Registers<T>& held) {
   QUASIM_UNROLL
-  for (int base = 0; base < kHeld; ++base) {
+  for (int base = 0; base < kAmplitudes; ++base) {
     if ((base & X) != 0 || !(op.active >> base & 1)) continue;
     Complex<T> result[8];
     QUASIM_LOOP
@@ -171,7 +171,7 @@ QUASIM_DEVICE constexpr int ones(int x) {
 // act(Pattern<X>()) with X = x, which has `Least` to `Most` bits.
 template <int Least, int Most, int X = 1, class Act>
 QUASIM_DEVICE void with_pattern(int x, Act act) {
-  if constexpr (X < kHeld) {
+  if constexpr (X < kAmplitudes) {
     if constexpr (ones(X) >= Least && ones(X) <= Most) {
       if (x == X) {
         act(Pattern<X>());
@@ -185,7 +185,7 @@ QUASIM_DEVICE void with_pattern(int x, Act act) {
 // Does `op` on the amplitudes of a thread, for codes up to kMove. `where` is their index with the
 // register bits zero.
 template <class T>
-QUASIM_DEVICE void gate(const Op& op, const T* numbers, Mask where, Held<T>& held) {
+QUASIM_DEVICE void gate(const Op& op, const T* numbers, Mask where, Registers<T>& held) {
   if ((where & op.mask) != op.value) return;
   const T* const m = numbers + op.number;
   switch (op.code) {

@@ -33,32 +33,32 @@ QUASIM_DEVICE Turn<T> sum_of_terms(const Numbers<T>& n, i32 first, i32 last, Mas
 }
 
 template <class T>
-QUASIM_DEVICE void factor(const Op& op, const Numbers<T>& n, Mask where, Held<T>& held) {
+QUASIM_DEVICE void factor(const Op& op, const Numbers<T>& n, Mask where, Registers<T>& held) {
   const Complex<T> phase = unit(sum_of_terms(n, op.first, op.last, where));
   QUASIM_UNROLL
-  for (int j = 0; j < kHeld; ++j) {
+  for (int j = 0; j < kAmplitudes; ++j) {
     if ((j & op.x) == op.x) held.a[j] = phase * held.a[j];
   }
 }
 
 template <class T>
-QUASIM_DEVICE void layer(const Op& op, const Numbers<T>& n, Mask where, Held<T>& held) {
-  Turn<T> turns[kHeld];
+QUASIM_DEVICE void layer(const Op& op, const Numbers<T>& n, Mask where, Registers<T>& held) {
+  Turn<T> turns[kAmplitudes];
   QUASIM_UNROLL
-  for (int set = 0; set < kHeld; ++set) {
+  for (int set = 0; set < kAmplitudes; ++set) {
     const i32* const bound = n.bounds + op.first + set;
     turns[set] = sum_of_terms(n, bound[0], bound[1], where);
   }
   // From coefficients to values: of every subset of the ones of j.
   QUASIM_UNROLL
-  for (int bit = 1; bit < kHeld; bit *= 2) {
+  for (int bit = 1; bit < kAmplitudes; bit *= 2) {
     QUASIM_UNROLL
-    for (int j = 0; j < kHeld; ++j) {
+    for (int j = 0; j < kAmplitudes; ++j) {
       if (j & bit) turns[j] += turns[j ^ bit];
     }
   }
   QUASIM_UNROLL
-  for (int j = 0; j < kHeld; ++j) held.a[j] = unit(turns[j]) * held.a[j];
+  for (int j = 0; j < kAmplitudes; ++j) held.a[j] = unit(turns[j]) * held.a[j];
 }
 
 // The index bits of a pattern of register bits.
@@ -74,10 +74,10 @@ QUASIM_DEVICE Mask pattern_index(const Phase& phase, int pattern) {
 // Multiplies by entry `i` of a table, whose bits are those that the index has at op.width qubits.
 template <class T>
 QUASIM_DEVICE void table(const Op& op, const Numbers<T>& n, Mask where, const Phase& phase,
-                         Held<T>& held) {
+                         Registers<T>& held) {
   const T* const entries = n.numbers + op.number;
   QUASIM_UNROLL
-  for (int j = 0; j < kHeld; ++j) {
+  for (int j = 0; j < kAmplitudes; ++j) {
     const Mask index = where | pattern_index(phase, j);
     if ((index & op.mask) != op.value) continue;
     i64 entry = 0;

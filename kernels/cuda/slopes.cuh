@@ -12,7 +12,7 @@ constexpr int kOther = 1 << kPairBits;
 // Im <bra|P|ket> over the amplitudes of a thread, for a Pauli string with an even number of Y, or
 // Re <bra|..|ket> for the real string that remains of an odd number; up to the sign of `where`.
 template <class T, int X, bool real>
-QUASIM_DEVICE double pauli_slope(const Op& op, const Held<T>& held) {
+QUASIM_DEVICE double pauli_slope(const Op& op, const Registers<T>& held) {
   T sum = 0;
   const auto add = [&](int row, int column) {
     const Complex<T> b = held.a[row + kOther];
@@ -29,7 +29,7 @@ QUASIM_DEVICE double pauli_slope(const Op& op, const Held<T>& held) {
 
 // What the amplitudes of a thread add to the derivative of `op`.
 template <class T>
-QUASIM_DEVICE double slope(const Op& op, Mask where, const Held<T>& held) {
+QUASIM_DEVICE double slope(const Op& op, Mask where, const Registers<T>& held) {
   if ((where & op.mask) != op.value) return 0;
   double sum = 0;
   switch (op.code) {
@@ -59,7 +59,7 @@ QUASIM_DEVICE double slope(const Op& op, Mask where, const Held<T>& held) {
 
 // Adds to the derivative of a state what `op` contributes: its rate times its generator on `ket`.
 template <class T>
-QUASIM_DEVICE void push(const Op& op, const T* numbers, Mask where, Held<T>& held) {
+QUASIM_DEVICE void push(const Op& op, const T* numbers, Mask where, Registers<T>& held) {
   if ((where & op.mask) != op.value) return;
   const T rate = parity(where & op.odd) ? -numbers[op.number] : numbers[op.number];
   switch (op.code) {

@@ -52,7 +52,7 @@ QUASIM_DEVICE int image_of_pattern(const u16* images, int pattern) {
 
 template <class T>
 struct Own {
-  Held<T> held;
+  Registers<T> held;
   Mask where;  // index of the thread's first amplitude
 };
 
@@ -61,7 +61,7 @@ template <class T, class Visit>
 QUASIM_DEVICE void for_amplitudes(const TileRun<T>& run, const Phase& phase, Mask size, Own<T>& own,
                                   Visit visit) {
   QUASIM_UNROLL
-  for (int j = 0; j < kHeld; ++j) {
+  for (int j = 0; j < kAmplitudes; ++j) {
     const Mask index = own.where | pattern_index(phase, j);
     Complex<T>* const state = run.second != nullptr && j >= kOther ? run.second : run.first;
     visit(index < size ? state + index : nullptr, own.held.a[j]);
@@ -77,7 +77,7 @@ QUASIM_DEVICE void exchange(const Block& block, const Phase& phase, Mask base,
     auto& own = all[thread];
     const int image = image_of_thread(phase.put_threads, thread);
     QUASIM_UNROLL
-    for (int j = 0; j < kHeld; ++j) {
+    for (int j = 0; j < kAmplitudes; ++j) {
       shared[image ^ image_of_pattern(phase.put_registers, j)] = own.held.a[j];
     }
   });
@@ -86,7 +86,7 @@ QUASIM_DEVICE void exchange(const Block& block, const Phase& phase, Mask base,
     const int image = image_of_thread(phase.get_threads, thread);
     own.where = base | thread_index(phase, thread);
     QUASIM_UNROLL
-    for (int j = 0; j < kHeld; ++j) {
+    for (int j = 0; j < kAmplitudes; ++j) {
       own.held.a[j] = shared[image ^ image_of_pattern(phase.get_registers, j)];
     }
   });
