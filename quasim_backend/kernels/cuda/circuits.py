@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from quasim_backend.kernels.base import CancelToken
 from quasim_backend.kernels.cuda.device import Array, Device
 from quasim_backend.kernels.cuda.program import DeviceProgram, program_for
 
-__all__ = ["Bound", "bind", "prepare_zero", "real_of", "run", "run_pair"]
+__all__ = ["Bound", "bind", "collapse", "prepare_zero", "real_of", "run", "run_pair"]
 
 _REGISTERS = 4
 _EACH = 16
@@ -85,6 +86,17 @@ def prepare_zero(device: Device, states: Array) -> None:
     blocks = -(-size // (_THREADS * _EACH))
     arguments = (states, size.bit_length() - 1)
     device.launch("prepare_zero", real_of(states.dtype), blocks, _THREADS, arguments, members=batch)
+
+
+def collapse(
+    device: Device, state: Array, qubits: Sequence[int], outcome: int, scale: float
+) -> None:
+    """Zero the amplitudes whose ``qubits`` are not ``outcome``, the first lowest; scale the rest."""
+    mask = sum(1 << int(q) for q in qubits)
+    value = sum((outcome >> k & 1) << int(q) for k, q in enumerate(qubits))
+    blocks = -(-len(state) // (_THREADS * _EACH))
+    arguments = (state, len(state).bit_length() - 1, mask, value, float(scale))
+    device.launch("collapse", real_of(state.dtype), blocks, _THREADS, arguments)
 
 
 def run(
