@@ -13,7 +13,6 @@ template <class Visit>
 QUASIM_DEVICE void for_share(const Block& block, i64 size, Visit visit) {
   const i64 first = static_cast<i64>(block.index()) * block.threads() * kEach;
   block.apart([&](int thread) {
-    QUASIM_UNROLL
     for (int k = 0; k < kEach; ++k) {
       const i64 index = first + static_cast<i64>(k) * block.threads() + thread;
       if (index < size) visit(static_cast<u64>(index));

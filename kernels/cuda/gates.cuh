@@ -23,12 +23,34 @@ QUASIM_DEVICE constexpr int highest(int x) {
   return bit;
 }
 
-// mix(j, j ^ X) for each pair that takes part.
-template <int X, class Mix>
-QUASIM_DEVICE void for_pairs(const Op& op, Mix mix) {
+// Whether pattern j takes part in a gate.
+QUASIM_DEVICE bool takes_part(const Op& op, int j) { return op.active >> j & 1; }
+
+constexpr u16 kAllPatterns = (1u << kAmplitudes) - 1;
+
+// For each pair, what mix(j, j ^ X, low, high) makes of its amplitudes. Unless `all` take part, the
+// others are put back: choices are cheaper than branches, between which nothing can be reordered.
+template <class T, int X, bool all, class Mix>
+QUASIM_DEVICE void mix_pairs(const Op& op, Registers<T>& held, Mix mix) {
   QUASIM_UNROLL
   for (int j = 0; j < kAmplitudes; ++j) {
-    if ((j & highest(X)) == 0 && (op.active >> j & 1)) mix(j, j ^ X);
+    if ((j & highest(X)) != 0) continue;
+    Complex<T> low = held.a[j];
+    Complex<T> high = held.a[j ^ X];
+    mix(j, j ^ X, low, high);
+    if (all || takes_part(op, j)) {
+      held.a[j] = low;
+      held.a[j ^ X] = high;
+    }
+  }
+}
+
+template <class T, int X, class Mix>
+QUASIM_DEVICE void mix_pairs(const Op& op, Registers<T>& held, Mix mix) {
+  if (op.active == kAllPatterns) {
+    mix_pairs<T, X, true>(op, held, mix);
+  } else {
+    mix_pairs<T, X, false>(op, held, mix);
   }
 }
 
@@ -38,11 +60,10 @@ QUASIM_DEVICE void pair(const Op& op, const T* m, Registers<T>& held) {
   const Complex<T> m01{m[2], m[3]};
   const Complex<T> m10{m[4], m[5]};
   const Complex<T> m11{m[6], m[7]};
-  for_pairs<X>(op, [&](int j, int k) {
-    const Complex<T> low = held.a[j];
-    const Complex<T> high = held.a[k];
-    held.a[j] = m00 * low + m01 * high;
-    held.a[k] = m10 * low + m11 * high;
+  mix_pairs<T, X>(op, held, [&](int, int, Complex<T>& low, Complex<T>& high) {
+    const Complex<T> sum = m00 * low + m01 * high;
+    high = m10 * low + m11 * high;
+    low = sum;
   });
 }
 
@@ -52,11 +73,10 @@ QUASIM_DEVICE void real_pair(const Op& op, const T* m, Registers<T>& held) {
   const T m01 = m[1];
   const T m10 = m[2];
   const T m11 = m[3];
-  for_pairs<X>(op, [&](int j, int k) {
-    const Complex<T> low = held.a[j];
-    const Complex<T> high = held.a[k];
-    held.a[j] = m00 * low + m01 * high;
-    held.a[k] = m10 * low + m11 * high;
+  mix_pairs<T, X>(op, held, [&](int, int, Complex<T>& low, Complex<T>& high) {
+    const Complex<T> sum = m00 * low + m01 * high;
+    high = m10 * low + m11 * high;
+    low = sum;
   });
 }
 
@@ -69,33 +89,31 @@ QUASIM_DEVICE T signed_for(const Op& op, int j, T sine) {
 // cos a_j + sin s_k a_k, where k = j ^ X and s_k is the sign of pattern k.
 template <class T, int X>
 QUASIM_DEVICE void turn_real(const Op& op, T cosine, T sine, Registers<T>& held) {
-  for_pairs<X>(op, [&](int j, int k) {
-    const Complex<T> low = held.a[j];
-    const Complex<T> high = held.a[k];
-    held.a[j] = cosine * low + signed_for(op, k, sine) * high;
-    held.a[k] = cosine * high + signed_for(op, j, sine) * low;
+  mix_pairs<T, X>(op, held, [&](int j, int k, Complex<T>& low, Complex<T>& high) {
+    const Complex<T> sum = cosine * low + signed_for(op, k, sine) * high;
+    high = cosine * high + signed_for(op, j, sine) * low;
+    low = sum;
   });
 }
 
 // cos a_j - i sin s_k a_k.
 template <class T, int X>
 QUASIM_DEVICE void turn_imag(const Op& op, T cosine, T sine, Registers<T>& held) {
-  for_pairs<X>(op, [&](int j, int k) {
-    const Complex<T> low = held.a[j];
-    const Complex<T> high = held.a[k];
+  mix_pairs<T, X>(op, held, [&](int j, int k, Complex<T>& low, Complex<T>& high) {
     const T to_low = signed_for(op, k, sine);
     const T to_high = signed_for(op, j, sine);
-    held.a[j] = {cosine * low.re + to_low * high.im, cosine * low.im - to_low * high.re};
-    held.a[k] = {cosine * high.re + to_high * low.im, cosine * high.im - to_high * low.re};
+    const Complex<T> sum{cosine * low.re + to_low * high.im, cosine * low.im - to_low * high.re};
+    high = {cosine * high.re + to_high * low.im, cosine * high.im - to_high * low.re};
+    low = sum;
   });
 }
 
 template <class T, int X>
 QUASIM_DEVICE void move(const Op& op, Registers<T>& held) {
-  for_pairs<X>(op, [&](int j, int k) {
-    const Complex<T> low = held.a[j];
-    held.a[j] = held.a[k];
-    held.a[k] = low;
+  mix_pairs<T, X, false>(op, held, [&](int, int, Complex<T>& low, Complex<T>& high) {
+    const Complex<T> kept = low;
+    low = high;
+    high = kept;
   });
 }
 
@@ -115,7 +133,7 @@ template <class T, int X>
 QUASIM_DEVICE void dense2(const Op& op, const T* m, Registers<T>& held) {
   QUASIM_UNROLL
   for (int base = 0; base < kAmplitudes; ++base) {
-    if ((base & X) != 0 || !(op.active >> base & 1)) continue;
+    if ((base & X) != 0) continue;
     Complex<T> result[4];
     QUASIM_UNROLL
     for (int row = 0; row < 4; ++row) {
@@ -128,7 +146,9 @@ QUASIM_DEVICE void dense2(const Op& op, const T* m, Registers<T>& held) {
       }
     }
     QUASIM_UNROLL
-    for (int row = 0; row < 4; ++row) held.a[base | spread<X>(row)] = result[row];
+    for (int row = 0; row < 4; ++row) {
+      if (takes_part(op, base)) held.a[base | spread<X>(row)] = result[row];
+    }
   }
 }
 
@@ -137,7 +157,7 @@ template <class T, int X>
 QUASIM_DEVICE void dense3(const Op& op, const T* m, Registers<T>& held) {
   QUASIM_UNROLL
   for (int base = 0; base < kAmplitudes; ++base) {
-    if ((base & X) != 0 || !(op.active >> base & 1)) continue;
+    if ((base & X) != 0) continue;
     Complex<T> result[8];
     QUASIM_LOOP
     for (int row = 0; row < 8; ++row) {
@@ -153,7 +173,9 @@ QUASIM_DEVICE void dense3(const Op& op, const T* m, Registers<T>& held) {
       }
     }
     QUASIM_UNROLL
-    for (int row = 0; row < 8; ++row) held.a[base | spread<X>(row)] = result[row];
+    for (int row = 0; row < 8; ++row) {
+      if (takes_part(op, base)) held.a[base | spread<X>(row)] = result[row];
+    }
   }
 }
 
@@ -168,18 +190,33 @@ QUASIM_DEVICE constexpr int ones(int x) {
   return count;
 }
 
-// act(Pattern<X>()) with X = x, which has `Least` to `Most` bits.
-template <int Least, int Most, int X = 1, class Act>
+// act(Pattern<X>()) with X = x, which has `Least` to `Most` bits. A jump, not a chain of questions.
+template <int Least, int Most, class Act>
 QUASIM_DEVICE void with_pattern(int x, Act act) {
-  if constexpr (X < kAmplitudes) {
-    if constexpr (ones(X) >= Least && ones(X) <= Most) {
-      if (x == X) {
-        act(Pattern<X>());
-        return;
-      }
-    }
-    with_pattern<Least, Most, X + 1>(x, act);
+#define QUASIM_PATTERN(X)                                                 \
+  case X:                                                                 \
+    if constexpr (ones(X) >= Least && ones(X) <= Most) act(Pattern<X>()); \
+    break;
+  switch (x) {
+    QUASIM_PATTERN(1)
+    QUASIM_PATTERN(2)
+    QUASIM_PATTERN(3)
+    QUASIM_PATTERN(4)
+    QUASIM_PATTERN(5)
+    QUASIM_PATTERN(6)
+    QUASIM_PATTERN(7)
+    QUASIM_PATTERN(8)
+    QUASIM_PATTERN(9)
+    QUASIM_PATTERN(10)
+    QUASIM_PATTERN(11)
+    QUASIM_PATTERN(12)
+    QUASIM_PATTERN(13)
+    QUASIM_PATTERN(14)
+    QUASIM_PATTERN(15)
+    default:
+      break;
   }
+#undef QUASIM_PATTERN
 }
 
 // Does `op` on the amplitudes of a thread, for codes up to kMove. `where` is their index with the
