@@ -93,11 +93,16 @@ def _is_single(values: ParameterValues) -> bool:
         return values.ndim < 2
     try:
         if isinstance(values, Mapping):
-            return all(isinstance(v, float) or np.ndim(v) == 0 for v in values.values())
+            return all(isinstance(v, float) or _ndim(v) == 0 for v in values.values())
         first = values[0] if isinstance(values, list | tuple) and values else None
         return isinstance(first, float) or np.ndim(values) < 2
     except ValueError:
         return False  # ragged
+
+
+def _ndim(value: Any) -> int:
+    known = getattr(value, "ndim", None)  # NumPy's function would read a device array
+    return np.ndim(value) if known is None else int(known)
 
 
 def _numbers(values: object, what: str) -> NDArray[np.float64]:

@@ -161,7 +161,7 @@ class CupyDevice:
     def _too_large(self, needed: int) -> str:
         free = self.free_bytes() or 0
         return (
-            f"{needed / 2**20:.4g} MiB are needed on {self.name}, {free / 2**20:.4g} MiB are free. "
+            f"{needed / 2**30:.3g} GiB are needed on {self.name}, {free / 2**30:.3g} GiB are free. "
             f"Release arrays that are kept on the GPU, or try fewer qubits, "
             f"simulation_precision='fp32', another device_id or device='cpu'."
         )
@@ -172,9 +172,9 @@ class CupyDevice:
         if found is None:
             options = ("-std=c++17", f"-DQUASIM_REAL={_REALS[real]}")
             with _compiling, self._working(f"loading kernel '{kernel}'"):
-                module = self._cupy.RawModule(code=module_source(), options=options)
+                compiled = self._cupy.RawModule(code=module_source(), options=options)
                 try:
-                    found = module.get_function(kernel)
+                    found = compiled.get_function(kernel)
                 except self._cupy.cuda.compiler.CompileException as cause:
                     raise DeviceError(write_log(str(cause), cause.source, cause.options)) from None
                 except self._faults:
