@@ -20,6 +20,7 @@ __all__ = [
     "KernelSet",
     "State",
     "Tally",
+    "as_dtype",
     "handed_out",
     "state_of",
 ]
@@ -360,7 +361,7 @@ class DeviceKernels(Protocol):
     def to_device(self, state: State) -> Any:
         """Return a state, or a batch of them, as an array on the device that may alias it.
 
-        It has ``__dlpack__``, and ``astype`` as NumPy's.
+        It has ``shape``, ``dtype`` and ``__dlpack__``.
         """
         ...
 
@@ -378,3 +379,13 @@ def handed_out(kernels: KernelSet, state: State, *, on_device: bool = False) -> 
     if on_device and isinstance(kernels, DeviceKernels):
         return kernels.to_device(state)
     return kernels.to_host(state)
+
+
+def as_dtype(kernels: KernelSet, amplitudes: Any, dtype: np.dtype[Any]) -> Any:
+    """Return what `handed_out` returned in a dtype; a device array is converted on its device."""
+    if isinstance(amplitudes, np.ndarray):
+        return amplitudes.astype(dtype, copy=False)
+    if amplitudes.dtype == dtype:
+        return amplitudes
+    assert isinstance(kernels, DeviceKernels)
+    return kernels.to_device(kernels.from_device(amplitudes, dtype))

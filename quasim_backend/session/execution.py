@@ -15,7 +15,7 @@ from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.validate import check_save
-from quasim_backend.kernels.base import CancelToken, KernelSet
+from quasim_backend.kernels.base import CancelToken, KernelSet, as_dtype
 from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import RunRecord
@@ -231,6 +231,8 @@ class Executor:
         ended = time.perf_counter()
         metadata |= output.metadata
         metadata["time_run"] = ended - began
+        if output.state is not None:
+            output.state = as_dtype(kernels, output.state, returned)
         result = _result(compiled, shots, output, metadata, returned)
         metadata["time_total"] = time.perf_counter() - started
         self.plugins.run_finished(RunRecord(compiled, options, metadata))
@@ -283,9 +285,7 @@ def _result(
     dtype: np.dtype[Any],
 ) -> Result:
     state, unitary = output.state, output.unitary
-    if state is not None:
-        state = state.astype(dtype, copy=False)
-    elif isinstance(saved := output.saved.get("statevector"), np.ndarray):
+    if state is None and isinstance(saved := output.saved.get("statevector"), np.ndarray):
         state = saved.astype(dtype, copy=False)
     if unitary is not None:
         unitary = unitary.astype(dtype, copy=False)

@@ -12,7 +12,7 @@ from quasim_backend.errors import QubitError, ShapeError
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels import native
-from quasim_backend.kernels.base import CancelToken
+from quasim_backend.kernels.base import CancelToken, DeviceKernels
 from quasim_backend.session.arrays import on_host
 from quasim_backend.session.batch import parameter_rows, run_one_by_one, simulate_batch
 from quasim_backend.session.checks import refuse_random
@@ -67,13 +67,15 @@ def simulate(
         values = parameter_vector(compiled.parameters, parameters)
         return straight.amplitudes(straight.state(values, cancel), on_device=on_device)
 
+    stays = on_device and rows is None
+
     def one(member: int, values: ParameterValues | None) -> Any:
         result = executor.execute(
             compiled,
             values,
             initial_state=initial_state,
             want_state=True,
-            on_device=on_device,
+            on_device=stays,
             shots=0,
             cancel=cancel,
         )
@@ -82,10 +84,12 @@ def simulate(
 
     if rows is None:
         return one(0, parameters)
-    if on_device:
-        return np.stack([one(member, values) for member, values in enumerate(rows)])
     size, returned = 1 << compiled.num_qubits, executor.dtypes(compiled)[0]
-    return run_one_by_one(rows, (size,), returned, executor.config, one)
+    result = run_one_by_one(rows, (size,), returned, executor.config, one)
+    kernels = executor.kernels(compiled).kernels
+    if on_device and isinstance(kernels, DeviceKernels):
+        return kernels.to_device(kernels.from_host(result, returned))
+    return result
 
 
 def unitary(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from quasim_backend.compile.code import CompiledCircuit, SegmentStep, Step
 from quasim_backend.engines.statevector import StateVectorEngine
 from quasim_backend.ir.plan import ExecutionPlan
-from quasim_backend.kernels.base import CancelToken, KernelSet, State, handed_out
+from quasim_backend.kernels.base import CancelToken, KernelSet, State, as_dtype, handed_out
 from quasim_backend.options import Config
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import EngineSpec
@@ -109,4 +109,4 @@ class StraightRun:
         A NumPy array; a device array if it is to stay on the kernel set's device.
         """
         array = handed_out(self.kernels, state, on_device=on_device)
-        return array.astype(self.returned, copy=False)
+        return as_dtype(self.kernels, array, self.returned)

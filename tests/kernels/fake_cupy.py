@@ -112,6 +112,11 @@ class FakeCupy:
     def from_dlpack(self, array):
         return np.from_dlpack(array).view(ndarray)
 
+    def array(self, array, dtype, order):
+        assert isinstance(array, ndarray)
+        assert self.current, "the GPU is not made current"
+        return np.array(array, dtype=dtype, order=order, subok=True)
+
     def asarray(self, array):
         return np.asarray(array).view(ndarray)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,20 +23,11 @@ class DeviceArray:
     ndim = property(lambda self: self.inner.ndim)
     dtype = property(lambda self: self.inner.dtype)
 
-    def astype(self, dtype: Any, copy: bool = True) -> DeviceArray:
-        return DeviceArray(self.inner.astype(dtype, copy=copy))
-
     def __array__(self, *args: object, **kwargs: object) -> np.ndarray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed.")
 
     def __len__(self) -> int:
         return len(self.inner)
-
-    def __array_function__(
-        self, function: Callable[..., Any], types: object, args: Sequence[Any], kwargs: Any
-    ) -> DeviceArray:
-        assert function is np.stack
-        return DeviceArray(np.stack([part.inner for part in args[0]]))
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return 2, 0

@@ -99,17 +99,21 @@ class CupyDevice:
         """Return an independent copy on the device."""
         return self._allocated(array.copy, int(array.nbytes))
 
-    def view(self, array: object) -> Array:
-        """Return a CuPy array on the memory of another library's array.
+    def take(self, array: object, dtype: Any) -> Array:
+        """Copy another library's array to this device, in a dtype.
 
         Args:
-            array: Anything with ``__dlpack__`` or ``__cuda_array_interface__``, in a GPU's memory.
-                What its library is still computing is waited for.
+            array: Anything with ``__dlpack__`` or ``__cuda_array_interface__``, in any GPU's
+                memory. What its library is still computing on it is waited for.
+            dtype: That of the copy.
         """
         # DLPack first: it tells the owner which stream will read.
         by_dlpack = hasattr(array, "__dlpack__")
         with self._working("taking over an array"):
-            return self._cupy.from_dlpack(array) if by_dlpack else self._cupy.asarray(array)
+            seen = self._cupy.from_dlpack(array) if by_dlpack else self._cupy.asarray(array)
+        return self._allocated(
+            lambda: self._cupy.array(seen, dtype=dtype, order="C"), _nbytes(seen.shape, dtype)
+        )
 
     def launch(
         self,
