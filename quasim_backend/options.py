@@ -35,12 +35,13 @@ class Config:
         simulation_precision: ``"fp32"`` is complex64, ``"fp64"`` complex128. ``"fp8"`` and
             ``"fp16"`` are computed as ``"fp32"``, with a warning and a note in the metadata.
         max_workspace_mb: Limit in MiB for memory besides the state.
-        device_id: Which GPU.
+        device_id: Which GPU, by its number among those that CUDA shows.
         enable_tensor_cores: Whether a GPU may use its tensor cores.
         distributed: Use several processes; not available in this version.
         num_devices: Number of GPUs; 1 in this version.
         communication_backend: For ``distributed``.
-        device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
+        device: ``"cpu"``, ``"gpu"``, or ``"auto"``: a GPU, if one is usable, for runs of many
+            amplitudes, and the CPU for the others; see `quasim_backend.session.placement`.
         method: Name of an engine, or ``"auto"``.
         kernels: Name of a kernel set; None chooses by device.
         num_threads: Threads of the CPU kernels; None leaves the process's number as it is.

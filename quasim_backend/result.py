@@ -29,8 +29,9 @@ class Result:
         state: Final amplitudes ``(2**n,)``, little-endian, if they were saved.
         unitary: The circuit's unitary ``(2**n, 2**n)``, if it was asked for.
         saved: Values of the circuit's save points by label.
-        metadata: Facts about the run: engine and why it was chosen, kernel set, device, dtype,
-            precision, passes, bytes moved, times in seconds, seed, simulated qubits, notes.
+        metadata: Facts about the run: engine and why it was chosen, kernel set, device and why
+            it computes there (``placement``), dtype, precision, passes, bytes moved, times in
+            seconds, seed, simulated qubits, notes.
     """
 
     shots: int = 0

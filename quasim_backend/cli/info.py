@@ -17,10 +17,12 @@ from quasim_backend import __version__
 from quasim_backend.compile import planner
 from quasim_backend.errors import QuasimError
 from quasim_backend.kernels import native
+from quasim_backend.kernels.cuda import availability
 from quasim_backend.options import Config
 from quasim_backend.plugins import PluginManager, default_manager
 from quasim_backend.session.memory import format_bytes, free_memory
-from quasim_backend.session.select import choose_kernels
+from quasim_backend.session.placement import CROSSOVER_VARIABLE, crossover, in_powers
+from quasim_backend.session.select import choose_kernels, usable
 
 __all__ = ["add_arguments", "gather", "run"]
 
@@ -29,13 +31,17 @@ _SDKS = {
     "cirq": "cirq-core",
     "pennylane": "pennylane",
     "pytket": "pytket",
-    "cupy": "cupy-cuda12x",
+    "cupy (CUDA 12)": "cupy-cuda12x",
+    "cupy (CUDA 13)": "cupy-cuda13x",
 }
 _VARIABLES = (
     "QUASIM_NUM_THREADS",
     "OMP_NUM_THREADS",
     "QUASIM_ISA",
     "QUASIM_REQUIRE_GPU",
+    CROSSOVER_VARIABLE,
+    "CUDA_VISIBLE_DEVICES",
+    "CUPY_CACHE_DIR",
     "QUASIM_STRICT_PLUGINS",
 )
 
@@ -66,7 +72,7 @@ def gather(plugins: PluginManager) -> dict[str, dict[str, Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         failures = plugins.failures
-        default = _default_kernels(plugins)
+        defaults = _default_kernels(plugins)
     return {
         "versions": {
             "quasim-backend": __version__,
@@ -76,7 +82,7 @@ def gather(plugins: PluginManager) -> dict[str, dict[str, Any]]:
         },
         "machine": _machine(),
         "kernel sets": {
-            name: _kernel_line(spec.device, spec.is_available(), default == name)
+            name: _kernel_line(spec.device, spec.is_available(), defaults.get(name))
             for name, spec in plugins.kernels.specs.items()
         },
         "planner": {"native": planner.is_available() or "usable"},
@@ -115,20 +121,27 @@ def _machine() -> dict[str, Any]:
             facts["threads"] = details["threads"]
     free = free_memory()
     facts["free memory"] = "unknown" if free is None else format_bytes(free)
+    facts |= {f"gpu {gpu.number}": gpu.description for gpu in availability.gpus()}
     return facts
 
 
-def _kernel_line(device: str, reason: str | None, is_default: bool) -> str:
+def _kernel_line(device: str, reason: str | None, default: str | None) -> str:
     if reason is not None:
         return f"{device}, not usable: {reason}"
-    return f"{device}, usable" + (", default" if is_default else "")
+    return f"{device}, usable" + (f", {default}" if default else "")
 
 
-def _default_kernels(plugins: PluginManager) -> str | None:
+def _default_kernels(plugins: PluginManager) -> dict[str, str]:
+    """Return what is said of the kernel sets that are taken without a name."""
+    found: dict[str, str] = {}
     try:
-        return choose_kernels(Config(), plugins).kernels.name
+        spec, _ = usable(plugins, "gpu")
+        if spec is not None:
+            found[spec.name] = f"default from {in_powers(crossover())} amplitudes"
+        found[choose_kernels(Config(), plugins).kernels.name] = "default"
     except QuasimError:
-        return None
+        pass
+    return found
 
 
 def _version(distribution: str) -> str | None:

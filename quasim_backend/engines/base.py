@@ -29,7 +29,9 @@ class EngineRequest:
             ``uniforms[s, j]`` instead of Philox.
         want_state: Whether the final amplitudes are wanted.
         want_unitary: Whether the circuit's unitary is wanted.
-        initial_state: complex ``(2**n,)`` on the simulated qubits; never overwritten.
+        initial_state: complex ``(2**n,)`` on the simulated qubits; never overwritten. A device
+            array only if the kernel set is a `quasim_backend.kernels.base.DeviceKernels`.
+        on_device: Whether the final amplitudes may stay on the kernel set's device.
         workspace_bytes: Limit for memory besides the state.
         cancel: Stops the run.
     """
@@ -42,7 +44,8 @@ class EngineRequest:
     uniforms: NDArray[np.float64] | None = None
     want_state: bool = False
     want_unitary: bool = False
-    initial_state: ComplexArray | None = None
+    initial_state: Any = None
+    on_device: bool = False
     workspace_bytes: int = 512 << 20
     cancel: CancelToken = field(default_factory=CancelToken)
 
@@ -54,14 +57,15 @@ class EngineOutput:
     Attributes:
         packed: uint64 ``(shots, words)``: classical memory of each shot in shot order; bit ``c`` of
             the memory is bit ``c % 64`` of word ``c // 64``. None if no shots were asked for.
-        state: Final amplitudes ``(2**n,)`` on the simulated qubits, if asked for.
+        state: Final amplitudes ``(2**n,)`` on the simulated qubits, if asked for; a device array
+            if they were asked to stay there.
         unitary: complex ``(2**n, 2**n)``, if asked for.
         saved: Values of the circuit's save points by label, after averaging or listing.
         metadata: Facts about the run.
     """
 
     packed: NDArray[np.uint64] | None = None
-    state: ComplexArray | None = None
+    state: Any = None
     unitary: ComplexArray | None = None
     saved: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)

@@ -42,7 +42,7 @@ from quasim_backend.engines.outcomes import Outcome, OutcomeLaw
 from quasim_backend.engines.saves import SaveSink, save_value
 from quasim_backend.engines.uniforms import ShotUniforms
 from quasim_backend.ir.expr import Value
-from quasim_backend.kernels.base import State, Tally
+from quasim_backend.kernels.base import State, Tally, handed_out, state_of
 
 __all__ = ["ShotTree"]
 
@@ -148,7 +148,8 @@ class ShotTree:
         if request.shots:
             output.packed = self._memory.words
         if request.want_state and self._final is not None:
-            output.state = self._kernels.to_host(self._final[1])
+            final = self._final[1]
+            output.state = handed_out(self._kernels, final, on_device=request.on_device)
         return output
 
     def _root(self) -> _Node:
@@ -161,7 +162,7 @@ class ShotTree:
         request = self._request
         first = self._steps[0] if self._steps else None
         if request.initial_state is not None:
-            node.state = self._kernels.from_host(request.initial_state, request.dtype)
+            node.state = state_of(self._kernels, request.initial_state, request.dtype)
         elif isinstance(first, SegmentStep):
             self.counts["segments"] += 1
             node.state = self._kernels.start(

@@ -7,7 +7,28 @@ from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.moments import variance_copies_state
 from quasim_backend.engines.shot_tree import ShotTree
 
-__all__ = ["StateVectorEngine"]
+__all__ = ["StateVectorEngine", "result_bytes"]
+
+
+def result_bytes(compiled: CompiledCircuit, request: EngineRequest) -> int:
+    """Return the bytes of samples, saved arrays and a unitary, which are kept by the host.
+
+    They are part of what an engine's ``memory_bytes`` counts.
+    """
+    state = request.dtype.itemsize << compiled.num_qubits
+    total = request.shots * 8 * max(1, -(-compiled.num_clbits // 64))
+    if request.want_unitary:
+        total += request.dtype.itemsize << 2 * compiled.num_qubits
+    for step in compiled.steps:
+        if isinstance(step, SaveStep):
+            kept = len(step.save.qubits) or compiled.num_qubits
+            if step.save.kind == "density_matrix":
+                total += 2 * (16 << 2 * kept)
+            elif step.save.kind == "statevector":
+                total += state * (request.shots if step.save.subtype == "list" else 1)
+            elif step.save.kind == "probabilities":
+                total += 8 << kept
+    return total
 
 
 class StateVectorEngine:
@@ -29,17 +50,9 @@ class StateVectorEngine:
             # One working copy beside the snapshots, which respect the workspace limit.
             total += state + min(request.workspace_bytes // state, 64) * state
         for step in compiled.steps:
-            if isinstance(step, SaveStep):
-                kept = len(step.save.qubits) or compiled.num_qubits
-                if step.save.kind == "density_matrix":
-                    total += 2 * (16 << 2 * kept)
-                elif step.save.kind == "statevector":
-                    total += state * (request.shots if step.save.subtype == "list" else 1)
-                elif step.save.kind == "variance" and variance_copies_state(step.save.observable):
-                    total += state
-                elif step.save.kind == "probabilities":
-                    total += 8 << kept
-        return total + request.shots * 8 * max(1, -(-compiled.num_clbits // 64))
+            if isinstance(step, SaveStep) and step.save.kind == "variance":
+                total += state * variance_copies_state(step.save.observable)
+        return total + result_bytes(compiled, request)
 
     def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:
         """Run the circuit.

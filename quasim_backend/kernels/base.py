@@ -13,7 +13,17 @@ from quasim_backend.errors import Cancelled
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray
 
-__all__ = ["CancelToken", "Collapse", "KernelSet", "State", "Tally"]
+__all__ = [
+    "CancelToken",
+    "Collapse",
+    "DeviceKernels",
+    "KernelSet",
+    "State",
+    "Tally",
+    "as_dtype",
+    "handed_out",
+    "state_of",
+]
 
 State = Any
 """A kernel set's own array of ``2**n`` amplitudes; NumPy for CPU sets. Opaque to engines."""
@@ -329,3 +339,53 @@ class KernelSet(Protocol):
             Cancelled: If ``cancel`` was set.
         """
         ...
+
+
+@runtime_checkable
+class DeviceKernels(Protocol):
+    """What a `KernelSet` has besides if its states are in a memory of their own, a GPU's."""
+
+    def free_bytes(self) -> int | None:
+        """Return the memory that can still be allocated there, or None if it is the host's."""
+        ...
+
+    def from_device(self, array: Any, dtype: np.dtype[Any]) -> State:
+        """Copy a device array of any library into a new state, or a batch, of the given dtype.
+
+        Args:
+            array: Amplitudes, with ``__dlpack__`` or ``__cuda_array_interface__``.
+            dtype: complex64 or complex128.
+        """
+        ...
+
+    def to_device(self, state: State) -> Any:
+        """Return a state, or a batch of them, as an array on the device that may alias it.
+
+        It has ``shape``, ``dtype`` and ``__dlpack__``.
+        """
+        ...
+
+
+def state_of(kernels: KernelSet, amplitudes: Any, dtype: np.dtype[Any]) -> State:
+    """Copy amplitudes into a new state: a NumPy array's, or a device array's where it can be."""
+    if isinstance(amplitudes, np.ndarray):
+        return kernels.from_host(amplitudes, dtype)
+    assert isinstance(kernels, DeviceKernels)
+    return kernels.from_device(amplitudes, dtype)
+
+
+def handed_out(kernels: KernelSet, state: State, *, on_device: bool = False) -> Any:
+    """Return a state as an array: NumPy's, or the device's if it is to stay there."""
+    if on_device and isinstance(kernels, DeviceKernels):
+        return kernels.to_device(state)
+    return kernels.to_host(state)
+
+
+def as_dtype(kernels: KernelSet, amplitudes: Any, dtype: np.dtype[Any]) -> Any:
+    """Return what `handed_out` returned in a dtype; a device array is converted on its device."""
+    if isinstance(amplitudes, np.ndarray):
+        return amplitudes.astype(dtype, copy=False)
+    if amplitudes.dtype == dtype:
+        return amplitudes
+    assert isinstance(kernels, DeviceKernels)
+    return kernels.to_device(kernels.from_device(amplitudes, dtype))

@@ -31,6 +31,8 @@ def quasim_kernels() -> Iterator[KernelSpec]:
     yield KernelSpec("native", "cpu", _native, _native_availability, priority=10)
     yield KernelSpec("reference", "cpu", _reference, priority=0)
     yield KernelSpec("null", "cpu", _null)
+    yield KernelSpec("cuda", "gpu", _cuda, _cuda_availability, priority=10)
+    yield KernelSpec("emulate", "cpu", _emulate, _emulate_availability)
 
 
 def _statevector() -> Engine:
@@ -67,3 +69,30 @@ def _null(config: Config) -> KernelSet:
     from quasim_backend.kernels.null import NullKernels
 
     return NullKernels()
+
+
+def _cuda(config: Config) -> KernelSet:
+    from quasim_backend.kernels.cuda.cupy_device import CupyDevice
+    from quasim_backend.kernels.cuda.kernel_set import CudaKernels
+
+    device = CupyDevice(config.device_id, int(config.max_workspace_mb * 2**20))
+    return CudaKernels(device, "cuda")
+
+
+def _cuda_availability() -> str | None:
+    from quasim_backend.kernels.cuda import availability
+
+    return availability.is_available()
+
+
+def _emulate(config: Config) -> KernelSet:
+    from quasim_backend.kernels.cuda.emulated import EmulatedDevice
+    from quasim_backend.kernels.cuda.kernel_set import CudaKernels
+
+    return CudaKernels(EmulatedDevice(), "emulate")
+
+
+def _emulate_availability() -> str | None:
+    from quasim_backend.kernels.cuda import emulated
+
+    return emulated.is_available()

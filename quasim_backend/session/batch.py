@@ -12,12 +12,17 @@ from quasim_backend.compile.code import CompiledCircuit, SampleStep
 from quasim_backend.engines.classical_memory import PackedMemory, bits_of
 from quasim_backend.errors import MemoryLimitError, ParameterError
 from quasim_backend.ir.parameters import Parameter
-from quasim_backend.ir.program import ComplexArray
-from quasim_backend.kernels.base import CancelToken
+from quasim_backend.kernels.base import CancelToken, DeviceKernels, KernelSet
 from quasim_backend.kernels.random import shot_uniforms
 from quasim_backend.options import Config
 from quasim_backend.result import Result
-from quasim_backend.session.memory import SMALL, available_memory, format_bytes
+from quasim_backend.session.arrays import on_host
+from quasim_backend.session.memory import (
+    SMALL,
+    available_memory,
+    device_memory,
+    format_bytes,
+)
 from quasim_backend.session.observables import ObservableTerms
 from quasim_backend.session.parameters import ParameterValues, by_name, check_finite
 from quasim_backend.session.straight import StraightRun
@@ -36,6 +41,9 @@ __all__ = [
 _CHUNK_BYTES = 32 << 20
 """States held at one time where only something read off them is kept."""
 
+_DEVICE_CHUNK_BYTES = 256 << 20
+"""The same on a GPU, where starting a kernel takes as long as reading tens of MiB."""
+
 
 def parameter_rows(
     parameters: Sequence[Parameter], values: ParameterValues | None
@@ -51,6 +59,7 @@ def parameter_rows(
         ParameterError: If one is missing, unknown or not a finite real number, or the lengths
             differ.
     """
+    values = on_host(values)
     if values is None or _is_single(values):
         return None
     if isinstance(values, Mapping):
@@ -84,11 +93,16 @@ def _is_single(values: ParameterValues) -> bool:
         return values.ndim < 2
     try:
         if isinstance(values, Mapping):
-            return all(isinstance(v, float) or np.ndim(v) == 0 for v in values.values())
+            return all(isinstance(v, float) or _ndim(v) == 0 for v in values.values())
         first = values[0] if isinstance(values, list | tuple) and values else None
         return isinstance(first, float) or np.ndim(values) < 2
     except ValueError:
         return False  # ragged
+
+
+def _ndim(value: Any) -> int:
+    known = getattr(value, "ndim", None)  # NumPy's function would read a device array
+    return np.ndim(value) if known is None else int(known)
 
 
 def _numbers(values: object, what: str) -> NDArray[np.float64]:
@@ -103,14 +117,17 @@ def member_seed(seed: int, member: int) -> int:
     return (seed + member) % 2**64
 
 
-def check_batch_memory(kept: int, working: int, members: int, config: Config) -> None:
+def check_batch_memory(
+    kept: int, working: int, members: int, config: Config, kernels: KernelSet | None = None
+) -> None:
     """Refuse a batch whose results do not fit into memory.
 
     Args:
         kept: Bytes of the results of all members.
-        working: Bytes needed besides.
+        working: Bytes needed besides, by the kernel set.
         members: Number of members.
         config: Its limit counts too.
+        kernels: What computes; its own memory, if it has one, is where it works.
 
     Raises:
         MemoryLimitError: If it does not fit; the message says how many members would.
@@ -118,6 +135,15 @@ def check_batch_memory(kept: int, working: int, members: int, config: Config) ->
     needed = kept + working
     if needed <= SMALL and config.max_memory_mb is None:
         return
+    device = None if kernels is None else device_memory(kernels, config)
+    if device is not None:
+        if working > device:
+            raise MemoryLimitError(
+                f"A batch of {members} needs {format_bytes(working)} on the GPU, where "
+                f"{format_bytes(device)} can be used. Give fewer members at a time, or "
+                f"device='cpu'."
+            )
+        needed, working = kept, 0
     available = available_memory(config)
     if available is None or needed <= available:
         return
@@ -135,8 +161,9 @@ def simulate_batch(
     values: NDArray[np.float64],
     config: Config,
     cancel: CancelToken | None = None,
-) -> ComplexArray:
-    """Return the amplitudes of every member, ``(batch, 2**n)``.
+    on_device: bool = False,
+) -> Any:
+    """Return the amplitudes of every member, ``(batch, 2**n)``; a device array if asked to stay.
 
     Raises:
         MemoryLimitError: If they do not fit into memory.
@@ -144,10 +171,14 @@ def simulate_batch(
     """
     size = 1 << run.num_qubits
     kept = len(values) * size * run.returned.itemsize
-    if run.returned == run.dtype:
+    apart = isinstance(run.kernels, DeviceKernels)
+    if apart and on_device:
+        check_batch_memory(0, len(values) * run.state_bytes, len(values), config, run.kernels)
+        return run.amplitudes(run.states(values, cancel), on_device=True)
+    if run.returned == run.dtype and not apart:
         check_batch_memory(kept, 0, len(values), config)
         return run.amplitudes(run.states(values, cancel))
-    check_batch_memory(kept, _working(run, len(values)), len(values), config)
+    check_batch_memory(kept, _working(run, len(values)), len(values), config, run.kernels)
     result = np.empty((len(values), size), run.returned)
     for members in _chunks(run, len(values)):
         result[members] = run.amplitudes(run.states(values[members], cancel))
@@ -169,7 +200,8 @@ def expect_batch(
     """
     observables = len(terms.start) - 1
     result = np.empty((len(values), observables), np.complex128)
-    check_batch_memory(result.nbytes, _working(run, len(values)), len(values), config)
+    working = _working(run, len(values))
+    check_batch_memory(result.nbytes, working, len(values), config, run.kernels)
     for members in _chunks(run, len(values)):
         states = run.states(values[members], cancel)
         found = run.kernels.pauli_expectations_batch(states, terms.x_masks, terms.z_masks)
@@ -205,7 +237,8 @@ def sample_batch(
     """
     kept = len(values) * shots * num_clbits
     draws = 8 * shots * (2 + len(step.qubits))
-    check_batch_memory(kept, _working(run, len(values), draws), len(values), config)
+    working = _working(run, len(values), draws)
+    check_batch_memory(kept, working, len(values), config, run.kernels)
     result = np.empty((len(values), shots, num_clbits), np.uint8)
     every = np.arange(shots)
     for members in _chunks(run, len(values), draws):
@@ -252,7 +285,8 @@ def run_one_by_one(
 
 def _share(run: StraightRun, extra: int = 0) -> int:
     """Return how many members are computed at one time."""
-    return max(1, _CHUNK_BYTES // (run.state_bytes + extra))
+    chunk = _DEVICE_CHUNK_BYTES if isinstance(run.kernels, DeviceKernels) else _CHUNK_BYTES
+    return max(1, chunk // (run.state_bytes + extra))
 
 
 def _working(run: StraightRun, members: int, extra: int = 0) -> int:

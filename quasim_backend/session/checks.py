@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -13,8 +15,9 @@ from quasim_backend.compile.code import (
     SampleStep,
 )
 from quasim_backend.errors import OptionError, ShapeError, UnsupportedError
-from quasim_backend.ir.program import ComplexArray
+from quasim_backend.kernels.base import DeviceKernels, KernelSet, state_of
 from quasim_backend.options import Config
+from quasim_backend.session.arrays import is_on_device, on_host
 
 __all__ = [
     "check_initial_state",
@@ -48,22 +51,39 @@ def check_uniforms(value: ArrayLike | None, shots: int) -> NDArray[np.float64] |
     return array
 
 
-def check_initial_state(value: ArrayLike | None, num_qubits: int) -> ComplexArray | None:
-    """Return an initial state as contiguous amplitudes ``(2**n,)``; refuse norms off 1."""
+def check_initial_state(
+    value: Any, num_qubits: int, kernels: KernelSet, dtype: np.dtype[Any]
+) -> Any:
+    """Return an initial state of amplitudes ``(2**n,)``; refuse norms off 1.
+
+    Args:
+        value: An array of any library, a sequence, or None.
+        num_qubits: Width of the circuit.
+        kernels: What is to run it.
+        dtype: What it is computed in.
+
+    Returns:
+        A contiguous NumPy array, complex64 or complex128; a device array as it was given if the
+        kernel set can take it; None for None.
+    """
     if value is None:
         return None
-    array = np.asarray(value)
-    if array.dtype not in (np.complex64, np.complex128):
+    stays = is_on_device(value) and isinstance(kernels, DeviceKernels)
+    array = value if stays else np.asarray(on_host(value))
+    if not stays and array.dtype not in (np.complex64, np.complex128):
         array = array.astype(np.complex128)
-    if array.shape != (1 << num_qubits,):
+    if tuple(array.shape) != (1 << num_qubits,):
         raise ShapeError(
             f"{num_qubits} qubits have {1 << num_qubits} amplitudes; the initial state has the "
-            f"shape {array.shape}."
+            f"shape {tuple(array.shape)}."
         )
-    norm = float(np.linalg.norm(array))
+    if stays:
+        norm = kernels.norm_squared(state_of(kernels, array, dtype)) ** 0.5
+    else:
+        norm = float(np.linalg.norm(array))
     if not abs(norm - 1) < _NORM_TOLERANCE:
         raise ShapeError(f"The initial state must have norm 1; it has {norm:.9g}.")
-    return np.ascontiguousarray(array)
+    return array if stays else np.ascontiguousarray(array)
 
 
 def refuse_random(compiled: CompiledCircuit, problem: str, advice: str) -> None:

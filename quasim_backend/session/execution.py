@@ -15,7 +15,7 @@ from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.validate import check_save
-from quasim_backend.kernels.base import CancelToken
+from quasim_backend.kernels.base import CancelToken, KernelSet, as_dtype
 from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import RunRecord
@@ -26,12 +26,8 @@ from quasim_backend.session.compiling import CircuitCompiler, extended, source_o
 from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.memory import SMALL
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
-from quasim_backend.session.select import (
-    ChosenEngine,
-    ChosenKernels,
-    choose_engine,
-    choose_kernels,
-)
+from quasim_backend.session.placement import Placement
+from quasim_backend.session.select import ChosenEngine, ChosenKernels, choose_engine
 from quasim_backend.session.straight import StraightRun, is_plain, straight_steps
 
 __all__ = ["Executor"]
@@ -58,10 +54,13 @@ class Executor:
         self.plugins = plugins
         self.closed = False
         self._compiler = CircuitCompiler(config, plugins)
-        self._chosen_kernels: ChosenKernels | None = None
+        self._placement = Placement(config, plugins)
         self._engines: dict[str, Engine] = {}
-        # With the plug-ins' engines when it was made: plug-ins may come later.
-        self._straight_runs: WeakKeyDictionary[CompiledCircuit, tuple[object, StraightRun | None]]
+        # With the kernel set and the plug-ins' engines when it was made: another call may get other
+        # kernels, and plug-ins may come later.
+        self._straight_runs: WeakKeyDictionary[
+            CompiledCircuit, tuple[object, KernelSet, StraightRun | None]
+        ]
         self._straight_runs = WeakKeyDictionary()
 
     # --- what a run needs ---------------------------------------------------------------------
@@ -102,11 +101,21 @@ class Executor:
             source = extended(source, saves)
         return self._compiler(source, keep_idle=keep_idle, starts_at_zero=starts_at_zero)
 
-    def kernels(self) -> ChosenKernels:
-        """Return the session's kernel set."""
-        if self._chosen_kernels is None:
-            self._chosen_kernels = choose_kernels(self.config, self.plugins)
-        return self._chosen_kernels
+    def kernels(self, compiled: CompiledCircuit | None = None, states: int = 1) -> ChosenKernels:
+        """Return the kernel set for a run.
+
+        Args:
+            compiled: What is run; None for work on arrays that the host has.
+            states: How many states of the circuit's width one call computes.
+
+        Raises:
+            DeviceError: If no kernel set, or not the one asked for, can be used.
+            OptionError: If the configuration contradicts itself.
+        """
+        if compiled is None:
+            return self._placement.kernels()
+        amplitudes = states << compiled.num_qubits
+        return self._placement.kernels(amplitudes, self.dtypes(compiled)[1].itemsize)
 
     def dtypes(self, compiled: CompiledCircuit) -> tuple[np.dtype[Any], np.dtype[Any]]:
         """Return the dtype of results and the one to compute in."""
@@ -126,18 +135,24 @@ class Executor:
 
     # --- the short way ------------------------------------------------------------------------
 
-    def straight(self, compiled: CompiledCircuit) -> StraightRun | None:
-        """Return the short way to run a circuit of gates, sampled at its end or not, or None."""
+    def straight(self, compiled: CompiledCircuit, members: int = 1) -> StraightRun | None:
+        """Return the short way to run a circuit of gates, sampled at its end or not, or None.
+
+        Args:
+            compiled: What is run.
+            members: How many states are computed in one call.
+        """
         engines = self.plugins.engines
+        kernels = self.kernels(compiled, members).kernels
         known = self._straight_runs.get(compiled)
-        if known is not None and known[0] is engines:
-            return known[1]
+        if known is not None and known[0] is engines and known[1] is kernels:
+            return known[2]
         steps = compiled.steps
         step = straight_steps(steps[:-1] if sampled_step(compiled) else steps)
         found = None
         if step is not None and is_plain(self.config, self.plugins):
-            found = StraightRun(compiled, step, self.kernels().kernels, self.dtypes(compiled))
-        self._straight_runs[compiled] = (engines, found)
+            found = StraightRun(compiled, step, kernels, self.dtypes(compiled))
+        self._straight_runs[compiled] = (engines, kernels, found)
         return found
 
     def is_small(self, run: StraightRun) -> bool:
@@ -157,6 +172,7 @@ class Executor:
         uniforms: ArrayLike | None = None,
         want_state: bool = False,
         want_unitary: bool = False,
+        on_device: bool = False,
         cancel: CancelToken | None = None,
         extra_bytes: int = 0,
     ) -> Result:
@@ -167,10 +183,11 @@ class Executor:
             parameters: Values for one run.
             shots: Number of shots; None for the default, which depends on the circuit.
             seed: None for the configuration's.
-            initial_state: Amplitudes ``(2**n,)``; None for ``|0...0>``.
+            initial_state: Amplitudes ``(2**n,)``, of any library; None for ``|0...0>``.
             uniforms: float64 ``(shots, draws)`` in place of the seed.
             want_state: Keep the final amplitudes.
             want_unitary: Keep the unitary.
+            on_device: Leave the final amplitudes where they were computed.
             cancel: Stops the run.
             extra_bytes: What the caller allocates besides the engine.
 
@@ -185,9 +202,10 @@ class Executor:
         shots = check_shots(shots)
         key = self.seed(seed)
         returned, dtype = self.dtypes(compiled)
-        chosen = self.kernels()
+        chosen = self.kernels(compiled, 1 << compiled.num_qubits if want_unitary else 1)
+        kernels = chosen.kernels
         request = EngineRequest(
-            kernels=chosen.kernels,
+            kernels=kernels,
             dtype=dtype,
             parameters=values,
             shots=shots,
@@ -195,7 +213,8 @@ class Executor:
             uniforms=check_uniforms(uniforms, shots),
             want_state=want_state,
             want_unitary=want_unitary,
-            initial_state=check_initial_state(initial_state, compiled.num_qubits),
+            initial_state=check_initial_state(initial_state, compiled.num_qubits, kernels, dtype),
+            on_device=on_device,
             workspace_bytes=int(self.config.max_workspace_mb * 2**20),
             cancel=cancel or CancelToken(),
         )
@@ -212,6 +231,8 @@ class Executor:
         ended = time.perf_counter()
         metadata |= output.metadata
         metadata["time_run"] = ended - began
+        if output.state is not None:
+            output.state = as_dtype(kernels, output.state, returned)
         result = _result(compiled, shots, output, metadata, returned)
         metadata["time_total"] = time.perf_counter() - started
         self.plugins.run_finished(RunRecord(compiled, options, metadata))
@@ -245,6 +266,7 @@ class Executor:
             "reason": engine.reason,
             "kernels": chosen.kernels.name,
             "device": chosen.device,
+            "placement": chosen.reason,
             "dtype": str(request.dtype),
             "precision": precision,
             "bytes": sum(p.bytes_moved(request.dtype.itemsize) for p in plans),
@@ -263,9 +285,7 @@ def _result(
     dtype: np.dtype[Any],
 ) -> Result:
     state, unitary = output.state, output.unitary
-    if state is not None:
-        state = state.astype(dtype, copy=False)
-    elif isinstance(saved := output.saved.get("statevector"), np.ndarray):
+    if state is None and isinstance(saved := output.saved.get("statevector"), np.ndarray):
         state = saved.astype(dtype, copy=False)
     if unitary is not None:
         unitary = unitary.astype(dtype, copy=False)

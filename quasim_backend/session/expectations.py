@@ -66,7 +66,7 @@ def expectations(
     sums = [observable for observable in checked if isinstance(observable, PauliSum)]
     straight = None
     if initial_state is None and len(sums) == len(checked):
-        straight = executor.straight(compiled)
+        straight = executor.straight(compiled, 1 if rows is None else len(rows))
     if straight is not None and (rows is not None or executor.is_small(straight)):
         terms = ObservableTerms.of([on_simulated(compiled, observable) for observable in sums])
         if rows is not None:

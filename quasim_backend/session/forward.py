@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from quasim_backend.compile.code import CompiledCircuit, SegmentStep
 from quasim_backend.errors import UnsupportedError
-from quasim_backend.kernels.base import CancelToken
+from quasim_backend.kernels.base import CancelToken, state_of
 from quasim_backend.session.checks import check_initial_state, refuse_random
 from quasim_backend.session.execution import Executor
 from quasim_backend.session.gradients import DifferentiableRun, check_memory
@@ -37,18 +37,24 @@ def differentiate(
     prefix, segments = _split_prefix(compiled)
     values = parameter_vector(compiled.parameters, parameters)
     dtype = executor.dtypes(compiled)[1]
-    check_memory(compiled.num_qubits, dtype, 1, config)
+    kernels = executor.kernels(compiled).kernels
+    check_memory(compiled.num_qubits, dtype, 1, config, kernels)
     token = cancel or CancelToken()
-    kernels = executor.kernels().kernels
-    start = check_initial_state(initial_state, compiled.num_qubits)
+    start = check_initial_state(initial_state, compiled.num_qubits, kernels, dtype)
     if prefix is not None:
         start = executor.execute(
-            prefix, values, initial_state=start, want_state=True, shots=0, cancel=token
+            prefix,
+            values,
+            initial_state=start,
+            want_state=True,
+            on_device=True,
+            shots=0,
+            cancel=token,
         ).state
     bound = tuple((step, values[list(step.sources)]) for step in segments)
     todo = list(bound)
     if start is not None:
-        state = kernels.from_host(start, dtype)
+        state = state_of(kernels, start, dtype)
     elif todo:
         step, vector = todo.pop(0)
         state = kernels.start(step.plan, dtype, vector, token)
@@ -56,7 +62,7 @@ def differentiate(
         state = kernels.zero_state(compiled.num_qubits, dtype)
     for step, vector in todo:
         kernels.run(step.plan, state, vector, token)
-    return DifferentiableRun(compiled, kernels, state, start, bound, token, config)
+    return DifferentiableRun(compiled, kernels, dtype, state, start, bound, token, config)
 
 
 def _split_prefix(compiled: CompiledCircuit) -> tuple[CompiledCircuit | None, list[SegmentStep]]:

@@ -21,9 +21,15 @@ from quasim_backend.compile.code import CompiledCircuit, SegmentStep
 from quasim_backend.errors import CircuitError, MemoryLimitError, ShapeError
 from quasim_backend.ir.observables import PauliString, PauliSum
 from quasim_backend.ir.program import ComplexArray, Program
-from quasim_backend.kernels.base import CancelToken, KernelSet, State
+from quasim_backend.kernels.base import CancelToken, KernelSet, State, state_of
 from quasim_backend.options import Config
-from quasim_backend.session.memory import SMALL, available_memory, format_bytes
+from quasim_backend.session.arrays import on_host
+from quasim_backend.session.memory import (
+    SMALL,
+    available_memory,
+    device_memory,
+    format_bytes,
+)
 from quasim_backend.session.observables import on_simulated
 
 __all__ = ["DifferentiableRun", "check_memory"]
@@ -50,8 +56,10 @@ class DifferentiableRun:
     Attributes:
         compiled: The circuit.
         kernels: What computes.
+        dtype: complex64 or complex128; what it is computed in.
         final: The final state on the simulated qubits, the kernel set's own array.
-        start: Amplitudes ``(2**n,)`` the differentiated segments start from; None for ``|0...0>``.
+        start: Amplitudes ``(2**n,)`` the differentiated segments start from, a NumPy array or the
+            kernel set's device array; None for ``|0...0>``.
         bound: Parameter values of each segment that is differentiated, in their order.
         cancel: Stops the run.
         config: The session's configuration.
@@ -59,8 +67,9 @@ class DifferentiableRun:
 
     compiled: CompiledCircuit
     kernels: KernelSet
+    dtype: np.dtype[Any]
     final: State
-    start: ComplexArray | None
+    start: Any
     bound: tuple[tuple[SegmentStep, NDArray[np.float64]], ...]
     cancel: CancelToken
     config: Config
@@ -228,9 +237,10 @@ class DifferentiableRun:
         Raises:
             ShapeError: If ``bra`` has another shape than the state.
         """
-        array = np.asarray(bra, self.state.dtype)
-        if array.shape != self.state.shape:
-            raise ShapeError(f"The bra needs the shape {self.state.shape}; got {array.shape}.")
+        array = np.asarray(on_host(bra), self.dtype)
+        shape = (1 << self.compiled.num_qubits,)
+        if array.shape != shape:
+            raise ShapeError(f"The bra needs the shape {shape}; got {array.shape}.")
         self._check_memory(2)
         return self._sweep(self.kernels.from_host(array, array.dtype))
 
@@ -267,13 +277,12 @@ class DifferentiableRun:
         return vector
 
     def _tangent(self, vector: NDArray[np.float64]) -> State:
-        dtype = np.dtype(self.kernels.to_host(self.final).dtype)
         width = self.compiled.num_qubits
         if self.start is None:
-            state = self.kernels.zero_state(width, dtype)
+            state = self.kernels.zero_state(width, self.dtype)
         else:
-            state = self.kernels.from_host(self.start, dtype)
-        change = self.kernels.zero_state(width, dtype)
+            state = state_of(self.kernels, self.start, self.dtype)
+        change = self.kernels.zero_state(width, self.dtype)
         self.kernels.collapse(change, (), 0, 0.0)
         for step, values in self.bound:
             rates = vector[list(step.sources)]
@@ -281,8 +290,7 @@ class DifferentiableRun:
         return change
 
     def _check_memory(self, states: int) -> None:
-        dtype = np.dtype(self.kernels.to_host(self.final).dtype)
-        check_memory(self.compiled.num_qubits, dtype, states, self.config)
+        check_memory(self.compiled.num_qubits, self.dtype, states, self.config, self.kernels)
 
     def _sweep(self, bra: State, *, consume: bool = False) -> NDArray[np.float64]:
         result = np.zeros(len(self.compiled.parameters))
@@ -296,7 +304,9 @@ class DifferentiableRun:
         return result
 
 
-def check_memory(num_qubits: int, dtype: np.dtype[Any], states: int, config: Config) -> None:
+def check_memory(
+    num_qubits: int, dtype: np.dtype[Any], states: int, config: Config, kernels: KernelSet
+) -> None:
     """Refuse work on more states than fit into memory.
 
     Raises:
@@ -305,13 +315,15 @@ def check_memory(num_qubits: int, dtype: np.dtype[Any], states: int, config: Con
     needed = states * dtype.itemsize << num_qubits
     if needed <= SMALL and config.max_memory_mb is None:
         return
-    available = available_memory(config)
+    device = device_memory(kernels, config)
+    available = available_memory(config) if device is None else device
     if available is not None and needed > available:
         largest = max((available // (states * dtype.itemsize)).bit_length() - 1, 0)
         raise MemoryLimitError(
             f"{states} more state{'s' if states > 1 else ''} of {num_qubits} qubits in {dtype} "
-            f"need {format_bytes(needed)}; {format_bytes(available)} are free. Try "
-            f"simulation_precision='fp32' or at most {largest} qubits."
+            f"need {format_bytes(needed)}; {format_bytes(available)} are free"
+            f"{'' if device is None else ' on the GPU'}. Try simulation_precision='fp32' or at "
+            f"most {largest} qubits."
         )
 
 

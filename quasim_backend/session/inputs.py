@@ -13,6 +13,7 @@ from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.errors import CircuitError, ShapeError, UnsupportedError
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.plugins.manager import PluginManager
+from quasim_backend.session.arrays import on_host
 
 __all__ = ["FORMS", "to_circuit", "width_of"]
 
@@ -46,6 +47,7 @@ def to_circuit(source: object, plugins: PluginManager) -> Circuit | CompiledCirc
     translated = plugins.translate_circuit(source)
     if translated is not None:
         return translated
+    source = on_host(source)
     if hasattr(source, "__array__"):  # tensors of JAX, PyTorch, ...
         return _from_array(np.asarray(source))
     raise UnsupportedError(_unknown(source, plugins))

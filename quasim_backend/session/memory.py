@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from quasim_backend.kernels.base import DeviceKernels, KernelSet
 from quasim_backend.options import Config
 
-__all__ = ["SMALL", "available_memory", "format_bytes", "free_memory"]
+__all__ = ["SMALL", "available_memory", "device_memory", "format_bytes", "free_memory"]
 
 SMALL = 4 << 20
 """Runs that need less are not checked: asking the system takes longer than they do."""
@@ -30,10 +31,16 @@ def free_memory() -> int | None:
 
 def available_memory(config: Config) -> int | None:
     """Return the bytes a run may allocate: what is free and allowed; None if nobody says."""
-    limits = [limit for limit in (free_memory(),) if limit is not None]
-    if config.max_memory_mb is not None:
-        limits.append(int(config.max_memory_mb * 2**20))
-    return min(limits, default=None)
+    return _allowed(free_memory(), config)
+
+
+def device_memory(kernels: KernelSet, config: Config) -> int | None:
+    """Return the bytes a run may allocate in the kernel set's own memory.
+
+    None if it has none, or nobody says: then the host's memory is what counts.
+    """
+    free = kernels.free_bytes() if isinstance(kernels, DeviceKernels) else None
+    return None if free is None else _allowed(free, config)
 
 
 def format_bytes(count: int) -> str:
@@ -46,6 +53,14 @@ def format_bytes(count: int) -> str:
             return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
         value /= 1024
     return f"{value:.3g} EiB" if value < 1000 else f"{value:.0f} EiB"
+
+
+def _allowed(free: int | None, config: Config) -> int | None:
+    """Return the less of what is free and what the configuration allows."""
+    limits = [] if free is None else [free]
+    if config.max_memory_mb is not None:
+        limits.append(int(config.max_memory_mb * 2**20))
+    return min(limits, default=None)
 
 
 def _machine() -> Iterator[int]:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quasim_backend.errors import ParameterError, near_matches
 from quasim_backend.ir.parameters import Parameter
+from quasim_backend.session.arrays import on_host
 
 __all__ = ["ParameterValues", "by_name", "check_finite", "parameter_vector"]
 
@@ -28,8 +29,7 @@ def parameter_vector(
     Raises:
         ParameterError: If one is missing, unknown or not a finite real number.
     """
-    if values is None:
-        values = {}
+    values = {} if values is None else on_host(values)
     if isinstance(values, Mapping):
         values = by_name(parameters, values)
     try:
@@ -55,7 +55,7 @@ def by_name(parameters: Sequence[Parameter], values: Mapping[Any, Any]) -> list[
     Raises:
         ParameterError: If one is missing or unknown.
     """
-    given = {(k.name if isinstance(k, Parameter) else k): v for k, v in values.items()}
+    given = {(k.name if isinstance(k, Parameter) else k): on_host(v) for k, v in values.items()}
     names = [p.name for p in parameters]
     for name in given:
         if name not in names:

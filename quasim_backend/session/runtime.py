@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -135,17 +135,40 @@ class Runtime:
         """Describe how a circuit would run: kernel set, engine, passes, stages, bytes moved."""
         compiled = self._executor.compiled(circuit)
         dtype = self._executor.dtypes(compiled)[1]
-        chosen = self._executor.kernels()
+        chosen = self._executor.kernels(compiled)
         lines = [
             f"kernels: {chosen.kernels.name} on {chosen.device}, {dtype}",
             f"engine: {self.config.method}; passes: "
             f"{', '.join(compiled.notes.get('passes', ())) or 'none'}",  # type: ignore[arg-type]
+            f"placement: {chosen.reason}",
             *chosen.notes,
             compiled.explain(dtype.itemsize),
         ]
         return "\n".join(lines)
 
     # --- results ------------------------------------------------------------------------------
+
+    @overload
+    def simulate(
+        self,
+        circuit: object,
+        *,
+        parameters: ParameterValues | None = ...,
+        initial_state: ArrayLike | None = ...,
+        cancel: CancelToken | None = ...,
+        on_device: Literal[False] = ...,
+    ) -> ComplexArray: ...
+
+    @overload
+    def simulate(
+        self,
+        circuit: object,
+        *,
+        parameters: ParameterValues | None = ...,
+        initial_state: ArrayLike | None = ...,
+        cancel: CancelToken | None = ...,
+        on_device: bool,
+    ) -> Any: ...
 
     def simulate(
         self,
@@ -154,7 +177,8 @@ class Runtime:
         parameters: ParameterValues | None = None,
         initial_state: ArrayLike | None = None,
         cancel: CancelToken | None = None,
-    ) -> ComplexArray:
+        on_device: bool = False,
+    ) -> Any:
         """Return the final amplitudes of a circuit without measurements and channels.
 
         Args:
@@ -163,8 +187,12 @@ class Runtime:
                 ``circuit.parameters``. A batch, many sets of values in one call, is an array
                 ``(batch, P)``, or a mapping with sequences ``(batch,)`` among its values; members
                 are spread over the threads and come out as they would one by one.
-            initial_state: Amplitudes ``(2**n,)`` to start from; default ``|0...0>``.
+            initial_state: Amplitudes ``(2**n,)`` to start from; default ``|0...0>``. An array of
+                any library, on the host or on a GPU.
             cancel: A token; setting it from another thread stops the run.
+            on_device: Leave the amplitudes where they were computed. After a run on a GPU they are
+                a CuPy array, which others take without a copy (``torch.from_dlpack``,
+                ``jax.dlpack.from_dlpack``); after a run on the CPU a NumPy array, as always.
 
         Returns:
             Amplitudes ``(2**n,)``, complex64 or complex128 as configured; of a batch
@@ -173,7 +201,9 @@ class Runtime:
         Raises:
             UnsupportedError: If the circuit measures, resets an entangled qubit or has channels.
         """
-        return states.simulate(self._executor, circuit, parameters, initial_state, cancel)
+        return states.simulate(
+            self._executor, circuit, parameters, initial_state, cancel, on_device
+        )
 
     def unitary(
         self, circuit: object, *, parameters: ParameterValues | None = None

@@ -52,7 +52,7 @@ def sample(
     if rows is None:
         return one(0, parameters)
     key = executor.seed(seed)
-    straight, step = executor.straight(compiled), sampled_step(compiled)
+    straight, step = executor.straight(compiled, len(rows)), sampled_step(compiled)
     width = compiled.num_clbits
     if straight is None or step is None or shots == 0:
         return run_one_by_one(rows, (shots, width), np.dtype(np.uint8), executor.config, one)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-
-import numpy as np
 
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.engines.base import Engine, EngineRequest
@@ -17,23 +15,25 @@ from quasim_backend.kernels.base import KernelSet
 from quasim_backend.options import Config, RunOptions
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import KernelSpec
-from quasim_backend.session.memory import SMALL, available_memory, format_bytes
+from quasim_backend.session.room import fits, too_large
 
 __all__ = [
     "ChosenEngine",
     "ChosenKernels",
     "choose_engine",
     "choose_kernels",
+    "usable",
 ]
 
 
 @dataclass(frozen=True, eq=False)
 class ChosenKernels:
-    """A kernel set, its device, and what the user should know about the choice."""
+    """A kernel set, its device, why it was chosen, and what the user should know about that."""
 
     kernels: KernelSet
     device: str
     notes: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +45,10 @@ class ChosenEngine:
 
 
 def choose_kernels(config: Config, plugins: PluginManager) -> ChosenKernels:
-    """Choose and make the kernel set of a session.
+    """Choose and make the kernel set of a session, whatever the size of its runs.
 
-    By name; else the usable set of the highest priority on the device asked for.
+    By name; else the usable set of the highest priority on the device asked for, which is the CPU
+    for ``device="auto"``; see `quasim_backend.session.placement` for large runs.
 
     Raises:
         DeviceError: If the set that is named, or a required GPU, cannot be used; the message says
@@ -60,9 +61,10 @@ def choose_kernels(config: Config, plugins: PluginManager) -> ChosenKernels:
         return _named(config, plugins.kernels[config.kernels])
     notes: list[str] = []
     if config.device == "gpu" or config.require_gpu:
-        usable, reasons = _usable(plugins, "gpu")
-        if usable is not None:
-            return ChosenKernels(usable.make(config), "gpu")
+        spec, reasons = usable(plugins, "gpu")
+        if spec is not None:
+            asked = "require_gpu=True" if config.require_gpu else "device='gpu'"
+            return ChosenKernels(spec.make(config), "gpu", reason=f"GPU: {asked}")
         why = "; ".join(reasons) or "no installed plug-in has GPU kernels"
         if config.require_gpu or os.environ.get("QUASIM_REQUIRE_GPU", "") not in ("", "0"):
             raise DeviceError(
@@ -71,13 +73,14 @@ def choose_kernels(config: Config, plugins: PluginManager) -> ChosenKernels:
             )
         notes.append(f"device='gpu' was asked for, but no GPU is usable: {why}. Runs on the CPU.")
         warnings.warn(notes[-1], RuntimeWarning, stacklevel=2)
-    usable, reasons = _usable(plugins, "cpu")
-    if usable is None:
+    spec, reasons = usable(plugins, "cpu")
+    if spec is None:
         raise DeviceError(f"No kernel set is usable: {'; '.join(reasons) or 'none is registered'}.")
     if reasons:
-        notes.append(f"{'; '.join(reasons)}. The slower kernel set '{usable.name}' is used.")
+        notes.append(f"{'; '.join(reasons)}. The slower kernel set '{spec.name}' is used.")
         _warn_once(notes[-1])
-    return ChosenKernels(usable.make(config), "cpu", tuple(notes))
+    reason = "CPU: no GPU is usable" if config.device == "gpu" else "CPU: device='cpu'"
+    return ChosenKernels(spec.make(config), "cpu", tuple(notes), reason)
 
 
 def choose_engine(
@@ -115,7 +118,7 @@ def choose_engine(
         candidates = [spec.name for spec in plugins.engines.ranked()]
         how = "the first by priority that accepts the run"
     refusals: list[str] = []
-    too_large: list[ChosenEngine] = []
+    unfit: list[Engine] = []
     for name in candidates:
         engine = make(name)
         refusal = engine.refuses(compiled, request)
@@ -124,12 +127,13 @@ def choose_engine(
             continue
         reason = f"{how} ({'; '.join(refusals)})" if refusals else how
         chosen = ChosenEngine(engine, reason)
-        if _fits(engine.memory_bytes(compiled, request) + extra_bytes, config):
+        if fits(engine, compiled, request, config, extra_bytes):
             return chosen
-        too_large.append(chosen)
+        unfit.append(engine)
         refusals.append(f"{name}: too little memory")
-    if too_large:
-        raise MemoryLimitError(_too_large(too_large[0].engine, compiled, request, config, plugins))
+    if unfit:
+        others = [name for name in plugins.engines.specs if name != unfit[0].name]
+        raise MemoryLimitError(too_large(unfit[0], compiled, request, config, others, extra_bytes))
     if config.method != "auto":
         raise UnsupportedError(f"method='{config.method}' cannot do this run: {refusals[0]}.")
     conflicts = plugins.engines.conflicts.values()
@@ -149,10 +153,11 @@ def _named(config: Config, spec: KernelSpec) -> ChosenKernels:
     reason = spec.is_available()
     if reason is not None:
         raise DeviceError(f"Kernel set '{spec.name}' cannot be used: {reason.rstrip('.')}.")
-    return ChosenKernels(spec.make(config), spec.device)
+    reason = f"{spec.device.upper()}: kernels='{spec.name}'"
+    return ChosenKernels(spec.make(config), spec.device, reason=reason)
 
 
-def _usable(plugins: PluginManager, device: str) -> tuple[KernelSpec | None, list[str]]:
+def usable(plugins: PluginManager, device: str) -> tuple[KernelSpec | None, list[str]]:
     """Return the best usable set on a device, and why better ones are not."""
     reasons: list[str] = []
     for spec in plugins.kernels.ranked():
@@ -162,51 +167,6 @@ def _usable(plugins: PluginManager, device: str) -> tuple[KernelSpec | None, lis
                 return spec, reasons
             reasons.append(f"kernel set '{spec.name}': {reason.rstrip('.')}")
     return None, reasons
-
-
-def _fits(needed: int, config: Config) -> bool:
-    if needed <= SMALL and config.max_memory_mb is None:
-        return True
-    available = available_memory(config)
-    return available is None or needed <= available
-
-
-def _too_large(
-    engine: Engine,
-    compiled: CompiledCircuit,
-    request: EngineRequest,
-    config: Config,
-    plugins: PluginManager,
-) -> str:
-    """Say what is needed, what is free and what would fit."""
-    needed = engine.memory_bytes(compiled, request)
-    available = available_memory(config) or 0
-    limit = "are free"
-    if config.max_memory_mb is not None and available >= int(config.max_memory_mb * 2**20):
-        limit = "are allowed by max_memory_mb"
-    options: list[str] = []
-    if request.dtype == np.complex128 and config.simulation_precision == "fp64":
-        single = replace(request, dtype=np.dtype(np.complex64))
-        smaller = engine.memory_bytes(compiled, single)
-        if smaller <= available:
-            options.append(f"simulation_precision='fp32' ({format_bytes(smaller)})")
-    lean = engine.memory_bytes(compiled, replace(request, workspace_bytes=0))
-    if lean <= available:
-        options.append(f"a smaller max_workspace_mb ({format_bytes(lean)} without workspace)")
-    fitting = compiled.num_qubits - 1
-    while fitting > 0:
-        if engine.memory_bytes(replace(compiled, num_qubits=fitting), request) <= available:
-            options.append(f"a circuit of at most {fitting} qubits")
-            break
-        fitting -= 1
-    others = [name for name in plugins.engines.specs if name != engine.name]
-    hint = f" Try {' or '.join(options)}." if options else ""
-    if others and not options:
-        hint = f" Other engines: {', '.join(others)}."
-    return (
-        f"Engine '{engine.name}' needs {format_bytes(needed)} for {compiled.num_qubits} qubits in "
-        f"{request.dtype}; {format_bytes(available)} {limit}.{hint}"
-    )
 
 
 @cache

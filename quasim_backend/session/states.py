@@ -12,7 +12,8 @@ from quasim_backend.errors import QubitError, ShapeError
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels import native
-from quasim_backend.kernels.base import CancelToken
+from quasim_backend.kernels.base import CancelToken, DeviceKernels
+from quasim_backend.session.arrays import on_host
 from quasim_backend.session.batch import parameter_rows, run_one_by_one, simulate_batch
 from quasim_backend.session.checks import refuse_random
 from quasim_backend.session.execution import Executor
@@ -51,21 +52,32 @@ def simulate(
     parameters: ParameterValues | None = None,
     initial_state: ArrayLike | None = None,
     cancel: CancelToken | None = None,
-) -> ComplexArray:
+    on_device: bool = False,
+) -> Any:
     """Return the amplitudes of one run or of a batch; see `quasim_backend.Runtime.simulate`."""
     compiled = executor.compiled(circuit, keep_idle=True, starts_at_zero=initial_state is None)
     refuse_random(compiled, "has no single final state", "Use run(circuit, shots=...) instead")
-    straight = executor.straight(compiled) if initial_state is None else None
     rows = parameter_rows(compiled.parameters, parameters)
+    straight = None
+    if initial_state is None:
+        straight = executor.straight(compiled, 1 if rows is None else len(rows))
     if straight is not None and rows is not None:
-        return simulate_batch(straight, rows, executor.config, cancel)
+        return simulate_batch(straight, rows, executor.config, cancel, on_device)
     if straight is not None and executor.is_small(straight):
         values = parameter_vector(compiled.parameters, parameters)
-        return straight.amplitudes(straight.state(values, cancel))
+        return straight.amplitudes(straight.state(values, cancel), on_device=on_device)
 
-    def one(member: int, values: ParameterValues | None) -> ComplexArray:
+    stays = on_device and rows is None
+
+    def one(member: int, values: ParameterValues | None) -> Any:
         result = executor.execute(
-            compiled, values, initial_state=initial_state, want_state=True, shots=0, cancel=cancel
+            compiled,
+            values,
+            initial_state=initial_state,
+            want_state=True,
+            on_device=stays,
+            shots=0,
+            cancel=cancel,
         )
         assert result.state is not None
         return result.state
@@ -73,7 +85,11 @@ def simulate(
     if rows is None:
         return one(0, parameters)
     size, returned = 1 << compiled.num_qubits, executor.dtypes(compiled)[0]
-    return run_one_by_one(rows, (size,), returned, executor.config, one)
+    result = run_one_by_one(rows, (size,), returned, executor.config, one)
+    kernels = executor.kernels(compiled).kernels
+    if on_device and isinstance(kernels, DeviceKernels):
+        return kernels.to_device(kernels.from_host(result, returned))
+    return result
 
 
 def unitary(
@@ -137,6 +153,7 @@ def _amplitudes(
     executor: Executor, state: object, parameters: ParameterValues | None
 ) -> ComplexArray:
     """Return the amplitudes given, or those of a circuit's final state."""
+    state = on_host(state)
     try:
         array = np.asarray(state) if isinstance(state, list | np.ndarray) else None
     except ValueError:  # a list of (matrix, qubits)
@@ -148,4 +165,7 @@ def _amplitudes(
             array = array.astype(np.complex128)
         return np.ascontiguousarray(array)
     compiled = executor.compiled(state, keep_idle=True)
-    return simulate(executor, compiled, parameters if compiled.parameters else None)
+    amplitudes: ComplexArray = simulate(
+        executor, compiled, parameters if compiled.parameters else None
+    )
+    return amplitudes

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from quasim_backend.compile.code import CompiledCircuit, SegmentStep, Step
 from quasim_backend.engines.statevector import StateVectorEngine
 from quasim_backend.ir.plan import ExecutionPlan
-from quasim_backend.ir.program import ComplexArray
-from quasim_backend.kernels.base import CancelToken, KernelSet, State
+from quasim_backend.kernels.base import CancelToken, KernelSet, State, as_dtype, handed_out
 from quasim_backend.options import Config
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import EngineSpec
@@ -104,6 +103,10 @@ class StraightRun:
         self.kernels.run_batch(self._plan, states, np.ascontiguousarray(own), cancel)
         return states
 
-    def amplitudes(self, state: State) -> ComplexArray:
-        """Return a state or states of this run on the host, in the dtype of results."""
-        return self.kernels.to_host(state).astype(self.returned, copy=False)
+    def amplitudes(self, state: State, *, on_device: bool = False) -> Any:
+        """Return a state or states of this run in the dtype of results.
+
+        A NumPy array; a device array if it is to stay on the kernel set's device.
+        """
+        array = handed_out(self.kernels, state, on_device=on_device)
+        return as_dtype(self.kernels, array, self.returned)

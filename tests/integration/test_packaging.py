@@ -151,6 +151,7 @@ def test_a_wheel_works_in_an_environment_with_only_numpy_and_pluggy(
     assert wheel.name.endswith("-none-any.whl") == pure
     contents = zipfile.ZipFile(wheel).namelist()
     assert any(name.endswith((".so", ".pyd")) for name in contents) != pure
+    assert ("quasim_backend/kernels/cuda/source/kernels.cu" in contents) != pure
     for package in ("quasim_backend", "quasim_qiskit", "quasim_cirq", "quasim_pytket"):
         assert f"{package}/py.typed" in contents
 
