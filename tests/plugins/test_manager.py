@@ -64,8 +64,8 @@ def test_our_own_engines_and_kernels_enter_through_the_hooks() -> None:
     plugins = manager()
     assert [p.name for p in plugins.plugins] == ["quasim"]
     assert list(plugins.engines.specs) == ["statevector", "unitary"]
-    assert list(plugins.kernels.specs) == ["native", "reference", "null"]
-    assert [s.name for s in plugins.kernels.ranked()] == ["native", "reference"]
+    assert list(plugins.kernels.specs) == ["native", "custatevec", "reference", "null"]
+    assert [s.name for s in plugins.kernels.ranked()] == ["native", "custatevec", "reference"]
     for engine in plugins.engines.specs.values():
         assert isinstance(engine.make(), Engine)
         assert engine.make().name == engine.name
