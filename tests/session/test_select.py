@@ -141,10 +141,10 @@ def test_the_reason_why_no_gpu_is_usable_reaches_the_user(monkeypatch: pytest.Mo
         facts(Plugin("the driver is too old."), device="gpu", require_gpu=True)
     with pytest.raises(DeviceError, match="the driver is too old"):
         facts(Plugin("the driver is too old."), kernels="toy_gpu")
-    with pytest.raises(DeviceError, match="no installed plug-in has GPU kernels"):
+    with pytest.raises(DeviceError, match="No GPU is usable: kernel set 'cu"):
         facts(require_gpu=True)
     monkeypatch.setenv("QUASIM_REQUIRE_GPU", "1")
-    with pytest.raises(DeviceError, match="no installed plug-in has GPU kernels"):
+    with pytest.raises(DeviceError, match="No GPU is usable: kernel set 'cu"):
         facts(device="gpu")
     assert facts()["device"] == "cpu"
 
