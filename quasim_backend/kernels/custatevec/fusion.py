@@ -41,16 +41,23 @@ def fused(
 
     Each operation joins the group it overlaps most with, among those it can be moved to: the last
     group, and before it as long as the operation commutes with what it passes, which is seen where
-    they share no qubit or are both diagonal. An operation that stays alone is not changed.
+    they share no qubit or are both diagonal. Wide diagonals are tried and left out, whichever gives
+    fewer operations. An operation that stays alone is not changed.
 
     Args:
         operations: In the order they act.
         max_qubits: Widest dense product, controls included; 1 or more.
-        max_diagonal: Widest diagonal product, at least ``max_qubits`` to be of use.
+        max_diagonal: Widest diagonal product.
 
     Returns:
         Operations with the same product, in the order they act.
     """
+    given = list(operations)
+    grouped = [_groups(given, max_qubits, most) for most in (max_qubits, max_diagonal)]
+    return [_product(group) for group in min(grouped, key=len)]
+
+
+def _groups(operations: list[Operation], max_qubits: int, max_diagonal: int) -> list[_Group]:
     groups: list[_Group] = []
     for operation in operations:
         qubits = frozenset(operation.targets) | frozenset(operation.controls)
@@ -62,7 +69,7 @@ def fused(
             home.qubits |= qubits
             home.diagonal &= new.diagonal
             home.parts.append(operation)
-    return [_product(group) for group in groups]
+    return groups
 
 
 def _home(groups: list[_Group], new: _Group, max_qubits: int, max_diagonal: int) -> _Group | None:

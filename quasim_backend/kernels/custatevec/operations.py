@@ -23,7 +23,6 @@ __all__ = [
     "Permutation",
     "Rotation",
     "controls_of",
-    "dense_matrix",
     "dense_product",
     "diagonal_entries",
     "diagonal_product",
@@ -165,10 +164,16 @@ def _bits(mask: int) -> Iterator[int]:
 
 
 def dense_product(parts: Sequence[Operation], qubits: tuple[int, ...]) -> NDArray[np.complex128]:
-    """Return the product of operations, the first acting first, as a matrix on ``qubits``."""
+    """Return the product of operations, the first acting first, as a matrix on ``qubits``.
+
+    Args:
+        parts: The operations.
+        qubits: All that they touch, controls included; ``qubits[0]`` is the lowest index bit.
+    """
     product = np.eye(1 << len(qubits), dtype=np.complex128)
     for part in parts:
-        product = dense_matrix(part, qubits) @ product
+        rows = _rows(part, qubits)
+        product[rows] = _matrix(part) @ product[rows]
     return product
 
 
@@ -181,14 +186,6 @@ def diagonal_product(parts: Sequence[Operation], qubits: tuple[int, ...]) -> NDA
         rows = _rows(part, qubits)
         product[rows] *= entries
     return product
-
-
-def dense_matrix(part: Operation, qubits: tuple[int, ...]) -> NDArray[np.complex128]:
-    """Return an operation, controls included, as a matrix on ``qubits``, which hold all of its."""
-    rows = _rows(part, qubits)
-    full = np.eye(1 << len(qubits), dtype=np.complex128)
-    full[rows[:, :, None], rows[:, None, :]] = _matrix(part)
-    return full
 
 
 def diagonal_entries(part: Operation) -> NDArray[np.complex128] | None:
