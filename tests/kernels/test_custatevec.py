@@ -135,6 +135,16 @@ def test_impossible_widths_of_fusion_are_refused(width):
         CuStateVecKernels(width, calls=Calls(NumPyLibrary(), np))
 
 
+def test_arrays_of_other_libraries_are_copied_into_states():
+    ours, _ = kernels()
+    source = np.array([0.6, 0.8j])
+    state = ours.from_device(source, np.dtype(np.complex64))
+    source[:] = 0
+    assert ours.to_device(state).dtype == np.complex64
+    assert abs(ours.to_host(state) - [0.6, 0.8j]).max() < 1e-7
+    assert ours.free_bytes() is None
+
+
 # --- translation ------------------------------------------------------------------------------
 
 

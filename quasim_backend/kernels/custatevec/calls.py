@@ -78,6 +78,10 @@ class Calls:
         """Wait for what computes an array, and return it as a NumPy array; may alias it."""
         return np.asarray(array)
 
+    def free_bytes(self) -> int | None:
+        """Return the memory that can still be allocated; None if it is the host's."""
+        return None
+
     def sparse_product(
         self,
         values: NDArray[np.complex128],

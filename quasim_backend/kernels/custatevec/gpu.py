@@ -77,6 +77,11 @@ class GpuCalls(Calls):
         host: NDArray[Any] = self.arrays.asnumpy(array)
         return host
 
+    def free_bytes(self) -> int | None:
+        """Return what is free on the GPU, and in CuPy's pool."""
+        free, _ = self.arrays.cuda.runtime.memGetInfo()
+        return int(free + self.arrays.get_default_memory_pool().free_bytes())
+
     def sparse_product(
         self,
         values: NDArray[np.complex128],

@@ -104,6 +104,28 @@ class CuStateVecKernels:
         return self._calls.download(state)
 
     @_in_place
+    def from_device(self, array: Any, dtype: np.dtype[Any]) -> Array:
+        """Copy a device array of any library into a new state, or a batch, of the given dtype.
+
+        Args:
+            array: Amplitudes, with ``__dlpack__`` or ``__cuda_array_interface__``.
+            dtype: complex64 or complex128.
+        """
+        xp = self._calls.arrays
+        if not hasattr(array, "__cuda_array_interface__"):
+            array = xp.from_dlpack(array)
+        return xp.array(array, dtype)
+
+    def to_device(self, state: Array) -> Array:
+        """Return a state, or a batch of them: a CuPy array."""
+        return state
+
+    @_in_place
+    def free_bytes(self) -> int | None:
+        """Return the memory of the GPU that can still be allocated."""
+        return self._calls.free_bytes()
+
+    @_in_place
     def copy(self, state: Array) -> Array:
         """Return an independent copy."""
         return state.copy()

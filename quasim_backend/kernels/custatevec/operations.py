@@ -29,6 +29,7 @@ __all__ = [
     "operations_of",
     "primitive",
     "string_of",
+    "target_matrix",
 ]
 
 PAULI_I, PAULI_X, PAULI_Y, PAULI_Z = range(4)
@@ -173,7 +174,7 @@ def dense_product(parts: Sequence[Operation], qubits: tuple[int, ...]) -> NDArra
     product = np.eye(1 << len(qubits), dtype=np.complex128)
     for part in parts:
         rows = _rows(part, qubits)
-        product[rows] = _matrix(part) @ product[rows]
+        product[rows] = target_matrix(part) @ product[rows]
     return product
 
 
@@ -201,8 +202,8 @@ def diagonal_entries(part: Operation) -> NDArray[np.complex128] | None:
     return None
 
 
-def _matrix(part: Operation) -> NDArray[np.complex128]:
-    """Return an operation as a matrix on its targets."""
+def target_matrix(part: Operation) -> NDArray[np.complex128]:
+    """Return an operation without its controls as a matrix on its targets."""
     if isinstance(part, Dense):
         return part.matrix
     entries = diagonal_entries(part)
