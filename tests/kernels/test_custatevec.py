@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import inspect
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,12 +14,12 @@ from custatevec_library import CuStateVecError, NumPyLibrary
 
 from quasim_backend.compile.lowering import lower
 from quasim_backend.compile.planner import PlanOptions, plan, trivial_plan
-from quasim_backend.errors import Cancelled, DeviceError, OptionError
+from quasim_backend.errors import Cancelled, DeviceError, MemoryLimitError, OptionError
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.instructions import GateOp
 from quasim_backend.ir.program import ProgramBuilder
 from quasim_backend.kernels.base import CancelToken
-from quasim_backend.kernels.custatevec import CuStateVecKernels, availability, is_available
+from quasim_backend.kernels.custatevec import CuStateVecKernels, availability, gpu, is_available
 from quasim_backend.kernels.custatevec.calls import Calls
 from quasim_backend.kernels.custatevec.fusion import fused
 from quasim_backend.kernels.custatevec.operations import (
@@ -286,6 +287,101 @@ def test_reasons_name_what_is_missing(monkeypatch):
     assert "version 11400; 11500 or newer" in is_available()
     modules["cuquantum.bindings.custatevec"] = SimpleNamespace(get_version=lambda: 11500)
     assert is_available() is None
+
+
+class OutOfMemory(MemoryError):
+    pass
+
+
+class FakeCuPy:
+    """NumPy with the few names of CuPy that tell it from NumPy."""
+
+    def __init__(self):
+        self.inside = 0
+        self.alloc = lambda size: SimpleNamespace(ptr=512 + size)
+        self.cuda = SimpleNamespace(
+            Device=self.device,
+            get_current_stream=lambda: SimpleNamespace(ptr=77),
+            memory=SimpleNamespace(OutOfMemoryError=OutOfMemory),
+            alloc=lambda size: self.alloc(size),
+            runtime=SimpleNamespace(memGetInfo=lambda: (100, 200)),
+        )
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    @contextmanager
+    def entered(self):
+        self.inside += 1
+        yield
+        self.inside -= 1
+
+    def device(self, number):
+        class Device:
+            def __init__(self, cupy):
+                self.cupy, self.stack = cupy, []
+
+            def __enter__(self):
+                self.stack.append(self.cupy.entered())
+                self.stack[-1].__enter__()
+
+            def __exit__(self, *error):
+                self.stack.pop().__exit__(None, None, None)
+
+        return Device(self)
+
+    def asnumpy(self, array):
+        return np.array(array)
+
+    def get_default_memory_pool(self):
+        return SimpleNamespace(free_bytes=lambda: 11)
+
+
+@pytest.fixture
+def fake_gpu(monkeypatch):
+    cupy, library = FakeCuPy(), NumPyLibrary()
+    library.set_stream = lambda handle, stream: library.log.append(("stream", stream))
+    library.set_device_mem_handler = lambda handle, given: setattr(library, "memory", given)
+    modules = {"cupy": cupy, "cuquantum.bindings.custatevec": library}
+    monkeypatch.setattr(gpu, "is_available", lambda number: None)
+    monkeypatch.setattr(gpu, "importlib", SimpleNamespace(import_module=modules.__getitem__))
+    return cupy, library
+
+
+def test_on_a_gpu_every_call_has_its_device_stream_and_memory(fake_gpu):
+    cupy, library = fake_gpu
+    ours = CuStateVecKernels()
+    inside = []
+    original = library.apply_matrix
+    library.apply_matrix = lambda *given: (inside.append(cupy.inside), original(*given))
+    state = ours.start(trivial_plan(program_of(Circuit(2).h(0))), np.dtype(np.complex64), NONE)
+    assert abs(ours.to_host(state)[:2] - np.sqrt(0.5)).max() < 1e-7
+    assert inside
+    assert min(inside) > 0
+    assert cupy.inside == 0
+    assert ("stream", 77) in library.log
+    assert ours.free_bytes() == 111
+    take, give, name = library.memory
+    address = take(1024, 77)
+    assert (address, name) == (1536, "cupy")
+    give(address, 1024, 77)
+    with pytest.raises(KeyError):
+        give(address, 1024, 77)
+
+
+def test_errors_of_a_gpu_become_ours(fake_gpu):
+    cupy, _ = fake_gpu
+    ours = CuStateVecKernels()
+    state = ours.zero_state(2, np.dtype(np.complex64))
+    with pytest.raises(DeviceError, match="cuStateVec failed: INVALID_VALUE"):
+        ours.probabilities(state, [5])
+
+    def full(*given):
+        raise OutOfMemory("Out of memory allocating 8 bytes")
+
+    cupy.zeros = full
+    with pytest.raises(MemoryLimitError, match="not enough memory: Out of memory allocating 8"):
+        ours.zero_state(2, np.dtype(np.complex64))
 
 
 def test_the_library_in_numpy_has_the_parameters_of_the_real_one():

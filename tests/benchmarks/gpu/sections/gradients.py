@@ -20,12 +20,13 @@ from quasim_backend.kernels.base import KernelSet
 from quasim_backend.kernels.custatevec import CuStateVecKernels
 
 TITLE = "Gradients"
-SECONDS = 60.0
+SECONDS = 80.0
 _USUAL = 28
 _LAYERS = 10
 _STATES = 5.0
 _TOLERANCE = {"complex64": 1e-3, "complex128": 1e-9}
-_PASSES = 4000
+_PASSES = 15000
+"""Of both engines; cuStateVec differentiates gate by gate."""
 
 
 def run(setting: Setting, budget: Budget) -> Iterator[dict[str, Any]]:
