@@ -15,7 +15,7 @@ CPP := $(shell find kernels -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '
 SOURCES := pyproject.toml $(wildcard kernels/CMakeLists.txt) $(CPP)
 CLANG_FORMAT_FILES := $(CPP)
 
-.PHONY: help venv demo test test-full test-sanitize check-neon lint format stubs bench bench-quick docs clean
+.PHONY: help venv demo test test-full test-sanitize check-neon lint format stubs bench bench-quick bench-gpu docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make stubs      regenerate the .pyi files of the native modules"
 	@echo "make bench      time QuASIM against the simulators it stands in for, into bench-out"
 	@echo "make bench-quick  the same with small circuits, in about three minutes"
+	@echo "make bench-gpu  time the GPU kernels against cuStateVec, in less than ten minutes"
 	@echo "make docs       build the documentation into docs/_build/html"
 	@echo "make clean      remove what the other targets made"
 
@@ -81,6 +82,11 @@ bench: $(VENV)/.stamp-dev
 
 bench-quick: $(VENV)/.stamp-dev
 	$(BIN)/python tests/benchmarks/bench.py --quick $(BENCH)
+
+# Installs nothing, so that it runs without a network: GPU_PYTHON has this package and CuPy already.
+GPU_PYTHON ?= $(BIN)/python
+bench-gpu:
+	$(GPU_PYTHON) tests/benchmarks/gpu_bench.py $(BENCH)
 
 docs: $(VENV)/.stamp-dev
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

@@ -190,12 +190,13 @@ QUASIM_DEVICE constexpr int ones(int x) {
   return count;
 }
 
-// act(Pattern<X>()) with X = x, which has `Least` to `Most` bits. A jump, not a chain of questions.
-template <int Least, int Most, class Act>
+// act(Pattern<X>()) with X = x, which has `Least` to `Most` of the lowest `Bits` register bits. A
+// jump, not a chain of questions.
+template <int Least, int Most, int Bits = kRegisterBits, class Act>
 QUASIM_DEVICE void with_pattern(int x, Act act) {
-#define QUASIM_PATTERN(X)                                                 \
-  case X:                                                                 \
-    if constexpr (ones(X) >= Least && ones(X) <= Most) act(Pattern<X>()); \
+#define QUASIM_PATTERN(X)                                                                    \
+  case X:                                                                                    \
+    if constexpr (ones(X) >= Least && ones(X) <= Most && X < (1 << Bits)) act(Pattern<X>()); \
     break;
   switch (x) {
     QUASIM_PATTERN(1)

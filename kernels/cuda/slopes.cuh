@@ -43,11 +43,11 @@ QUASIM_DEVICE double slope(const Op& op, Mask where, const Registers<T>& held) {
   double sum = 0;
   switch (op.code) {
     case OpCode::kSlopeReal:
-      with_pattern<1, kPairBits>(
+      with_pattern<1, kPairBits, kPairBits>(
           op.x, [&](auto x) { sum = pauli_slope<T, decltype(x)::value, true>(op, held); });
       break;
     case OpCode::kSlopeImag:
-      with_pattern<1, kPairBits>(
+      with_pattern<1, kPairBits, kPairBits>(
           op.x, [&](auto x) { sum = pauli_slope<T, decltype(x)::value, false>(op, held); });
       break;
     default: {
@@ -79,7 +79,7 @@ QUASIM_DEVICE void push(const Op& op, const T* numbers, Mask where, Registers<T>
   const T rate = parity(where & op.odd) ? -numbers[op.number] : numbers[op.number];
   switch (op.code) {
     case OpCode::kPushReal:
-      with_pattern<1, kPairBits>(op.x, [&](auto x) {
+      with_pattern<1, kPairBits, kPairBits>(op.x, [&](auto x) {
         for_pairs<decltype(x)::value>(op, [&](int j, int k, bool part) {
           const T own = part ? rate : T{0};
           held.a[j + kOther] = held.a[j + kOther] + signed_for(op, k, own) * held.a[k];
@@ -88,7 +88,7 @@ QUASIM_DEVICE void push(const Op& op, const T* numbers, Mask where, Registers<T>
       });
       break;
     case OpCode::kPushImag:
-      with_pattern<1, kPairBits>(op.x, [&](auto x) {
+      with_pattern<1, kPairBits, kPairBits>(op.x, [&](auto x) {
         for_pairs<decltype(x)::value>(op, [&](int j, int k, bool part) {
           const T own = part ? rate : T{0};
           push_turned(held, j, k, -signed_for(op, k, own));

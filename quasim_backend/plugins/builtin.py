@@ -29,6 +29,7 @@ def quasim_engines() -> Iterator[EngineSpec]:
 def quasim_kernels() -> Iterator[KernelSpec]:
     """Yield the built-in kernel sets."""
     yield KernelSpec("native", "cpu", _native, _native_availability, priority=10)
+    yield KernelSpec("custatevec", "gpu", _custatevec, _custatevec_availability, priority=5)
     yield KernelSpec("reference", "cpu", _reference, priority=0)
     yield KernelSpec("null", "cpu", _null)
     yield KernelSpec("cuda", "gpu", _cuda, _cuda_availability, priority=10)
@@ -57,6 +58,18 @@ def _native_availability() -> str | None:
     from quasim_backend.kernels import native
 
     return native.is_available()
+
+
+def _custatevec(config: Config) -> KernelSet:
+    from quasim_backend.kernels.custatevec import CuStateVecKernels
+
+    return CuStateVecKernels(device_id=config.device_id)
+
+
+def _custatevec_availability() -> str | None:
+    from quasim_backend.kernels.custatevec.availability import is_available
+
+    return is_available()
 
 
 def _reference(config: Config) -> KernelSet:

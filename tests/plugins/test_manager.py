@@ -64,8 +64,10 @@ def test_our_own_engines_and_kernels_enter_through_the_hooks() -> None:
     plugins = manager()
     assert [p.name for p in plugins.plugins] == ["quasim"]
     assert list(plugins.engines.specs) == ["statevector", "unitary"]
-    assert list(plugins.kernels.specs) == ["native", "reference", "null", "cuda", "emulate"]
-    assert [s.name for s in plugins.kernels.ranked()] == ["native", "cuda", "reference"]
+    names = ["native", "custatevec", "reference", "null", "cuda", "emulate"]
+    assert list(plugins.kernels.specs) == names
+    ranked = ["native", "cuda", "custatevec", "reference"]
+    assert [s.name for s in plugins.kernels.ranked()] == ranked
     for engine in plugins.engines.specs.values():
         assert isinstance(engine.make(), Engine)
         assert engine.make().name == engine.name
