@@ -34,14 +34,14 @@ nb::dict make_program(nb::object plan, const std::string& mode, int tile_qubits,
     const GilReleased released;
     made = device::make_program(program, arrays, options);
   }
-  std::vector<std::uint8_t> wide;
+  std::vector<std::uint8_t> kind;
   std::vector<std::int32_t> number;
   std::vector<std::int32_t> thread_bits;
   std::vector<std::int32_t> phases;
   std::vector<std::uint64_t> outside;
   std::vector<double> fma;
   for (const device::Step& step : made.steps) {
-    wide.push_back(step.wide);
+    kind.push_back(static_cast<std::uint8_t>(step.kind));
     number.push_back(step.number);
     thread_bits.push_back(step.thread_bits);
     phases.push_back(step.phases);
@@ -56,7 +56,7 @@ nb::dict make_program(nb::object plan, const std::string& mode, int tile_qubits,
   }
   nb::dict result;
   result["data"] = to_numpy(std::move(made.bytes));
-  result["wide"] = to_numpy(std::move(wide));
+  result["kind"] = to_numpy(std::move(kind));
   result["number"] = to_numpy(std::move(number));
   result["thread_bits"] = to_numpy(std::move(thread_bits));
   result["phases"] = to_numpy(std::move(phases));

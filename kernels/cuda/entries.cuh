@@ -83,3 +83,5 @@ QUASIM_KERNEL(pauli_products,
                const u64* tiling, const u32* groups, i64 num_groups, const u64* terms,
                const Real* weights),
               (states, results, num_qubits, adds, tiling, groups, num_groups, terms, weights))
+QUASIM_KERNEL(exchange_qubits, (Amplitude * amplitudes, const char* program, i64 number),
+              (amplitudes, program, number))

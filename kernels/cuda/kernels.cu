@@ -8,6 +8,7 @@
 #include "philox.cuh"
 #include "probabilities.cuh"
 #include "sampling.cuh"
+#include "swaps.cuh"
 #include "tile.cuh"
 #include "wide.cuh"
 

@@ -98,6 +98,15 @@ struct Stage {
   i32 unused;
 };
 
+// Exchanges of pairs of qubits, in a tile of two parts that change places.
+struct Swaps {
+  Mask outside;
+  i32 thread_bits;
+  i32 phase;  // where amplitudes are read, and the next one, where they are written
+  i32 first;  // bounds [first, last): the qubits, two by two
+  i32 last;
+};
+
 // --- numbers from parameters ------------------------------------------------------------------
 
 // offset + sum of weight * parameter, in radians.
@@ -165,7 +174,8 @@ struct ProgramHeader {
   i64 phases;
   i64 ops;
   i64 terms;
-  i64 bounds;  // i32: of layers, and the qubits of tables
+  i64 swaps;
+  i64 bounds;  // i32: of layers, and the qubits of tables and exchanges
   i64 recipes;
   i64 num_recipes;
   i64 turn_recipes;

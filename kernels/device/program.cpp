@@ -1,6 +1,7 @@
 #include "device/program.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -29,37 +30,150 @@ class Builder {
     tile_ = std::min(options.tile_qubits, registers_ + quasim_device::kThreadBits);
   }
 
-  DeviceProgram build() {
-    if (options_.mode != Mode::kRun) {
-      std::span<const std::int32_t> order(plan_.op_members);
-      const auto parametric = [&](std::int32_t i) {
-        return program_.is_parametric(static_cast<std::size_t>(i));
-      };
-      while (options_.prune && !order.empty() && !parametric(order.back())) {
-        order = order.first(order.size() - 1);
-      }
-      add(items_of(program_, order, registers_), nullptr);
-      return pack();
-    }
+  // By the plan's stages, as far as they fit into a tile.
+  DeviceProgram by_stages() {
     for (std::size_t s = 0; s + 1 < plan_.stage_start.size(); ++s) {
-      Mask local = 0;
-      for (auto q = plan_.stage_qubit_start[s]; q < plan_.stage_qubit_start[s + 1]; ++q) {
-        local |= bit(plan_.stage_qubits[static_cast<std::size_t>(q)]);
-      }
-      add(items_of(program_, plan_, static_cast<std::size_t>(plan_.stage_start[s]),
-                   static_cast<std::size_t>(plan_.stage_start[s + 1]), registers_),
-          std::popcount(local) <= tile_ ? &local : nullptr);
+      const Mask local = local_of(s);
+      add(operations(plan_.stage_start[s], plan_.stage_start[s + 1]), &local);
     }
     return pack();
   }
 
+  // In stages of this builder's own, with the exchanges of qubits that end the circuit, if any, in
+  // a pass of theirs.
+  DeviceProgram anew() {
+    std::vector<Item> items = operations(0, static_cast<std::int32_t>(plan_.op_kind.size()));
+    const std::vector<Item> swaps = take_last_swaps(items);
+    add(std::move(items), nullptr);
+    if (!swaps.empty()) add_swaps(swaps);
+    return pack();
+  }
+
+  // Primitive by primitive.
+  DeviceProgram unfused() {
+    std::span<const std::int32_t> order(plan_.op_members);
+    const auto parametric = [&](std::int32_t i) {
+      return program_.is_parametric(static_cast<std::size_t>(i));
+    };
+    while (options_.prune && !order.empty() && !parametric(order.back())) {
+      order = order.first(order.size() - 1);
+    }
+    add(items_of(program_, order, registers_), nullptr);
+    return pack();
+  }
+
+  bool stages_fit() const {
+    for (std::size_t s = 0; s + 1 < plan_.stage_start.size(); ++s) {
+      if (std::popcount(local_of(s)) > tile_) return false;
+    }
+    return true;
+  }
+
+  bool ends_in_swaps() const {
+    std::vector<Item> items = operations(0, static_cast<std::int32_t>(plan_.op_kind.size()));
+    return program_.num_qubits > tile_ && !take_last_swaps(items).empty();
+  }
+
  private:
+  Mask local_of(std::size_t stage) const {
+    Mask local = 0;
+    for (auto q = plan_.stage_qubit_start[stage]; q < plan_.stage_qubit_start[stage + 1]; ++q) {
+      local |= bit(plan_.stage_qubits[static_cast<std::size_t>(q)]);
+    }
+    return local;
+  }
+
+  std::vector<Item> operations(std::int32_t first, std::int32_t last) const {
+    return items_of(program_, plan_, static_cast<std::size_t>(first),
+                    static_cast<std::size_t>(last), registers_);
+  }
+
+  // Takes out of `items` the plain exchanges of two qubits that nothing follows on these.
+  std::vector<Item> take_last_swaps(std::vector<Item>& items) const {
+    std::vector<Item> swaps;
+    std::vector<Item> others;
+    Mask touched = 0;
+    for (auto item = items.rbegin(); item != items.rend(); ++item) {
+      const Mask qubits = item->footprint.all();
+      const bool swap = item->kind == ItemKind::kMove && item->differ && item->when.mask == 0;
+      if (swap && (qubits & touched) == 0) {
+        swaps.push_back(*item);
+      } else {
+        others.push_back(*item);
+      }
+      touched |= qubits;
+    }
+    std::ranges::reverse(others);
+    items = std::move(others);
+    return swaps;
+  }
+
+  void add_swaps(const std::vector<Item>& swaps) {
+    std::array<int, 64> partner{};
+    for (int q = 0; q < 64; ++q) partner[static_cast<std::size_t>(q)] = q;
+    quasim_device::Swaps record{};
+    record.first = static_cast<std::int32_t>(records_.bounds.size());
+    for (const Item& swap : swaps) {
+      const int low = std::countr_zero(swap.x);
+      const int high = 63 - std::countl_zero(swap.x);
+      partner[static_cast<std::size_t>(low)] = high;
+      partner[static_cast<std::size_t>(high)] = low;
+      records_.bounds.insert(records_.bounds.end(), {low, high});
+    }
+    record.last = static_cast<std::int32_t>(records_.bounds.size());
+    // The lowest qubits with their partners, as many as fit into half a tile.
+    Mask tile = 0;
+    for (int q = 0; q < program_.num_qubits; ++q) {
+      const Mask more = tile | bit(q) | bit(partner[static_cast<std::size_t>(q)]);
+      if (std::popcount(more) < tile_) tile = more;
+    }
+    record.outside = low_mask(program_.num_qubits) & ~tile;
+    const Layout from = layout_of(tile, 0, quasim_device::kPairBits);
+    Layout to = from;
+    for (auto* qubits : {&to.registers, &to.threads}) {
+      for (int& q : *qubits) q = partner[static_cast<std::size_t>(q)];
+    }
+    record.thread_bits = static_cast<std::int32_t>(from.threads.size());
+    record.phase = static_cast<std::int32_t>(records_.phases.size());
+    // Amplitudes are written where others were read.
+    place(from, records_.phases.emplace_back());
+    quasim_device::Phase& end = records_.phases.emplace_back();
+    place(from, end);
+    connect(from, to, options_.bank_bits, end);
+    two_parts(std::popcount(tile), end);
+
+    Step step;
+    step.kind = StepKind::kSwaps;
+    step.number = static_cast<std::int32_t>(swaps_.size());
+    step.thread_bits = record.thread_bits;
+    step.phases = 2;
+    step.outside = record.outside;
+    step.fma = kExchangeCost;
+    result_.steps.push_back(step);
+    swaps_.push_back(record);
+  }
+
+  static void place(const Layout& layout, quasim_device::Phase& phase) {
+    for (std::size_t r = 0; r < layout.registers.size(); ++r) {
+      phase.registers[r] = bit(layout.registers[r]);
+    }
+    for (std::size_t b = 0; b < layout.threads.size(); ++b) {
+      phase.threads[b] = bit(layout.threads[b]);
+    }
+  }
+
+  // The last register bit tells two parts of a tile apart; the second lies behind the first.
+  static void two_parts(int tile_bits, quasim_device::Phase& phase) {
+    phase.put_registers[quasim_device::kPairBits] = phase.get_registers[quasim_device::kPairBits] =
+        static_cast<std::uint16_t>(1u << tile_bits);
+  }
+
   // Items between wide ones: a stage on `local`, or as many stages as it takes.
   void add(std::vector<Item> items, const Mask* local) {
     std::vector<Item> part;
     const auto finish = [&] {
       if (part.empty()) return;
-      if (local != nullptr) {
+      if (local != nullptr && std::popcount(*local) <= tile_) {
         add_stage(part, *local);
       } else {
         cut(part);
@@ -73,7 +187,7 @@ class Builder {
       }
       finish();
       Step step;
-      step.wide = true;
+      step.kind = StepKind::kWide;
       step.number = item.members.front();
       result_.steps.push_back(step);
     }
@@ -119,19 +233,10 @@ class Builder {
       Layout layout = layout_of(tile, wanted, registers_);
       const bool first = static_cast<std::int32_t>(records_.phases.size()) == stage.first;
       quasim_device::Phase& phase = records_.phases.emplace_back();
-      for (std::size_t r = 0; r < layout.registers.size(); ++r) {
-        phase.registers[r] = bit(layout.registers[r]);
-      }
-      for (std::size_t b = 0; b < layout.threads.size(); ++b) {
-        phase.threads[b] = bit(layout.threads[b]);
-      }
+      place(layout, phase);
       if (!first) {
         connect(previous, layout, options_.bank_bits, phase);
-        if (registers_ < quasim_device::kRegisterBits) {
-          // The second state lies behind the first.
-          phase.put_registers[registers_] = phase.get_registers[registers_] =
-              static_cast<std::uint16_t>(1u << std::popcount(tile));
-        }
+        if (options_.mode != Mode::kRun) two_parts(std::popcount(tile), phase);
         cost += kExchangeCost;
       }
       phase.first = phase.last = static_cast<std::int32_t>(records_.ops.size());
@@ -194,6 +299,7 @@ class Builder {
     header.num_qubits = program_.num_qubits;
     header.stages = append(stages_);
     header.phases = append(records_.phases);
+    header.swaps = append(swaps_);
     header.ops = append(records_.ops);
     header.terms = append(records_.terms);
     header.bounds = append(records_.bounds);
@@ -220,13 +326,21 @@ class Builder {
   int tile_;
   Records records_;
   std::vector<quasim_device::Stage> stages_;
+  std::vector<quasim_device::Swaps> swaps_;
   DeviceProgram result_;
 };
 
 }  // namespace
 
 DeviceProgram make_program(const Program& program, const Plan& plan, const Options& options) {
-  return Builder(program, plan, options).build();
+  const auto builder = [&] { return Builder(program, plan, options); };
+  if (options.mode != Mode::kRun) return builder().unfused();
+  const bool fits = builder().stages_fit();
+  if (fits && !builder().ends_in_swaps()) return builder().by_stages();
+  DeviceProgram fresh = builder().anew();
+  if (!fits) return fresh;
+  DeviceProgram planned = builder().by_stages();
+  return fresh.steps.size() < planned.steps.size() ? std::move(fresh) : std::move(planned);
 }
 
 }  // namespace quasim::device

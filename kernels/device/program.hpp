@@ -25,14 +25,20 @@ struct Options {
   bool prune = false;    // kAdjoint: leave out what follows the last derivative
 };
 
+enum class StepKind : std::uint8_t {
+  kStage,
+  kWide,   // a primitive of its own
+  kSwaps,  // exchanges of qubits
+};
+
 // What to launch, in order.
 struct Step {
-  bool wide = false;        // not a stage, but a primitive of its own
-  std::int32_t number = 0;  // stage, or primitive
+  StepKind kind = StepKind::kStage;
+  std::int32_t number = 0;  // of the stage, the primitive, or the exchanges
   std::int32_t thread_bits = 0;
   std::int32_t phases = 0;
   Mask outside = 0;  // qubits that are the same in a whole tile
-  double fma = 0.0;  // predicted multiply-adds an amplitude
+  double fma = 0.0;  // predicted instructions an amplitude, most of them multiply-adds
 };
 
 // A derivative that a run measures: `scale` times its slot.

@@ -15,6 +15,7 @@
 #include "cuda/philox.cuh"
 #include "cuda/probabilities.cuh"
 #include "cuda/sampling.cuh"
+#include "cuda/swaps.cuh"
 #include "cuda/tile.cuh"
 #include "cuda/wide.cuh"
 

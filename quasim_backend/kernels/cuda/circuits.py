@@ -12,7 +12,7 @@ from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import PrimitiveKind
 from quasim_backend.kernels.base import CancelToken
 from quasim_backend.kernels.cuda.device import Array, Device
-from quasim_backend.kernels.cuda.program import DeviceProgram, program_for
+from quasim_backend.kernels.cuda.program import DeviceProgram, StepKind, program_for
 
 __all__ = ["Bound", "bind", "collapse", "prepare_zero", "real_of", "run", "run_pair"]
 
@@ -129,16 +129,19 @@ def run(
     bound = bind(device, program, states.dtype, _on_device(device, parameters))
     launcher = _Launcher(device, plan, program, bound)
     live = 0 if from_zero else _EVERYWHERE
-    for step in range(len(program.wide)):
+    for step in range(len(program.kind)):
         if cancel is not None:
             cancel.check()
-        if program.wide[step]:
-            for state in states:
-                launcher.wide(step, state)
-            live = _EVERYWHERE
-        else:
+        if program.kind[step] == StepKind.STAGE:
             launcher.tile(step, states, live=live)
             live |= _EVERYWHERE & ~int(program.outside[step])
+            continue
+        if program.kind[step] == StepKind.SWAPS:
+            launcher.swaps(step, states)
+        else:
+            for state in states:
+                launcher.wide(step, state)
+        live = _EVERYWHERE
 
 
 def run_pair(
@@ -177,10 +180,10 @@ def run_pair(
     launcher = _Launcher(device, plan, program, bound)
     slots = len(program.slot_primitive)
     measured = np.zeros(slots)
-    for step in range(len(program.wide)):
+    for step in range(len(program.kind)):
         if cancel is not None:
             cancel.check()
-        if program.wide[step]:
+        if program.kind[step] == StepKind.WIDE:
             launcher.wide(step, state)
             launcher.wide(step, other)
         else:
@@ -246,6 +249,21 @@ class _Launcher:
             shared_bytes=(threads << _REGISTERS) * states.dtype.itemsize,
         )
         return slopes
+
+    def swaps(self, step: int, states: Array) -> None:
+        """Exchange qubits; a block does two tiles."""
+        program = self.program
+        threads = 1 << int(program.thread_bits[step])
+        blocks = min(1 << int(program.outside[step]).bit_count(), _MAX_BLOCKS)
+        self.device.launch(
+            "exchange_qubits",
+            real_of(states.dtype),
+            blocks,
+            threads,
+            (states, program.data, int(program.number[step])),
+            members=len(states),
+            shared_bytes=(threads << _REGISTERS) * states.dtype.itemsize,
+        )
 
     def wide(self, step: int, state: Array) -> None:
         """Run a primitive of its own on a state ``(2**n,)``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.kernels.cuda.device import Array, Device
 
-__all__ = ["DeviceProgram", "TileShape", "is_available", "program_for", "tile_shape"]
+__all__ = ["DeviceProgram", "StepKind", "TileShape", "is_available", "program_for", "tile_shape"]
 
 
 def _load() -> tuple[Any, str | None]:
@@ -29,6 +30,16 @@ _device, _reason = _load()
 def is_available() -> str | None:
     """Return ``None`` if programs can be made, else the reason why not."""
     return _reason
+
+
+class StepKind(IntEnum):
+    """What a step launches; the numbers are those of ``kernels/device/program.hpp``."""
+
+    STAGE = 0
+    WIDE = 1
+    """A primitive on more qubits than a thread's registers hold."""
+    SWAPS = 2
+    """Exchanges of qubits that end a circuit."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +72,12 @@ class DeviceProgram:
 
     Attributes:
         data: uint8, on the device (``kernels/cuda/program.cuh``).
-        wide: uint8 ``(k,)``; 1 where a step is a primitive of its own.
-        number: int32 ``(k,)``; stage, or primitive.
+        kind: uint8 ``(k,)``, values of `StepKind`.
+        number: int32 ``(k,)``; of the stage, the primitive or the exchanges.
         thread_bits: int32 ``(k,)``; threads of a block as a power of two.
         phases: int32 ``(k,)``; of the stage.
         outside: uint64 ``(k,)``; qubits that are the same in a whole tile.
-        fma: float64 ``(k,)``; predicted multiply-adds an amplitude.
+        fma: float64 ``(k,)``; predicted instructions an amplitude, most of them multiply-adds.
         slot_primitive: int32 ``(slots,)``; primitive of each derivative.
         slot_scale: float64 ``(slots,)``; what it is multiplied by.
         num_numbers: Reals that binding makes.
@@ -75,7 +86,7 @@ class DeviceProgram:
     """
 
     data: Array
-    wide: NDArray[np.uint8]
+    kind: NDArray[np.uint8]
     number: NDArray[np.int32]
     thread_bits: NDArray[np.int32]
     phases: NDArray[np.int32]
@@ -89,7 +100,7 @@ class DeviceProgram:
 
 
 _RECIPE_THREADS = 8
-_HEADER_RECIPES = 7
+_HEADER_RECIPES = 8
 """Place of the number of recipes in the program's header, in words of 64 bits."""
 
 
