@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = (
     "quasim_backend.compile._planner",
     "quasim_backend.kernels._cpu",
+    "quasim_backend.kernels._device",
     "quasim_backend.kernels._emulate",
 )
 

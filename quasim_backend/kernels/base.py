@@ -22,6 +22,7 @@ __all__ = [
     "Tally",
     "as_dtype",
     "handed_out",
+    "passes_of",
     "state_of",
 ]
 
@@ -364,6 +365,15 @@ class DeviceKernels(Protocol):
         It has ``shape``, ``dtype`` and ``__dlpack__``.
         """
         ...
+
+
+def passes_of(kernels: KernelSet, plan: ExecutionPlan, dtype: np.dtype[Any]) -> int:
+    """Return how often running a plan reads and writes the state.
+
+    As often as the plan has stages, unless the kernel set has a method ``passes`` that says other.
+    """
+    count = getattr(kernels, "passes", None)
+    return plan.num_stages if count is None else int(count(plan, dtype))
 
 
 def state_of(kernels: KernelSet, amplitudes: Any, dtype: np.dtype[Any]) -> State:

@@ -15,7 +15,7 @@ from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.validate import check_save
-from quasim_backend.kernels.base import CancelToken, KernelSet, as_dtype
+from quasim_backend.kernels.base import CancelToken, KernelSet, as_dtype, passes_of
 from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import RunRecord
@@ -259,7 +259,11 @@ class Executor:
             precision = "fp32"
         if request.dtype != returned:
             notes.append(f"Computed in {request.dtype}, which costs nothing at this size.")
-        plans = [s.plan for s in compiled.steps if isinstance(s, SegmentStep)]
+        passes = sum(
+            passes_of(chosen.kernels, step.plan, request.dtype)
+            for step in compiled.steps
+            if isinstance(step, SegmentStep)
+        )
         return {
             **compiled.notes,
             "engine": engine.engine.name,
@@ -269,8 +273,8 @@ class Executor:
             "placement": chosen.reason,
             "dtype": str(request.dtype),
             "precision": precision,
-            "bytes": sum(p.bytes_moved(request.dtype.itemsize) for p in plans),
-            "stages": sum(p.num_stages for p in plans),
+            "bytes": passes * 2 * request.dtype.itemsize << compiled.num_qubits,
+            "stages": passes,
             "seed": request.seed,
             "num_qubits": compiled.num_qubits,
             "notes": notes,

@@ -17,14 +17,13 @@ from quasim_backend.errors import DeviceError, MemoryLimitError
 from quasim_backend.forks import renew_in_child
 from quasim_backend.kernels.cuda import availability
 from quasim_backend.kernels.cuda.compile_log import write_log
-from quasim_backend.kernels.cuda.device import Argument, Array
+from quasim_backend.kernels.cuda.device import MAX_MEMBERS, Argument, Array
 from quasim_backend.kernels.cuda.sources import module_source
 
 __all__ = ["CupyDevice"]
 
 _REALS: dict[type[np.floating[Any]], str] = {np.float32: "float", np.float64: "double"}
 _MAX_BLOCKS = 2**31 - 1
-_MAX_MEMBERS = 65535
 _PLAIN_SHARED = 48 << 10
 """Shared memory a kernel may use without having asked for more."""
 
@@ -129,10 +128,10 @@ class CupyDevice:
         """Run a kernel; see `Device.launch`. A launch has at most 65535 members."""
         if blocks == 0 or members == 0:
             return
-        if not (0 < blocks <= _MAX_BLOCKS and 0 < members <= _MAX_MEMBERS):
+        if not (0 < blocks <= _MAX_BLOCKS and 0 < members <= MAX_MEMBERS):
             raise DeviceError(
                 f"Kernel '{kernel}': {blocks} blocks for {members} members; a launch has at most "
-                f"{_MAX_BLOCKS} blocks and {_MAX_MEMBERS} members."
+                f"{_MAX_BLOCKS} blocks and {MAX_MEMBERS} members."
             )
         function = self._function(kernel, real)
         words = [self._word(kernel, argument) for argument in arguments]

@@ -8,13 +8,17 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Argument", "Array", "Device"]
+__all__ = ["MAX_MEMBERS", "Argument", "Array", "Device"]
 
 Array: TypeAlias = Any
 """An array in a device's memory: NumPy's or CuPy's. Both index and reshape alike."""
 
 Argument: TypeAlias = "Array | int | float | None"
 """A kernel's argument: an array (the address of its first element), an i64, a double, or null."""
+
+
+MAX_MEMBERS = 65535
+"""States of a batch that one launch can take: CUDA counts them in a grid's second dimension."""
 
 
 class Device(Protocol):
@@ -54,6 +58,15 @@ class Device(Protocol):
         """Return an independent copy on the device."""
         ...
 
+    def take(self, array: object, dtype: Any) -> Array:
+        """Copy another library's array to this device, in a dtype.
+
+        Args:
+            array: What the device can read: anything with ``__dlpack__`` or an interface like it.
+            dtype: That of the copy.
+        """
+        ...
+
     def launch(
         self,
         kernel: str,
@@ -73,7 +86,7 @@ class Device(Protocol):
             blocks: Number of blocks; 0 does nothing.
             threads: Threads of a block, a power of two up to 512.
             arguments: In the kernel's order. Arrays must be contiguous.
-            members: States of a batch; every block runs once for each.
+            members: States of a batch, up to `MAX_MEMBERS`; every block runs once for each.
             shared_bytes: Memory the threads of a block share.
 
         Raises:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.errors import DeviceError
-from quasim_backend.kernels.cuda.device import Argument, Array
+from quasim_backend.kernels.cuda.device import MAX_MEMBERS, Argument, Array
 
 __all__ = ["EmulatedDevice", "is_available"]
 
@@ -69,6 +69,10 @@ class EmulatedDevice:
         """Return an independent copy."""
         return array.copy()
 
+    def take(self, array: object, dtype: Any) -> Array:
+        """Copy an array of any library that NumPy can read."""
+        return np.array(array, dtype)
+
     def launch(
         self,
         kernel: str,
@@ -81,6 +85,8 @@ class EmulatedDevice:
         shared_bytes: int = 0,
     ) -> None:
         """Run a kernel; see `Device.launch`."""
+        if members > MAX_MEMBERS:
+            raise DeviceError(f"Kernel '{kernel}': a launch has at most {MAX_MEMBERS} members.")
         words = [_word(argument) for argument in arguments]
         single = real is np.float32
         try:

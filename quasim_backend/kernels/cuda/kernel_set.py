@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels.base import CancelToken, Collapse, State, Tally
 from quasim_backend.kernels.cuda import circuits, moments, paulis, sampling
-from quasim_backend.kernels.cuda.device import Device
+from quasim_backend.kernels.cuda.device import MAX_MEMBERS, Device
 from quasim_backend.kernels.cuda.probabilities import probabilities
+from quasim_backend.kernels.cuda.program import program_for
 
 __all__ = ["CudaKernels"]
 
@@ -52,7 +53,8 @@ class CudaKernels:
             MemoryLimitError: If they do not fit into the device's memory.
         """
         states = self.device.empty((batch, 1 << num_qubits), np.dtype(dtype))
-        circuits.prepare_zero(self.device, states)
+        for members in _portions(batch):
+            circuits.prepare_zero(self.device, states[members])
         return states
 
     def from_host(self, amplitudes: ComplexArray, dtype: np.dtype[Any]) -> State:
@@ -66,6 +68,18 @@ class CudaKernels:
     def copy(self, state: State) -> State:
         """Return an independent copy."""
         return self.device.copy(state)
+
+    def free_bytes(self) -> int | None:
+        """Return the memory that can still be allocated, or None if it is the host's."""
+        return self.device.free_bytes()
+
+    def from_device(self, array: Any, dtype: np.dtype[Any]) -> State:
+        """Copy a device array of any library into a new state, or a batch, of the given dtype."""
+        return self.device.take(array, dtype)
+
+    def to_device(self, state: State) -> State:
+        """Return a state, or a batch of them, as it is: CuPy's array, or NumPy's if emulated."""
+        return state
 
     # --- circuits -----------------------------------------------------------------------------
 
@@ -134,7 +148,14 @@ class CudaKernels:
         Raises:
             Cancelled: If ``cancel`` was set.
         """
-        circuits.run(self.device, plan, states, parameters, cancel)
+        if cancel is not None:
+            cancel.check()
+        for members in _portions(len(states)):
+            circuits.run(self.device, plan, states[members], parameters[members], cancel)
+
+    def passes(self, plan: ExecutionPlan, dtype: np.dtype[Any]) -> int:
+        """Return how often running a plan reads and writes the state."""
+        return program_for(plan, dtype, self.device).passes
 
     def _count(self, state: State, tally: Tally | None) -> None:
         if tally is not None and tally.qubits is not None:
@@ -166,9 +187,11 @@ class CudaKernels:
 
     def sample_batch(self, states: State, uniforms: NDArray[np.float64]) -> NDArray[np.uint64]:
         """Draw from every state of a batch as `sample` does: uint64 ``(batch, shots)``."""
-        if uniforms.size == 0:
-            return np.empty(uniforms.shape, np.uint64)
-        return self.device.download(sampling.sample(self.device, states, uniforms))
+        result = np.empty(uniforms.shape, np.uint64)
+        for members in _portions(len(states) if uniforms.size else 0):
+            drawn = sampling.sample(self.device, states[members], uniforms[members])
+            result[members] = self.device.download(drawn)
+        return result
 
     def pauli_expectations(
         self, state: State, x_masks: NDArray[np.uint64], z_masks: NDArray[np.uint64]
@@ -180,7 +203,12 @@ class CudaKernels:
         self, states: State, x_masks: NDArray[np.uint64], z_masks: NDArray[np.uint64]
     ) -> NDArray[np.float64]:
         """Return ``<state|P|state>`` for every state and string: float64 ``(batch, terms)``."""
-        return paulis.pauli_expectations(self.device, states, x_masks, z_masks)
+        result = np.empty((len(states), len(x_masks)))
+        for members in _portions(len(states)):
+            result[members] = paulis.pauli_expectations(
+                self.device, states[members], x_masks, z_masks
+            )
+        return result
 
     def inner(self, left: State, right: State) -> complex:
         """Return ``<left|right>``, accumulated in double precision."""
@@ -255,3 +283,9 @@ class CudaKernels:
         """
         values, rates = np.asarray(parameters), np.asarray(direction)
         circuits.run_pair(self.device, plan, "tangent", state, derivative, values, rates, cancel)
+
+
+def _portions(batch: int) -> Iterator[slice]:
+    """Yield the members of a batch, as many as a launch can take at a time."""
+    for first in range(0, batch, MAX_MEMBERS):
+        yield slice(first, min(first + MAX_MEMBERS, batch))

@@ -98,6 +98,11 @@ class DeviceProgram:
     num_turns: int
     num_bindings: int
 
+    @property
+    def passes(self) -> int:
+        """How often the state is read and written; a wide primitive is copied besides."""
+        return len(self.kind) + int(np.count_nonzero(self.kind == StepKind.WIDE))
+
 
 _RECIPE_THREADS = 8
 _HEADER_RECIPES = 8
