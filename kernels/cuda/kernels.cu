@@ -17,9 +17,12 @@ namespace quasim_device {
 using Real = QUASIM_REAL;
 using Amplitude = Complex<Real>;
 
-#define QUASIM_KERNEL(name, parameters, arguments)                       \
-  extern "C" __global__ void __launch_bounds__(256, 2) name parameters { \
-    QUASIM_CALL(name, arguments);                                        \
+// Blocks that a multiprocessor has registers for at least. Tiles of doubles have half the threads.
+constexpr int kBlocks = sizeof(Real) == 4 ? 2 : 1;
+
+#define QUASIM_KERNEL(name, parameters, arguments)                             \
+  extern "C" __global__ void __launch_bounds__(256, kBlocks) name parameters { \
+    QUASIM_CALL(name, arguments);                                              \
   }
 #define QUASIM_OPEN(...) __VA_ARGS__
 #define QUASIM_CALL(name, arguments) quasim_device::name(Block(), QUASIM_OPEN arguments)
