@@ -19,6 +19,7 @@ QUASIM_KERNEL(pauli_totals,
               (sums, shares, num_terms, totals, stride))
 QUASIM_KERNEL(pauli_products,
               (const Amplitude* states, Amplitude* results, i64 num_qubits, i64 adds,
-               const u64* tiling, const u32* groups, i64 num_groups, const u64* terms,
-               const Real* weights),
-              (states, results, num_qubits, adds, tiling, groups, num_groups, terms, weights))
+               const u64* tiling, const u32* groups, i64 first_real, i64 num_groups,
+               const u64* terms, const Real* weights),
+              (states, results, num_qubits, adds, tiling, groups, first_real, num_groups, terms,
+               weights))
