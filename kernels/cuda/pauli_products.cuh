@@ -16,7 +16,7 @@
 namespace quasim_device {
 
 // A thread adds one string in 50 instructions, and does its part of a transform in 450.
-constexpr u32 kFactorsFrom = 8;
+constexpr u32 kAddedWeights = 8;
 
 template <class T>
 struct Held {
@@ -108,7 +108,7 @@ QUASIM_DEVICE void pauli_products(const Block& block, const Complex<T>* states, 
     const u32 x = groups[3 * g];
     const u32 begin = groups[3 * g + 1];
     const u32 end = groups[3 * g + 2];
-    const bool few = end - begin <= kFactorsFrom;
+    const bool few = end - begin <= kAddedWeights;
     if (!few) transform_weights(block, terms, weights, begin, end, first);
     block.each([&](int thread) {
       T factors[kHeld] = {};
