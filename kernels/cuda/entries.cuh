@@ -1,4 +1,5 @@
-// Every kernel by name: QUASIM_KERNEL(name, (parameters), (arguments)).
+// Every kernel by name: QUASIM_KERNEL(name, (parameters), (arguments)), or QUASIM_TILE_KERNEL for
+// those that hold a tile in registers.
 //
 // Included once to make CUDA's entry points, and once to make the table that the host build looks
 // names up in. A parameter is a pointer to device memory, an i64 or a double. `Real` and
@@ -9,12 +10,14 @@ QUASIM_KERNEL(collapse, (Amplitude * amplitudes, i64 num_qubits, i64 mask, i64 v
               (amplitudes, num_qubits, mask, value, scale))
 
 // Circuits.
-QUASIM_KERNEL(tile,
-              (Amplitude * amplitudes, Amplitude* second, const char* program, i64 stage,
-               const Real* numbers, const Turn<Real>* turns, i64 number_stride, i64 turn_stride,
-               i64 live, double* slopes, i64 slots),
-              (amplitudes, second, program, stage, numbers, turns, number_stride, turn_stride, live,
-               slopes, slots))
+QUASIM_TILE_KERNEL(tile,
+                   (Amplitude * amplitudes, Amplitude* second, const char* program, i64 stage,
+                    const Real* numbers, const Turn<Real>* turns, i64 number_stride,
+                    i64 turn_stride, i64 live, double* slopes, i64 slots),
+                   (amplitudes, second, program, stage, numbers, turns, number_stride, turn_stride,
+                    live, slopes, slots))
+QUASIM_TILE_KERNEL(exchange_qubits, (Amplitude * amplitudes, const char* program, i64 number),
+                   (amplitudes, program, number))
 QUASIM_KERNEL(bind,
               (const char* program, const double* parameters, i64 parameter_stride,
                const double* direction, Real* numbers, i64 number_stride, Turn<Real>* turns,
@@ -69,7 +72,8 @@ QUASIM_KERNEL(density_of_many,
               (const Amplitude* amplitudes, quasim_device::Complex<double>* sums, const i64* places,
                i64 num_qubits, i64 kept, i64 row_bits, i64 column_bits, i64 splits),
               (amplitudes, sums, places, num_qubits, kept, row_bits, column_bits, splits))
-// Pauli sums
+
+// Pauli sums.
 QUASIM_KERNEL(pauli_sums,
               (const Amplitude* states, i64 num_qubits, const u64* tiling, const u32* transforms,
                i64 num_transforms, const u64* terms, i64 num_terms, i64 shares, double* sums),
@@ -80,8 +84,7 @@ QUASIM_KERNEL(pauli_totals,
               (sums, shares, num_terms, totals, stride))
 QUASIM_KERNEL(pauli_products,
               (const Amplitude* states, Amplitude* results, i64 num_qubits, i64 adds,
-               const u64* tiling, const u32* groups, i64 num_groups, const u64* terms,
-               const Real* weights),
-              (states, results, num_qubits, adds, tiling, groups, num_groups, terms, weights))
-QUASIM_KERNEL(exchange_qubits, (Amplitude * amplitudes, const char* program, i64 number),
-              (amplitudes, program, number))
+               const u64* tiling, const u32* groups, i64 first_real, i64 num_groups,
+               const u64* terms, const Real* weights),
+              (states, results, num_qubits, adds, tiling, groups, first_real, num_groups, terms,
+               weights))

@@ -17,13 +17,16 @@ namespace quasim_device {
 using Real = QUASIM_REAL;
 using Amplitude = Complex<Real>;
 
-// Blocks that a multiprocessor has registers for at least. Tiles of doubles have half the threads.
-constexpr int kBlocks = sizeof(Real) == 4 ? 2 : 1;
-
-#define QUASIM_KERNEL(name, parameters, arguments)                             \
-  extern "C" __global__ void __launch_bounds__(256, kBlocks) name parameters { \
-    QUASIM_CALL(name, arguments);                                              \
+#define QUASIM_BOUNDED_KERNEL(threads, blocks, name, parameters, arguments)       \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) name parameters { \
+    QUASIM_CALL(name, arguments);                                                 \
   }
+#define QUASIM_KERNEL(name, parameters, arguments) \
+  QUASIM_BOUNDED_KERNEL(256, 2, name, parameters, arguments)
+// Threads of a tile, and blocks that a multiprocessor is to have registers for.
+constexpr bool kSingle = sizeof(Real) == 4;
+#define QUASIM_TILE_KERNEL(name, parameters, arguments) \
+  QUASIM_BOUNDED_KERNEL((kSingle ? 256 : 128), (kSingle ? 2 : 3), name, parameters, arguments)
 #define QUASIM_OPEN(...) __VA_ARGS__
 #define QUASIM_CALL(name, arguments) quasim_device::name(Block(), QUASIM_OPEN arguments)
 #include "entries.cuh"

@@ -16,12 +16,18 @@
 namespace quasim_device {
 
 // A thread adds one string in 50 instructions, and does its part of a transform in 450.
-constexpr u32 kFactorsFrom = 8;
+constexpr u32 kAddedWeights = 8;
 
 template <class T>
 struct Held {
   Complex<T> of[kHeld];
 };
+
+template <class T>
+QUASIM_DEVICE void multiply_by_i(Complex<T> (&values)[kHeld]) {
+  QUASIM_UNROLL
+  for (int k = 0; k < kHeld; ++k) values[k] = {-values[k].im, values[k].re};
+}
 
 // (-1)^parity(k & four) for k = 0, 1, ..., as set bits.
 QUASIM_DEVICE u32 sign_bits(int four) {
@@ -65,67 +71,65 @@ QUASIM_DEVICE void transform_weights(const Block& block, const u64* terms, const
   transform_low(block, numbers);
 }
 
-// Adds the partners' amplitudes, times the factors or i times the factors.
+// Adds the partners' amplitudes times the factors.
 template <class T>
-QUASIM_DEVICE void add_partners(const Complex<T>* amplitudes, int thread, u32 group,
+QUASIM_DEVICE void add_partners(const Complex<T>* amplitudes, int thread, u32 x,
                                 const T (&factors)[kHeld], Complex<T> (&results)[kHeld]) {
-  const int x = static_cast<int>(group & 0x7fff);
-  const bool imaginary = (group >> 15 & 1) != 0;
+  constexpr u32 kThreads = PauliTile<T>::kThreads;
+  const Complex<T>* const near = amplitudes + (static_cast<u32>(thread) ^ (x & (kThreads - 1)));
+  const u32 far = x & ~(kThreads - 1);
   QUASIM_UNROLL
-  for (int k = 0; k < kHeld; ++k) {
-    const Complex<T> a = amplitudes[(thread + k * PauliTile<T>::kThreads) ^ x];
-    results[k].re += factors[k] * (imaginary ? -a.im : a.re);
-    results[k].im += factors[k] * (imaginary ? a.re : a.im);
+  for (u32 k = 0; k < kHeld; ++k) {
+    const Complex<T> a = near[(k * kThreads) ^ far];
+    results[k] = results[k] + factors[k] * a;
   }
 }
 
 // Applies the groups of one tiling to every state: a block for each tile. A group is three words:
-// x, from bit 15 on whether its weights are imaginary; its first term; the term after its last.
-// `adds` says whether `results` already holds those of other tilings.
+// x; its first term; the term after its last. Those with imaginary weights come before
+// `first_real`: what they add up to is multiplied by i. `adds` says whether `results` already holds
+// those of other tilings.
 template <class T>
 QUASIM_DEVICE void pauli_products(const Block& block, const Complex<T>* states, Complex<T>* results,
                                   i64 num_qubits, i64 adds, const u64* tiling, const u32* groups,
-                                  i64 num_groups, const u64* terms, const T* weights) {
+                                  i64 first_real, i64 num_groups, const u64* terms,
+                                  const T* weights) {
   using Tile = PauliTile<T>;
   const u64 first = deposit(block.index(), tiling[kTilingMasks]);
   const u64 start = block.member() << num_qubits;
-  const int filled = Tile::filled(num_qubits);
   const Complex<T>* const amplitudes = Tile::amplitudes(block);
   const T* const numbers = Tile::numbers(block);
-  Complex<T>* const own = results + start;
   PerThread<Held<T>> held;
+  block.apart([&](int thread) { held[thread] = {}; });
   load_tile(block, states + start, num_qubits, tiling, first);
-  block.apart([&](int thread) {
-    for_held<T>(thread, tiling, first, [&](int k, int place, u64 index) {
-      held[thread].of[k] = adds && place < filled ? own[index] : Complex<T>{T{0}, T{0}};
-    });
-  });
-  for (i64 g = 0; g < num_groups; ++g) {
-    const u32 group = groups[3 * g];
+  for (i64 g = 0;; ++g) {
+    if (g == first_real) block.apart([&](int thread) { multiply_by_i(held[thread].of); });
+    if (g == num_groups) break;
+    const u32 x = groups[3 * g];
     const u32 begin = groups[3 * g + 1];
     const u32 end = groups[3 * g + 2];
-    if (end - begin <= kFactorsFrom) {
-      block.apart([&](int thread) {
-        T factors[kHeld] = {};
-        add_weights(thread, terms, weights, begin, end, first, factors);
-        add_partners(amplitudes, thread, group, factors, held[thread].of);
-      });
-      continue;
-    }
-    transform_weights(block, terms, weights, begin, end, first);
+    const bool few = end - begin <= kAddedWeights;
+    if (!few) transform_weights(block, terms, weights, begin, end, first);
     block.each([&](int thread) {
-      T factors[kHeld];
-      QUASIM_UNROLL
-      for (int k = 0; k < kHeld; ++k) {
-        factors[k] = numbers[swizzled(thread) ^ swizzled(k * Tile::kThreads)];
+      T factors[kHeld] = {};
+      if (few) {
+        add_weights(thread, terms, weights, begin, end, first, factors);
+      } else {
+        QUASIM_UNROLL
+        for (int k = 0; k < kHeld; ++k) {
+          factors[k] = numbers[swizzled(thread) ^ swizzled(k * Tile::kThreads)];
+        }
+        butterflies<15>(factors);
       }
-      butterflies<15>(factors);
-      add_partners(amplitudes, thread, group, factors, held[thread].of);
+      add_partners(amplitudes, thread, x, factors, held[thread].of);
     });
   }
+  Complex<T>* const own = results + start;
+  const int filled = Tile::filled(num_qubits);
   block.apart([&](int thread) {
     for_held<T>(thread, tiling, first, [&](int k, int place, u64 index) {
-      if (place < filled) own[index] = held[thread].of[k];
+      if (place >= filled) return;
+      own[index] = adds ? own[index] + held[thread].of[k] : held[thread].of[k];
     });
   });
 }

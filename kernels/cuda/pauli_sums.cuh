@@ -7,9 +7,9 @@
 //
 // An amplitude is read from memory once for all X masks in the span of a tiling (8 or 16 bytes),
 // and nothing is written but the sums. One X mask costs per amplitude 1 multiply-add, 5.5
-// additions and, in shared memory, 1 read of the amplitude and 2.5 accesses to half a number: the
-// memory of an H100 hides four X masks. With few strings, the last two thirds of the transform
-// cost more than adding what they need.
+// additions and, in shared memory, 1 read of the amplitude and 2.5 accesses to a number: by
+// these counts the memory of an H100 hides four X masks. With few strings, the last two thirds of
+// the transform cost more than adding what they need.
 #pragma once
 
 #include "pauli_tile.cuh"
@@ -18,12 +18,12 @@ namespace quasim_device {
 
 // A warp adds for one string in 85 instructions, and does its part of `transform_low` in 290.
 template <class T>
-constexpr int kAddedFrom = 3 * PauliTile<T>::kThreads / kWarp;
+constexpr int kAddedUpTo = 3 * PauliTile<T>::kThreads / kWarp;
 
 // The products of one X mask, at eight of the places j = thread + k * threads of half a tile.
 // `slot` is x, from bit 15 on whether imaginary parts are wanted, and from bit 16 on the bits below
-// x's highest: there j lacks the bit that tells partners apart. Reads warps in runs, with conflicts
-// of two only if x stays within a row.
+// x's highest: there j lacks the bit that tells partners apart. Warps read runs, with bank
+// conflicts of two only if x stays within a row.
 template <class T>
 QUASIM_DEVICE void half_products(const Complex<T>* amplitudes, int thread, u32 slot, int first,
                                  T* products) {
@@ -130,7 +130,7 @@ QUASIM_DEVICE void pauli_sums(const Block& block, const Complex<T>* states, i64 
     load_tile(block, state, num_qubits, tiling, first);
     for (const u32* at = begin; at != end; at += 4) {
       transform_products<T>(block, at[0], at[1]);
-      if (at[3] - at[2] <= kAddedFrom<T>) {
+      if (at[3] - at[2] <= kAddedUpTo<T>) {
         add_sums<T>(block, terms, at[2], at[3], first, own);
       } else {
         transform_low(block, Tile::numbers(block));

@@ -9,8 +9,8 @@
 // narrower than a tile fill its first places; the others are zero.
 //
 // A thread holds sixteen places: those that differ from its number in the four highest bits. Tile
-// and numbers take 48 KiB of shared memory in either precision, so that a multiprocessor with 228
-// KiB holds four blocks and hides the loads of one behind the sums of the others.
+// and numbers take 48 KiB of shared memory in either precision: no GPU has less, and several blocks
+// fit on those with more, which hide the loads of one behind the sums of the others.
 #pragma once
 
 #include "block.cuh"

@@ -56,6 +56,7 @@ void entry(const Block& block, std::span<const std::uint64_t> words) {
 }
 
 #define QUASIM_OPEN(...) __VA_ARGS__
+#define QUASIM_TILE_KERNEL QUASIM_KERNEL
 #define QUASIM_WITH_BLOCK(...) (const Block& block, __VA_ARGS__)
 #define QUASIM_CALL(name, arguments) quasim_device::name(block, QUASIM_OPEN arguments)
 #define QUASIM_KERNEL(name, parameters, arguments) \

@@ -72,9 +72,13 @@ def test_any_change_of_a_header_changes_the_text(tmp_path, monkeypatch):
         sources.module_source.cache_clear()
 
 
-def test_there_is_a_kernel_for_each_entry():
+def _entries():
     entries = (ROOT / "entries.cuh").read_text()
-    names = re.findall(r"^QUASIM_KERNEL\((\w+)", entries, re.MULTILINE)
+    return re.findall(r"^QUASIM_(?:TILE_)?KERNEL\((\w+)", entries, re.MULTILINE)
+
+
+def test_there_is_a_kernel_for_each_entry():
+    names = _entries()
     assert len(names) == len(set(names)) > 0
     emulated = pytest.importorskip("quasim_backend.kernels._emulate")
     assert sorted(emulated.kernels()) == sorted(names)
@@ -94,7 +98,7 @@ def test_nvcc_compiles_every_kernel_without_spills(architecture, real, tmp_path)
     assert done.returncode == 0, done.stderr
     report = done.stdout + done.stderr
     registers = {name: int(used) for name, used in _USED.findall(report)}
-    assert len(registers) == (ROOT / "entries.cuh").read_text().count("\nQUASIM_KERNEL(")
+    assert len(registers) == len(_entries())
     assert max(registers.values()) <= MAX_REGISTERS, registers
     assert max(map(int, _SPILLED.findall(report))) <= MAX_SPILL_BYTES, report
 
@@ -114,5 +118,5 @@ def test_nvrtc_compiles_the_module_as_cupy_asks_it_to(capability, real):
     options = ("-std=c++17", f"-DQUASIM_REAL={real}", "-ftz=true", f"-arch=sm_{capability}")
     program = compiler._NVRTCProgram(sources.module_source(), "kernels.cu", method="cubin")
     cubin, _ = program.compile((*options, "--device-as-default-execution-space"))
-    for name in re.findall(r"^QUASIM_KERNEL\((\w+)", (ROOT / "entries.cuh").read_text(), re.M):
+    for name in re.findall(r"^QUASIM_(?:TILE_)?KERNEL\((\w+)", (ROOT / "entries.cuh").read_text(), re.M):
         assert name.encode() in cubin

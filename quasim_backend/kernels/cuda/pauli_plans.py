@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.kernels.cuda.pauli_tilings import Masks, PauliTilings, counts_from, starts
+from quasim_backend.kernels.cuda.pauli_tilings import PLACE_SHIFT, Masks, PauliTilings
 
 __all__ = ["ProductPlan", "SumPlan", "plan_product", "plan_sums"]
 
@@ -17,7 +17,7 @@ _BELOW_SHIFT = np.uint64(16)
 _RUN_SHIFT = np.uint64(48)
 
 _HALF_TERMS = 1024
-"""Terms of half a transform. More than a transform costs, so that cutting there is cheap."""
+"""Terms of half a transform. They cost more than it does, so that cutting there is cheap."""
 
 _LAUNCH_TERMS = 2048
 """Terms after which a launch ends: it has at most twice as many, which bounds its sums."""
@@ -25,7 +25,7 @@ _LAUNCH_TERMS = 2048
 _GROUP_TERMS = 4096
 """Terms of a group: what a word has room to count."""
 
-_Numbers = NDArray[np.int64]
+_Numbers: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,10 @@ class SumPlan:
         terms: uint64 ``(terms,)``: words for the kernels, by transform.
         order: int64 ``(terms,)``: which string each term is.
         factors: float64 ``(terms,)``: what its sum is multiplied by.
-        transforms: uint32 ``(transforms, 4)``: two X masks, first and last term of the launch.
-        launches: int64 ``(launches, 5)``: tiling; first and last transform; first and last term.
+        transforms: uint32 ``(transforms, 4)``: two X masks; first term within the launch, the one
+            after the last.
+        launches: int64 ``(launches, 5)``: tiling; first transform, the one after the last; first
+            term, the one after the last.
     """
 
     tilings: PauliTilings
@@ -57,8 +59,9 @@ class ProductPlan:
         tilings: What is read together.
         terms: uint64 ``(terms,)``: words for the kernels, by group and place.
         weights: float64 ``(terms,)``.
-        groups: uint32 ``(groups, 3)``: X mask, first and last term.
-        launches: int64 ``(launches, 3)``: tiling; first and last group.
+        groups: uint32 ``(groups, 3)``: X mask; first term, the one after the last.
+        launches: int64 ``(launches, 4)``: tiling; first group; first with real weights, those
+            before it having imaginary ones; the group after the last.
     """
 
     tilings: PauliTilings
@@ -82,59 +85,50 @@ def plan_sums(x_masks: Masks, z_masks: Masks, num_qubits: int, dtype: np.dtype[A
     ys = np.bitwise_count(x_masks & z_masks).astype(np.uint64)
     odd = ys & np.uint64(1)
     x_places = tilings.x_places(x_masks)
-    whole = x_places == 0
-
-    # Pieces: the terms of half a transform.
-    order = np.lexsort((odd, x_masks, tilings.number))
-    first = starts(tilings.number[order], x_masks[order], odd[order])
-    first |= counts_from(first) % _HALF_TERMS == 0
-    heads = np.flatnonzero(first)
-    sizes = np.diff(heads, append=len(order))
-    # Small ones next to each other: their sums need no full transform.
-    some = order[heads]
-    by_size = np.lexsort((sizes, whole[some], tilings.number[some]))
-    some, sizes = some[by_size], sizes[by_size]
-
-    # Transforms: two pieces, or the one of a diagonal string.
-    rank = counts_from(starts(tilings.number[some], whole[some]))
-    second = (rank % 2 == 1) & ~whole[some]
-    opens = np.flatnonzero(~second)
-    ends = np.cumsum(sizes)[np.append(opens[1:], len(some)) - 1]
-    begins = np.append(0, ends[:-1])
-
-    place = np.argsort(by_size)[np.cumsum(first) - 1]
-    moved = np.argsort(place, kind="stable")
-    order, slot = order[moved], second[place[moved]].astype(np.uint64)
-
+    whole = x_masks == 0
+    # The bit that tells partners apart, x's highest, is left out of the places of a half.
     below = _bits_below(np.where(whole, np.uint64(1) << half_bit, x_places))
-    words = x_places | odd << _IMAGINARY_SHIFT | below << _BELOW_SHIFT
-    other = np.where(np.append(second[1:], False), np.arange(len(some)) + 1, np.arange(len(some)))
-    transforms = np.column_stack([words[some][opens], words[some][other[opens]], begins, ends])
 
-    # Launches end with their tiling, or with their share of terms.
-    tiling = tilings.number[some][opens]
-    fresh = starts(tiling)
-    behind = begins - begins[np.maximum.accumulate(np.where(fresh, np.arange(len(opens)), 0))]
-    cut = np.flatnonzero(starts(tiling, behind // _LAUNCH_TERMS))
-    after = np.append(cut[1:], len(opens))
-    launches = np.column_stack([tiling[cut], cut, after, begins[cut], ends[after - 1]])
-    offset = np.repeat(begins[cut], after - cut).astype(np.uint64)
-    transforms[:, 2:] -= offset[:, None]
+    # A half of a transform is the strings with one X mask and one parity of Y's.
+    order = np.lexsort((odd, x_masks, tilings.number))
+    heads, sizes = _runs(_HALF_TERMS, tilings.number[order], x_masks[order], odd[order])
+    some = order[heads]
+    # Small halves meet small ones: what both need is added up without a full transform.
+    by_size = np.lexsort((sizes, whole[some], tilings.number[some]))
+    some, sizes, heads = some[by_size], sizes[by_size], heads[by_size]
+    upper = (_ranks(tilings.number[some], whole[some]) % 2 == 1) & ~whole[some]
+    order = order[np.repeat(heads - (np.cumsum(sizes) - sizes), sizes) + np.arange(len(order))]
+    slots = np.repeat(upper, sizes).astype(np.uint64)
 
-    # The bit that tells partners apart is left out of the places of a half.
-    z_places = tilings.z_places(z_masks)
-    halved = (z_places & below) | (z_places >> np.uint64(1) & ~below)
-    z_places = np.where(whole, z_places, halved)
-    terms = tilings.terms(z_masks, z_places)[order] | slot << half_bit + np.uint64(36)
+    lower = np.flatnonzero(~upper)
+    alone = np.diff(lower, append=len(some)) == 1
+    flips = x_places | odd << _IMAGINARY_SHIFT | below << _BELOW_SHIFT
+    # One without a partner is its own.
+    pairs = flips[np.stack([some[lower], some[lower + ~alone]], axis=1)]
+    begins = (np.cumsum(sizes) - sizes)[lower]
+    ends = np.append(begins[1:], len(order))
+
+    number = tilings.number[some[lower]]
+    behind = begins - begins[np.arange(len(lower)) - _ranks(number)]
+    first, count = _runs(None, number, behind // _LAUNCH_TERMS)
+    launches = np.stack(
+        [number[first], first, first + count, begins[first], ends[first + count - 1]], axis=1
+    )
+    offset = np.repeat(begins[first], count)
+    spans = np.stack([begins - offset, ends - offset], axis=1)
+
+    places = tilings.z_places(z_masks)
+    halved = (places & below) | (places >> np.uint64(1) & ~below)
+    terms = tilings.terms(z_masks, np.where(whole, places, halved))
     factors = np.where(ys & np.uint64(2), -1.0, 1.0) * np.where(whole, 1.0, 2.0)
-    return SumPlan(tilings, terms, order, factors[order], transforms.astype(np.uint32), launches)
-
-
-def _bits_below(masks: Masks) -> Masks:
-    """Return the bits below each mask's highest one; masks have up to 16 bits, one at least."""
-    for shift in (1, 2, 4, 8):
-        masks = masks | masks >> np.uint64(shift)
-    return masks >> np.uint64(1)
+    return SumPlan(
+        tilings,
+        terms[order] | slots << half_bit + PLACE_SHIFT,
+        order,
+        factors[order],
+        np.hstack([pairs.astype(np.uint32), spans.astype(np.uint32)]),
+        launches,
+    )
 
 
 def plan_product(
@@ -153,38 +147,32 @@ def plan_product(
         num_qubits: Width of the states.
         dtype: complex64 or complex128.
     """
-    # Exact, unlike a product with the power of a complex number.
-    turned = np.choose(
-        np.bitwise_count(x_masks & z_masks) % 4,
-        [
-            [weights.real, weights.imag],
-            [weights.imag, -weights.real],
-            [-weights.real, -weights.imag],
-            [-weights.imag, weights.real],
-        ],
-    )
-    imaginary, string = np.nonzero(turned)
-    values = turned[imaginary, string]
-    x_masks, z_masks = x_masks[string], z_masks[string]
+    # Times (-i)^m, m being the number of Y's; exact, unlike a power of a complex number.
+    re, im = weights.real, weights.imag
+    ys = np.bitwise_count(x_masks & z_masks) % 4
+    parts = np.choose(ys, [[re, im], [im, -re], [-re, -im], [-im, re]])
+    imaginary, string = np.nonzero(parts)
+    values, x_masks, z_masks = parts[imaginary, string], x_masks[string], z_masks[string]
+
     tilings = PauliTilings.of(x_masks, num_qubits, dtype)
     places = tilings.z_places(z_masks)
     terms = tilings.terms(z_masks, places)
-    flips = tilings.x_places(x_masks) | imaginary.astype(np.uint64) << _IMAGINARY_SHIFT
+    order = np.lexsort((places, x_masks, -imaginary, tilings.number))
+    heads, sizes = _runs(_GROUP_TERMS, tilings.number[order], imaginary[order], x_masks[order])
+    some = order[heads]
+    groups = np.stack(
+        [tilings.x_places(x_masks)[some].astype(np.int64), heads, heads + sizes], axis=1
+    )
 
-    order = np.lexsort((places, imaginary, x_masks, tilings.number))
-    number = tilings.number[order]
-    first = starts(number, x_masks[order], imaginary[order])
-    first |= counts_from(first) % _GROUP_TERMS == 0
-    group = np.cumsum(first)
-    heads = np.flatnonzero(first)
-    groups = np.column_stack([flips[order][heads], heads, np.append(heads[1:], len(order))])
-
-    lone = np.flatnonzero(starts(group, places[order]))
+    group = np.repeat(np.arange(len(heads)), sizes)
+    same_place, length = _runs(None, group, places[order])
     runs = np.zeros(len(order), np.uint64)
-    runs[lone] = np.diff(lone, append=len(order))
+    runs[same_place] = length
 
-    cut = np.flatnonzero(starts(number[heads]))
-    launches = np.column_stack([number[heads][cut], cut, np.append(cut[1:], len(heads))])
+    first, count = _runs(None, tilings.number[some])
+    turned = np.append(0, np.cumsum(imaginary[some]))
+    first_real = first + turned[first + count] - turned[first]
+    launches = np.stack([tilings.number[some[first]], first, first_real, first + count], axis=1)
     return ProductPlan(
         tilings,
         terms[order] | runs << _RUN_SHIFT,
@@ -192,3 +180,26 @@ def plan_product(
         groups.astype(np.uint32),
         launches,
     )
+
+
+def _bits_below(masks: Masks) -> Masks:
+    """Return the bits below each mask's highest one; masks have up to 16 bits, one at least."""
+    for shift in (1, 2, 4, 8):
+        masks = masks | masks >> np.uint64(shift)
+    return masks >> np.uint64(1)
+
+
+def _ranks(*keys: NDArray[Any]) -> _Numbers:
+    """Return how far each entry is behind the first of its run of equal keys: int64 ``(n,)``."""
+    index = np.arange(len(keys[0]))
+    differs = np.zeros(len(index), np.bool_)
+    for key in keys:
+        differs[1:] |= key[1:] != key[:-1]
+    return index - np.maximum.accumulate(np.where(differs, index, 0))
+
+
+def _runs(longest: int | None, *keys: NDArray[Any]) -> tuple[_Numbers, _Numbers]:
+    """Return where runs of equal keys start and how long they are; cut where they are too long."""
+    ranks = _ranks(*keys)
+    first = np.flatnonzero(ranks == 0 if longest is None else ranks % longest == 0)
+    return first, np.diff(first, append=len(ranks))

@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Masks", "PauliTilings", "counts_from", "starts"]
+__all__ = ["PLACE_SHIFT", "Masks", "PauliTilings"]
 
 Masks = NDArray[np.uint64]
 
 MASKS = 8
 """Masks of a tiling. Rows of 128 bytes make its tiles 32 KiB."""
 
-_PLACE_SHIFT = np.uint64(36)
+PLACE_SHIFT = np.uint64(36)
+"""Where the place is in a kernel's word for a string."""
+
 _WINDOW = 4096
 """X masks looked at for one tiling: bounds the time where there are very many."""
 
@@ -81,17 +83,17 @@ class PauliTilings:
 
     def x_places(self, x_masks: Masks) -> Masks:
         """Return which bits of a place each string flips: uint64 ``(strings,)``."""
-        places = x_masks & np.uint64((1 << self.row_bits) - 1)
+        places: Masks = x_masks & np.uint64((1 << self.row_bits) - 1)
         for bit in range(MASKS):
             mask = self.masks[self.number, bit]
-            # A mask's highest bit is in no other mask.
-            has = (mask & x_masks) > (mask >> np.uint64(1))
+            # Whether the mask's highest bit, which is in no other mask, is in x.
+            has = (mask & x_masks) > mask >> np.uint64(1)
             places |= has.astype(np.uint64) << np.uint64(self.row_bits + bit)
         return places
 
     def z_places(self, z_masks: Masks) -> Masks:
         """Return which bits of a place decide each string's sign: uint64 ``(strings,)``."""
-        places = z_masks & np.uint64((1 << self.row_bits) - 1)
+        places: Masks = z_masks & np.uint64((1 << self.row_bits) - 1)
         for bit in range(MASKS):
             mask = self.masks[self.number, bit]
             odd = np.bitwise_count(mask & z_masks).astype(np.uint64) & np.uint64(1)
@@ -100,7 +102,8 @@ class PauliTilings:
 
     def terms(self, z_masks: Masks, places: Masks) -> Masks:
         """Return the kernels' words for strings: Z's outside the tile, and a place."""
-        return (z_masks & self.masks[self.number, MASKS]) | places << _PLACE_SHIFT
+        words: Masks = (z_masks & self.masks[self.number, MASKS]) | places << PLACE_SHIFT
+        return words
 
 
 def _span(rows: Masks, num_qubits: int, row_bits: int) -> tuple[list[int], NDArray[np.bool_]]:
@@ -123,18 +126,3 @@ def _span(rows: Masks, num_qubits: int, row_bits: int) -> tuple[list[int], NDArr
 
 def _highest(mask: int) -> int:
     return 1 << mask.bit_length() - 1
-
-
-def starts(*keys: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return where runs of equal keys start: bool, of the keys' shape ``(n,)``."""
-    first = np.zeros(len(keys[0]), np.bool_)
-    first[:1] = True
-    for key in keys:
-        first[1:] |= key[1:] != key[:-1]
-    return first
-
-
-def counts_from(first: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return how far each entry is behind the last start: int64 ``(n,)``."""
-    index = np.arange(len(first))
-    return index - np.maximum.accumulate(np.where(first, index, 0))

@@ -129,7 +129,7 @@ def apply_pauli_sum(
     masks, terms = device.upload(plan.tilings.masks), device.upload(plan.terms)
     groups, factors = device.upload(plan.groups), device.upload(plan.weights.astype(real))
     results = device.empty(states.shape, states.dtype)
-    for number, (tiling, begin, end) in enumerate(plan.launches.tolist()):
+    for number, (tiling, begin, first_real, end) in enumerate(plan.launches.tolist()):
         device.launch(
             "pauli_products",
             real,
@@ -142,6 +142,7 @@ def apply_pauli_sum(
                 int(number > 0),
                 masks[tiling],
                 groups[begin:end],
+                first_real - begin,
                 end - begin,
                 terms,
                 factors,
