@@ -158,7 +158,7 @@ QUASIM_DEVICE void dense3(const Op& op, const T* m, Registers<T>& held) {
   QUASIM_UNROLL
   for (int base = 0; base < kAmplitudes; ++base) {
     if ((base & X) != 0) continue;
-    Complex<T> result[8];
+    Complex<T> result[8] = {};
     QUASIM_LOOP
     for (int row = 0; row < 8; ++row) {
       Complex<T> sum{T{0}, T{0}};
@@ -167,10 +167,10 @@ QUASIM_DEVICE void dense3(const Op& op, const T* m, Registers<T>& held) {
         const T* const entry = m + 2 * (row * 8 + column);
         sum = sum + Complex<T>{entry[0], entry[1]} * held.a[base | spread<X>(column)];
       }
+      // The eighth of them pushes the first to its place.
       QUASIM_UNROLL
-      for (int r = 0; r < 8; ++r) {
-        if (row == r) result[r] = sum;
-      }
+      for (int r = 1; r < 8; ++r) result[r - 1] = result[r];
+      result[7] = sum;
     }
     QUASIM_UNROLL
     for (int row = 0; row < 8; ++row) {

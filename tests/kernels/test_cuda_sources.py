@@ -14,8 +14,8 @@ from quasim_backend.kernels.cuda import sources
 
 ROOT = Path(__file__).resolve().parents[2] / "kernels" / "cuda"
 
-MAX_REGISTERS = 128
-MAX_SPILL_BYTES = 0
+MAX_REGISTERS = {"float": 128, "double": 168}
+MAX_SPILL_BYTES = {"float": 0, "double": 64}  # of hundreds of registers, in the tile kernel only
 ARCHITECTURES = ["sm_90", *(pytest.param(a, marks=pytest.mark.slow) for a in ("sm_75", "sm_80"))]
 ARCHITECTURES.append(pytest.param("sm_100", marks=pytest.mark.slow))
 
@@ -99,8 +99,8 @@ def test_nvcc_compiles_every_kernel_without_spills(architecture, real, tmp_path)
     report = done.stdout + done.stderr
     registers = {name: int(used) for name, used in _USED.findall(report)}
     assert len(registers) == len(_entries())
-    assert max(registers.values()) <= MAX_REGISTERS, registers
-    assert max(map(int, _SPILLED.findall(report))) <= MAX_SPILL_BYTES, report
+    assert max(registers.values()) <= MAX_REGISTERS[real], registers
+    assert max(map(int, _SPILLED.findall(report))) <= MAX_SPILL_BYTES[real], report
 
 
 @pytest.mark.slow
@@ -118,5 +118,7 @@ def test_nvrtc_compiles_the_module_as_cupy_asks_it_to(capability, real):
     options = ("-std=c++17", f"-DQUASIM_REAL={real}", "-ftz=true", f"-arch=sm_{capability}")
     program = compiler._NVRTCProgram(sources.module_source(), "kernels.cu", method="cubin")
     cubin, _ = program.compile((*options, "--device-as-default-execution-space"))
-    for name in re.findall(r"^QUASIM_(?:TILE_)?KERNEL\((\w+)", (ROOT / "entries.cuh").read_text(), re.M):
+    for name in re.findall(
+        r"^QUASIM_(?:TILE_)?KERNEL\((\w+)", (ROOT / "entries.cuh").read_text(), re.M
+    ):
         assert name.encode() in cubin

@@ -91,7 +91,7 @@ def prepare_zero(device: Device, states: Array) -> None:
 def collapse(
     device: Device, state: Array, qubits: Sequence[int], outcome: int, scale: float
 ) -> None:
-    """Zero the amplitudes whose ``qubits`` are not ``outcome``, the first lowest; scale the rest."""
+    """Zero amplitudes whose ``qubits``, the first lowest, are not ``outcome``; scale the rest."""
     mask = sum(1 << int(q) for q in qubits)
     value = sum((outcome >> k & 1) << int(q) for k, q in enumerate(qubits))
     blocks = -(-len(state) // (_THREADS * _EACH))
@@ -188,7 +188,7 @@ def run_pair(
             launcher.wide(step, other)
         else:
             slopes = launcher.tile(step, state[None], other, slots=slots)
-            if slots:
+            if slopes is not None:
                 total = device.empty(slots, np.float64)
                 device.launch(
                     "add_rows", np.float64, slots, _THREADS, (slopes, len(slopes), slots, total),
@@ -273,7 +273,7 @@ class _Launcher:
         targets = source.targets[span]
         width, mask = len(targets), int(source.control_mask[number])
         taken = mask | sum(1 << int(q) for q in targets)
-        free = len(state) - 1 & ~taken
+        free, fixed = len(state) - 1 & ~taken, int(source.control_value[number])
         count = 1 << free.bit_count()
         share = max(1, min(count, _SCRATCH_AMPLITUDES >> width))
         scratch = self.device.empty(share << width, state.dtype)
@@ -284,9 +284,7 @@ class _Launcher:
         for first in range(0, count, share):
             groups = min(share, count - first)
             blocks = -(-(groups << width) // (_THREADS * _EACH))
-            where = (
-                state, places, width, free, int(source.control_value[number]), first, groups, scratch
-            )  # fmt: skip
+            where = (state, places, width, free, fixed, first, groups, scratch)
             self.device.launch("gather_groups", real, blocks, _THREADS, where)
             rest = (self.program.data, int(starts[number]))
             self.device.launch(name, real, blocks, _THREADS, (*where, *rest))

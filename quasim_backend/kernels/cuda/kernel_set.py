@@ -183,7 +183,8 @@ class CudaKernels:
         Raises:
             ValueError: If the state's norm is zero or not finite, or a uniform is out of range.
         """
-        return self.sample_batch(state[None], uniforms[None])[0]
+        drawn: NDArray[np.uint64] = self.sample_batch(state[None], uniforms[None])[0]
+        return drawn
 
     def sample_batch(self, states: State, uniforms: NDArray[np.float64]) -> NDArray[np.uint64]:
         """Draw from every state of a batch as `sample` does: uint64 ``(batch, shots)``."""
@@ -197,7 +198,10 @@ class CudaKernels:
         self, state: State, x_masks: NDArray[np.uint64], z_masks: NDArray[np.uint64]
     ) -> NDArray[np.float64]:
         """Return ``<state|P|state>`` for each Hermitian Pauli string: float64 ``(terms,)``."""
-        return self.pauli_expectations_batch(state[None], x_masks, z_masks)[0]
+        values: NDArray[np.float64] = self.pauli_expectations_batch(state[None], x_masks, z_masks)[
+            0
+        ]
+        return values
 
     def pauli_expectations_batch(
         self, states: State, x_masks: NDArray[np.uint64], z_masks: NDArray[np.uint64]
