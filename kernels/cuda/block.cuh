@@ -15,7 +15,7 @@ constexpr int kWarp = 32;
 
 #ifdef __CUDACC__
 
-extern __shared__ u64 quasim_shared[];
+extern __shared__ __align__(16) u64 quasim_shared[];
 
 template <class T>
 class PerThread {

@@ -45,6 +45,15 @@ QUASIM_DEVICE void mix_pairs(const Op& op, Registers<T>& held, Mix mix) {
   }
 }
 
+// mix(low, high) on every pair.
+template <class T, int X, class Mix>
+QUASIM_DEVICE void each_pair(Registers<T>& held, Mix mix) {
+  QUASIM_UNROLL
+  for (int j = 0; j < kAmplitudes; ++j) {
+    if ((j & highest(X)) == 0) mix(held.a[j], held.a[j ^ X]);
+  }
+}
+
 template <class T, int X, class Mix>
 QUASIM_DEVICE void mix_pairs(const Op& op, Registers<T>& held, Mix mix) {
   if (op.active == kAllPatterns) {
@@ -61,8 +70,8 @@ QUASIM_DEVICE void pair(const Op& op, const T* m, Registers<T>& held) {
   const Complex<T> m10{m[4], m[5]};
   const Complex<T> m11{m[6], m[7]};
   mix_pairs<T, X>(op, held, [&](int, int, Complex<T>& low, Complex<T>& high) {
-    const Complex<T> sum = m00 * low + m01 * high;
-    high = m10 * low + m11 * high;
+    const Complex<T> sum = multiply_add(m01, high, m00 * low);
+    high = multiply_add(m11, high, m10 * low);
     low = sum;
   });
 }
@@ -78,6 +87,54 @@ QUASIM_DEVICE void real_pair(const Op& op, const T* m, Registers<T>& held) {
     high = m10 * low + m11 * high;
     low = sum;
   });
+}
+
+// On every amplitude: a matrix on register bit X, of the form `form`.
+template <class T, int X>
+QUASIM_DEVICE void qubit(Form form, const T* m, Registers<T>& held) {
+  if (form == Form::kNone) return;
+  if (form == Form::kComplex) {
+    const Complex<T> m00{m[0], m[1]};
+    const Complex<T> m01{m[2], m[3]};
+    const Complex<T> m10{m[4], m[5]};
+    const Complex<T> m11{m[6], m[7]};
+    each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
+      const Complex<T> sum = multiply_add(m01, high, m00 * low);
+      high = multiply_add(m11, high, m10 * low);
+      low = sum;
+    });
+  } else if (form == Form::kReal) {
+    const T m00 = m[0];
+    const T m01 = m[1];
+    const T m10 = m[2];
+    const T m11 = m[3];
+    each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
+      const Complex<T> sum = m00 * low + m01 * high;
+      high = m10 * low + m11 * high;
+      low = sum;
+    });
+  } else {
+    const T m00 = m[0];
+    const T m01 = m[3];
+    const T m10 = m[5];
+    const T m11 = m[6];
+    each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
+      const Complex<T> sum{m00 * low.re - m01 * high.im, m00 * low.im + m01 * high.re};
+      high = {m11 * high.re - m10 * low.im, m11 * high.im + m10 * low.re};
+      low = sum;
+    });
+  }
+}
+
+// Matrices on several register bits at once, which spares most of what it takes to find out what to
+// do.
+template <class T>
+QUASIM_DEVICE void qubits(const Op& op, const T* m, Registers<T>& held) {
+  const auto form = [&](int bit) { return static_cast<Form>(op.signs >> 2 * bit & 3); };
+  qubit<T, 1>(form(0), m, held);
+  qubit<T, 2>(form(1), m + kQubitNumbers, held);
+  qubit<T, 4>(form(2), m + 2 * kQubitNumbers, held);
+  qubit<T, 8>(form(3), m + 3 * kQubitNumbers, held);
 }
 
 // `sine`, with the other sign for pattern j.
@@ -142,7 +199,7 @@ QUASIM_DEVICE void dense2(const Op& op, const T* m, Registers<T>& held) {
       for (int column = 0; column < 4; ++column) {
         const T* const entry = m + 2 * (row * 4 + column);
         result[row] =
-            result[row] + Complex<T>{entry[0], entry[1]} * held.a[base | spread<X>(column)];
+            multiply_add({entry[0], entry[1]}, held.a[base | spread<X>(column)], result[row]);
       }
     }
     QUASIM_UNROLL
@@ -165,7 +222,7 @@ QUASIM_DEVICE void dense3(const Op& op, const T* m, Registers<T>& held) {
       QUASIM_UNROLL
       for (int column = 0; column < 8; ++column) {
         const T* const entry = m + 2 * (row * 8 + column);
-        sum = sum + Complex<T>{entry[0], entry[1]} * held.a[base | spread<X>(column)];
+        sum = multiply_add({entry[0], entry[1]}, held.a[base | spread<X>(column)], sum);
       }
       // The eighth of them pushes the first to its place.
       QUASIM_UNROLL
@@ -227,6 +284,9 @@ QUASIM_DEVICE void gate(const Op& op, const T* numbers, Mask where, Registers<T>
   if ((where & op.mask) != op.value) return;
   const T* const m = numbers + op.number;
   switch (op.code) {
+    case OpCode::kQubits:
+      qubits(op, m, held);
+      break;
     case OpCode::kPair:
       with_pattern<1, 1>(op.x, [&](auto x) { pair<T, decltype(x)::value>(op, m, held); });
       break;

@@ -33,11 +33,14 @@ QUASIM_DEVICE Turn<T> sum_of_terms(const Numbers<T>& n, i32 first, i32 last, Mas
 }
 
 template <class T>
-QUASIM_DEVICE void factor(const Op& op, const Numbers<T>& n, Mask where, Registers<T>& held) {
-  const Complex<T> phase = unit(sum_of_terms(n, op.first, op.last, where));
-  QUASIM_UNROLL
-  for (int j = 0; j < kAmplitudes; ++j) {
-    if ((j & op.x) == op.x) held.a[j] = phase * held.a[j];
+QUASIM_DEVICE void factors(const Op& op, const Numbers<T>& n, Mask where, Registers<T>& held) {
+  for (i32 i = op.first; i < op.last; i += 3) {
+    const int set = n.bounds[i];
+    const Complex<T> phase = unit(sum_of_terms(n, n.bounds[i + 1], n.bounds[i + 2], where));
+    QUASIM_UNROLL
+    for (int j = 0; j < kAmplitudes; ++j) {
+      if ((j & set) == set) held.a[j] = phase * held.a[j];
+    }
   }
 }
 

@@ -32,6 +32,7 @@ template <class T>
 using Turn = typename TurnOf<T>::type;
 
 enum class OpCode : u8 {
+  kQubits,    // 2 x 2 matrices on any of the register bits, of the forms in `signs`
   kPair,      // complex 2 x 2 matrix on register bit `x`
   kRealPair,  // real 2 x 2 matrix on register bit `x`
   kDense2,    // 4 x 4 on the register bits of `x`
@@ -39,7 +40,7 @@ enum class OpCode : u8 {
   kTurnReal,  // rotation by a Pauli string with an odd number of Y: cos + sin * real
   kTurnImag,  // ... with an even number: cos - i sin * real
   kMove,      // exchanges amplitudes that differ by `x`
-  kFactor,    // a phase where all register bits of `x` are 1, the sum of terms
+  kFactors,   // phases, each where all register bits of a set are 1, the sum of terms
   kLayer,     // phases by all register bits: terms in ranges, one for each set of bits
   kTable,     // a diagonal given by its entries, on any qubits
 
@@ -51,6 +52,16 @@ enum class OpCode : u8 {
   kPushImag,    // ... of kTurnImag
   kPushPhase,   // ... of a phase or a rotation of Z's
 };
+
+// Form of a 2 x 2 matrix: which of its parts are not zero.
+enum class Form : u8 {
+  kNone,       // no matrix
+  kComplex,    // 8 numbers, row-major
+  kReal,       // 4 numbers
+  kImaginary,  // 8 numbers; the diagonal real, the rest imaginary
+};
+
+constexpr int kQubitNumbers = 8;  // room for each matrix of kQubits
 
 // A term of a phase: `turns[number] * factor` where the index has `value` in its `mask` bits, with
 // the other sign where it has an odd number of ones in `odd`. Register bits are in none of them.
@@ -69,10 +80,11 @@ struct Op {
   OpCode code;
   u8 x;        // register bits
   u16 active;  // patterns of register bits that take part; of two that mix, the lower one
-  u16 signs;   // patterns with the other sign
+  u16 signs;   // patterns with the other sign; kQubits: two bits a register bit, a Form
   u16 width;   // kTable: qubits
   i32 number;  // first of its numbers, counted in reals
-  i32 first;   // terms [first, last); kLayer: first of 17 bounds; kTable: first of its qubits
+  i32 first;   // bounds [first, last); kFactors: set, first term and last of each; kLayer: where
+               // the terms of each set begin; kTable: its qubits
   i32 last;
   i32 slot;  // of the derivative
 };

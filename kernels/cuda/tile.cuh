@@ -97,8 +97,8 @@ QUASIM_DEVICE void do_op(const Block& block, const TileRun<T>& run, const Phase&
                          const Op& op, PerThread<Own<T>>& all, double* slopes) {
   if (op.code <= OpCode::kMove) {
     block.apart([&](int thread) { gate(op, run.n.numbers, all[thread].where, all[thread].held); });
-  } else if (op.code == OpCode::kFactor) {
-    block.apart([&](int thread) { factor(op, run.n, all[thread].where, all[thread].held); });
+  } else if (op.code == OpCode::kFactors) {
+    block.apart([&](int thread) { factors(op, run.n, all[thread].where, all[thread].held); });
   } else if (op.code == OpCode::kLayer) {
     block.apart([&](int thread) { layer(op, run.n, all[thread].where, all[thread].held); });
   } else if (op.code == OpCode::kTable) {

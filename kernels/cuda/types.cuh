@@ -49,6 +49,12 @@ QUASIM_DEVICE Complex<T> operator*(T a, Complex<T> b) {
   return {a * b.re, a * b.im};
 }
 
+// c + a * b in four multiply-adds; the sum of a product takes six instructions.
+template <class T>
+QUASIM_DEVICE Complex<T> multiply_add(Complex<T> a, Complex<T> b, Complex<T> c) {
+  return {c.re + a.re * b.re - a.im * b.im, c.im + a.re * b.im + a.im * b.re};
+}
+
 template <class T>
 QUASIM_DEVICE Complex<T> conj(Complex<T> a) {
   return {a.re, -a.im};

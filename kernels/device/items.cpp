@@ -9,6 +9,8 @@
 namespace quasim::device {
 namespace {
 
+using quasim_device::Form;
+
 constexpr int kMaxProduct = 3;      // qubits of a matrix
 constexpr int kMaxPolynomial = 4;   // qubits of a diagonal that becomes phases
 constexpr double kUnitary = 1e-12;  // further from the unit circle it is no phase
@@ -18,7 +20,9 @@ std::size_t index(std::int32_t i) { return static_cast<std::size_t>(i); }
 
 class Splitter {
  public:
-  Splitter(const Program& program, int registers) : program_(program), registers_(registers) {}
+  // With `turns`, rotations of one qubit stay rotations, as what measures derivatives needs.
+  Splitter(const Program& program, int registers, bool turns)
+      : program_(program), registers_(registers), turns_(turns) {}
 
   void operation(std::span<const std::int32_t> members) {
     Footprint all;
@@ -90,6 +94,13 @@ class Splitter {
     return false;
   }
 
+  // Rotations about X.
+  bool is_imaginary(std::int32_t i) const {
+    const std::size_t p = index(i);
+    return program_.kind_of(p) == PrimitiveKind::kRotation && program_.x_mask[p] != 0 &&
+           program_.z_mask[p] == 0;
+  }
+
   // The product of primitives on `qubits`: one matrix, or one for each value of the qubits on which
   // it is diagonal.
   void product(std::span<const std::int32_t> members, const Footprint& footprint, Mask qubits,
@@ -97,8 +108,11 @@ class Splitter {
     Item item{ItemKind::kMatrix, footprint, {members.begin(), members.end()}};
     item.qubits = footprint.mixing();
     item.diagonal = qubits & ~item.qubits;
-    item.real = std::popcount(item.qubits) == 1 &&
-                std::ranges::all_of(members, [&](auto i) { return is_real(i); });
+    if (std::popcount(qubits) == 1) {
+      const auto all = [&](auto test) { return std::ranges::all_of(members, test); };
+      if (all([&](auto i) { return is_real(i); })) item.form = Form::kReal;
+      if (all([&](auto i) { return is_imaginary(i); })) item.form = Form::kImaginary;
+    }
     const std::size_t values = std::size_t{1} << std::popcount(item.diagonal);
     for (std::size_t v = 0; v < values; ++v) {
       item.when = when;
@@ -230,6 +244,10 @@ class Splitter {
       add_phase(i, signed_when, -0.5);
       return;
     }
+    if (!turns_ && std::popcount(x) == 1 && (z & ~x) == 0 && when.mask == 0) {
+      product({&i, 1}, footprint_of(program_, p), x, when);
+      return;
+    }
     // Exchanges between `c` and `t` on both sides take t out of the X's of the string.
     const int c = std::countr_zero(x);
     std::vector<int> taken;
@@ -264,6 +282,7 @@ class Splitter {
 
   const Program& program_;
   int registers_;
+  bool turns_;
   std::vector<Item> items_;
 };
 
@@ -271,7 +290,7 @@ class Splitter {
 
 std::vector<Item> items_of(const Program& program, const Plan& plan, std::size_t first,
                            std::size_t last, int registers) {
-  Splitter splitter(program, registers);
+  Splitter splitter(program, registers, false);
   for (std::size_t op = first; op < last; ++op) {
     const auto begin = static_cast<std::size_t>(plan.op_member_start[op]);
     const auto end = static_cast<std::size_t>(plan.op_member_start[op + 1]);
@@ -282,7 +301,7 @@ std::vector<Item> items_of(const Program& program, const Plan& plan, std::size_t
 
 std::vector<Item> items_of(const Program& program, std::span<const std::int32_t> primitives,
                            int registers) {
-  Splitter splitter(program, registers);
+  Splitter splitter(program, registers, true);
   for (const auto i : primitives) splitter.primitive(i);
   return splitter.take();
 }
@@ -292,7 +311,7 @@ double cost_of(const Item& item) {
     case ItemKind::kMatrix: {
       const double share = 1.0 / static_cast<double>(1 << std::popcount(item.diagonal));
       const double whole = 4.0 * static_cast<double>(1 << std::popcount(item.qubits));
-      return share * (item.real ? 4.0 : whole);
+      return share * (item.form == Form::kComplex ? whole : 4.0);
     }
     case ItemKind::kRotation:
       return 4.0;

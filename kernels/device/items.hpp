@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "cuda/program.cuh"
 #include "quasim/footprint.hpp"
 #include "quasim/plan.hpp"
 
@@ -35,7 +36,7 @@ struct Item {
   // which the condition picks one value. Controls of a single primitive are a condition too.
   Mask qubits = 0;
   Mask diagonal = 0;
-  bool real = false;  // all entries of a 2 x 2 matrix are
+  quasim_device::Form form = quasim_device::Form::kComplex;  // kMatrix on one qubit
 
   Condition when{};     // of all kinds but kWide
   Mask x = 0;           // kRotation, kMove: qubits that change

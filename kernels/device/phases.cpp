@@ -4,22 +4,27 @@
 #include <array>
 #include <bit>
 #include <stdexcept>
+#include <utility>
 
 namespace quasim::device {
 namespace {
 
 using quasim_device::Factor;
 using quasim_device::FactorKind;
+using quasim_device::Form;
 using quasim_device::Op;
 using quasim_device::OpCode;
 using quasim_device::Recipe;
 using quasim_device::RecipeKind;
 using quasim_device::Term;
 
+constexpr int kQubitNumbers = quasim_device::kQubitNumbers;
 constexpr int kPatterns = 1 << quasim_device::kRegisterBits;
 // Predicted instructions a thread: a point on the unit circle, and a term of a phase.
 constexpr double kUnitCost = 24.0;
 constexpr double kTermCost = 8.0;
+// Predicted instructions an amplitude to find out what an op is.
+constexpr double kOpCost = 1.5;
 constexpr double kLayerCost = kPatterns * (kUnitCost + 4.0) + 32.0;
 
 std::size_t index(int i) { return static_cast<std::size_t>(i); }
@@ -79,7 +84,25 @@ Op PhaseWriter::op_when(OpCode code, const Condition& when, double cost) {
   return op;
 }
 
+void PhaseWriter::write(const Op& op) {
+  records_.ops.push_back(op);
+  cost_ += kOpCost;
+}
+
 void PhaseWriter::add(const Item& item) {
+  if (item.kind == ItemKind::kMatrix && item.when.mask == 0 && std::popcount(item.qubits) == 1) {
+    const int r = std::countr_zero(pattern_of(item.qubits));
+    if (waiting_[index(r)] != nullptr) write_qubits();
+    waiting_[index(r)] = &item;
+    return;
+  }
+  const std::uint8_t touched = pattern_of(item.footprint.all());
+  for (int r = 0; r < quasim_device::kRegisterBits; ++r) {
+    if (((touched >> r) & 1) != 0 && waiting_[index(r)] != nullptr) {
+      write_qubits();
+      break;
+    }
+  }
   switch (item.kind) {
     case ItemKind::kMatrix:
       flush(pattern_of(item.qubits));
@@ -123,28 +146,56 @@ Factor PhaseWriter::factor_of(std::int32_t primitive, Mask qubits, bool with_con
   return factor;
 }
 
-void PhaseWriter::matrix(const Item& item) {
-  const int width = std::popcount(item.qubits);
-  const OpCode code = width == 1   ? (item.real ? OpCode::kRealPair : OpCode::kPair)
-                      : width == 2 ? OpCode::kDense2
-                                   : OpCode::kDense3;
-  Op op = op_when(code, item.when, item.real ? 4.0 : 4.0 * static_cast<double>(1 << width));
-  op.x = pattern_of(item.qubits);
+// How to make the numbers of a product; where they go is left open.
+Recipe PhaseWriter::product_of(const Item& item) const {
   Recipe recipe{};
-  recipe.kind = item.real ? RecipeKind::kReal : RecipeKind::kMatrix;
+  recipe.kind = item.form == Form::kReal ? RecipeKind::kReal : RecipeKind::kMatrix;
   const Mask all = item.qubits | item.diagonal;
   recipe.width = std::popcount(all);
   recipe.block_mask = static_cast<std::int32_t>(extract(item.diagonal, all));
   recipe.block_value = static_cast<std::int32_t>(extract(item.when.value & item.diagonal, all));
-  recipe.number = records_.room_for((item.real ? 1 : 2) << (2 * width));
   recipe.first = static_cast<std::int32_t>(records_.factors.size());
   for (const auto i : item.members) {
     records_.factors.push_back(factor_of(i, all, item.members.size() > 1));
   }
   recipe.last = static_cast<std::int32_t>(records_.factors.size());
+  return recipe;
+}
+
+void PhaseWriter::matrix(const Item& item) {
+  const int width = std::popcount(item.qubits);
+  const bool real = item.form == Form::kReal;
+  const OpCode code = width == 1   ? (real ? OpCode::kRealPair : OpCode::kPair)
+                      : width == 2 ? OpCode::kDense2
+                                   : OpCode::kDense3;
+  Op op = op_when(code, item.when, real ? 4.0 : 4.0 * static_cast<double>(1 << width));
+  op.x = pattern_of(item.qubits);
+  Recipe recipe = product_of(item);
+  op.number = recipe.number = records_.room_for((real ? 1 : 2) << (2 * width));
   records_.recipes.push_back(recipe);
-  op.number = recipe.number;
-  records_.ops.push_back(op);
+  write(op);
+}
+
+void PhaseWriter::write_qubits() {
+  std::uint8_t x = 0;
+  for (int r = 0; r < quasim_device::kRegisterBits; ++r) {
+    if (waiting_[index(r)] != nullptr) x = static_cast<std::uint8_t>(x | 1u << r);
+  }
+  if (x == 0) return;
+  flush(x);
+  Op op = op_when(OpCode::kQubits, {}, 0.0);
+  op.x = x;
+  op.number = records_.room_for(quasim_device::kRegisterBits * kQubitNumbers);
+  for (int r = 0; r < quasim_device::kRegisterBits; ++r) {
+    const Item* const item = std::exchange(waiting_[index(r)], nullptr);
+    if (item == nullptr) continue;
+    Recipe recipe = product_of(*item);
+    recipe.number = op.number + r * kQubitNumbers;
+    records_.recipes.push_back(recipe);
+    op.signs = static_cast<std::uint16_t>(op.signs | static_cast<unsigned>(item->form) << 2 * r);
+    cost_ += cost_of(*item);
+  }
+  write(op);
 }
 
 // Writes the op that measures a derivative, or adds one, if the item has a parameter.
@@ -172,7 +223,7 @@ void PhaseWriter::differentiate(const Item& item, OpCode slope, OpCode push, Op 
     op.number = recipe.number;
     cost_ += 2.0;
   }
-  records_.ops.push_back(op);
+  write(op);
 }
 
 // With P = i^ys X^x Z^z, exp(-i angle/2 P) mixes in -i i^ys sin, which is (-1)^(ys/2) times -i for
@@ -195,7 +246,7 @@ void PhaseWriter::rotation(const Item& item) {
   }
   records_.recipes.push_back(recipe);
   op.number = recipe.number;
-  records_.ops.push_back(op);
+  write(op);
   if (mode_ == Mode::kTangent) {
     differentiate(item, {}, real ? OpCode::kPushReal : OpCode::kPushImag, op, 0.0, sign / 2);
   }
@@ -205,7 +256,7 @@ void PhaseWriter::move(const Item& item) {
   Op op = op_when(OpCode::kMove, item.when, 2.0);
   op.x = pattern_of(item.x);
   if (item.differ) op.active &= odd_patterns(op.x);
-  records_.ops.push_back(op);
+  write(op);
 }
 
 void PhaseWriter::table(const Item& item) {
@@ -226,7 +277,7 @@ void PhaseWriter::table(const Item& item) {
   records_.recipes.push_back(recipe);
   op.number = recipe.number;
   cost_ += 4.0 + 4.0 * static_cast<double>(targets.size());
-  records_.ops.push_back(op);
+  write(op);
 }
 
 void PhaseWriter::phase(const Item& item) {
@@ -274,23 +325,28 @@ void PhaseWriter::flush(std::uint8_t x) {
     write_layer();
     return;
   }
-  for (int set = 1; set < kPatterns; ++set) {
-    if ((sets >> set) & 1) write_factor(static_cast<std::uint8_t>(set));
-  }
+  write_factors(sets);
 }
 
-void PhaseWriter::write_factor(std::uint8_t set) {
-  Op op = op_when(OpCode::kFactor, {}, 0.0);
-  op.x = set;
-  op.first = static_cast<std::int32_t>(records_.terms.size());
-  for (const PendingTerm& term : pending_) {
-    if (term.set == set) records_.terms.push_back(term.term);
+void PhaseWriter::write_factors(std::uint16_t sets) {
+  Op op = op_when(OpCode::kFactors, {}, 0.0);
+  std::vector<std::int32_t> bounds;
+  for (int set = 0; set < kPatterns; ++set) {
+    if (((sets >> set) & 1) == 0) continue;
+    const auto first = static_cast<std::int32_t>(records_.terms.size());
+    for (const PendingTerm& term : pending_) {
+      if (term.set == set) records_.terms.push_back(term.term);
+    }
+    const auto last = static_cast<std::int32_t>(records_.terms.size());
+    bounds.insert(bounds.end(), {set, first, last});
+    cost_ += (kUnitCost + kTermCost * (last - first)) / kPatterns +
+             4.0 / static_cast<double>(1 << std::popcount(static_cast<unsigned>(set)));
   }
-  op.last = static_cast<std::int32_t>(records_.terms.size());
-  std::erase_if(pending_, [&](const PendingTerm& term) { return term.set == set; });
-  cost_ += (kUnitCost + kTermCost * (op.last - op.first)) / kPatterns +
-           4.0 / static_cast<double>(1 << std::popcount(set));
-  records_.ops.push_back(op);
+  std::erase_if(pending_, [&](const PendingTerm& term) { return (sets >> term.set) & 1; });
+  op.first = static_cast<std::int32_t>(records_.bounds.size());
+  records_.bounds.insert(records_.bounds.end(), bounds.begin(), bounds.end());
+  op.last = static_cast<std::int32_t>(records_.bounds.size());
+  write(op);
 }
 
 void PhaseWriter::write_layer() {
@@ -305,10 +361,11 @@ void PhaseWriter::write_layer() {
   }
   records_.bounds.push_back(static_cast<std::int32_t>(records_.terms.size()));
   pending_.clear();
-  records_.ops.push_back(op);
+  write(op);
 }
 
 double PhaseWriter::finish() {
+  write_qubits();
   std::uint16_t sets = 0;
   double apart = 0.0;
   for (const PendingTerm& term : pending_) {
@@ -316,11 +373,11 @@ double PhaseWriter::finish() {
     sets = static_cast<std::uint16_t>(sets | 1u << term.set);
     apart += kUnitCost + 4.0 * static_cast<double>(kPatterns >> std::popcount(term.set));
   }
-  if (apart > kLayerCost) {
-    write_layer();
-  } else {
-    for (int set = 0; set < kPatterns; ++set) {
-      if ((sets >> set) & 1) write_factor(static_cast<std::uint8_t>(set));
+  if (sets != 0) {
+    if (apart > kLayerCost) {
+      write_layer();
+    } else {
+      write_factors(sets);
     }
   }
   return cost_;

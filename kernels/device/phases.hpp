@@ -1,6 +1,7 @@
 // The phases of a stage: which qubits are register qubits when, and the ops between.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -48,8 +49,12 @@ class PhaseWriter {
   // A condition as ops have it: bits outside the registers, and patterns inside.
   quasim_device::Op op_when(quasim_device::OpCode code, const Condition& when, double cost);
   std::uint8_t pattern_of(Mask qubits) const;
+  void write(const quasim_device::Op& op);
 
   void matrix(const Item& item);
+  // Writes the matrices of single qubits that were put off, so that they become one op.
+  void write_qubits();
+  quasim_device::Recipe product_of(const Item& item) const;
   void rotation(const Item& item);
   void move(const Item& item);
   void phase(const Item& item);
@@ -58,7 +63,8 @@ class PhaseWriter {
                      quasim_device::Op op, double slope_scale, double push_scale);
   // Writes the pending terms that do not commute with a change of the register bits `x`.
   void flush(std::uint8_t x);
-  void write_factor(std::uint8_t set);
+  // Writes the pending terms of the sets that `sets` has a bit for, one after the other.
+  void write_factors(std::uint16_t sets);
   void write_layer();
   quasim_device::Factor factor_of(std::int32_t primitive, Mask qubits, bool with_controls) const;
 
@@ -68,6 +74,7 @@ class PhaseWriter {
   Mask registers_ = 0;
   Records& records_;
   std::vector<PendingTerm> pending_;
+  std::array<const Item*, quasim_device::kRegisterBits> waiting_{};  // matrices on register bits
   double cost_ = 0.0;
 };
 

@@ -230,10 +230,12 @@ class _Launcher:
         program, bound = self.program, self.bound
         threads = 1 << int(program.thread_bits[step])
         tiles = 1 << (int(program.outside[step]) & live).bit_count()
-        blocks = min(tiles, _MAX_BLOCKS if slots == 0 else _MEASURING_BLOCKS)
+        blocks = min(tiles, _MAX_BLOCKS)
         slopes = None
         if slots:
             warps = max(1, threads // _WARP)
+            most = self.device.workspace_bytes // (8 * warps * slots)
+            blocks = min(blocks, _MEASURING_BLOCKS, max(most, 1))
             slopes = self.device.zeros((blocks * warps, slots), np.float64)
         arguments = (
             states, other, program.data, int(program.number[step]), bound.numbers, bound.turns,
@@ -275,7 +277,8 @@ class _Launcher:
         taken = mask | sum(1 << int(q) for q in targets)
         free, fixed = len(state) - 1 & ~taken, int(source.control_value[number])
         count = 1 << free.bit_count()
-        share = max(1, min(count, _SCRATCH_AMPLITUDES >> width))
+        most = min(_SCRATCH_AMPLITUDES, self.device.workspace_bytes // state.dtype.itemsize)
+        share = max(1, min(count, most >> width))
         scratch = self.device.empty(share << width, state.dtype)
         places = self.device.upload(np.ascontiguousarray(targets, np.int32))
         real = real_of(state.dtype)

@@ -26,9 +26,11 @@ class Device(Protocol):
 
     Attributes:
         name: For people, such as ``"NVIDIA H100 80GB HBM3"``.
+        workspace_bytes: Limit for scratch memory, states aside.
     """
 
     name: str
+    workspace_bytes: int
 
     def empty(self, shape: int | tuple[int, ...], dtype: Any) -> Array:
         """Allocate an array whose contents are undefined.

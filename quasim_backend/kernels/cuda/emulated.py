@@ -36,13 +36,15 @@ class EmulatedDevice:
 
     Args:
         backwards: Run the threads of every step in descending order. Results must not change; they
-            do where a kernel lacks a barrier.
+            do where a step reads what the same step writes.
+        workspace_bytes: Limit for scratch memory, states aside.
     """
 
     name = "host"
 
-    def __init__(self, *, backwards: bool = False) -> None:
+    def __init__(self, *, backwards: bool = False, workspace_bytes: int = 512 << 20) -> None:
         """Choose the order of threads."""
+        self.workspace_bytes = workspace_bytes
         if _emulate is None:
             raise DeviceError(f"{_reason}.")
         self._backwards = backwards
