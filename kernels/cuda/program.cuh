@@ -89,15 +89,21 @@ struct Op {
   i32 slot;  // of the derivative
 };
 
+// What a phase means for one thread.
+struct alignas(16) ThreadPlace {
+  Mask index;  // the bits of the thread's amplitudes' indices that are not register bits
+  u32 put;     // where its first amplitude goes in shared memory, in the phase before
+  u32 get;     // ... and where it is in this one
+};
+
 struct Phase {
   Mask registers[kRegisterBits];  // index bit of each register bit
-  Mask threads[kThreadBits];      // ... of each bit of the thread number
-  // Where amplitudes lie in shared memory on their way here, linear in the bits of their place: the
-  // image of each bit, in the phase before this one and in this one.
-  u16 put_registers[kRegisterBits];
-  u16 put_threads[kThreadBits];
-  u16 get_registers[kRegisterBits];
-  u16 get_threads[kThreadBits];
+  // Places in shared memory are linear in the bits of amplitudes: what each register bit changes,
+  // in the phase before this one and in this one.
+  u32 put[kRegisterBits];
+  u32 get[kRegisterBits];
+  i32 places;  // the first of its ThreadPlaces, one a thread
+  i32 unused;
   i32 first;  // ops [first, last)
   i32 last;
 };
@@ -107,7 +113,7 @@ struct Stage {
   i32 thread_bits;
   i32 first;  // phases [first, last)
   i32 last;
-  i32 unused;
+  i32 padded;  // whether bits beyond the circuit's qubits fill the tile
 };
 
 // Exchanges of pairs of qubits, in a tile of two parts that change places.
@@ -184,6 +190,7 @@ struct ProgramHeader {
   i64 num_qubits;
   i64 stages;
   i64 phases;
+  i64 places;
   i64 ops;
   i64 terms;
   i64 swaps;

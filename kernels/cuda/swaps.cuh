@@ -23,6 +23,7 @@ QUASIM_DEVICE void exchange_qubits(const Block& block, Complex<T>* amplitudes, c
   const auto& header = *part<ProgramHeader>(program, 0);
   const Swaps& swaps = part<Swaps>(program, header.swaps)[number];
   const Phase* const phases = part<Phase>(program, header.phases) + swaps.phase;
+  const ThreadPlace* const places = part<ThreadPlace>(program, header.places);
   const i32* const qubits = part<i32>(program, header.bounds);
   Complex<T>* const state = amplitudes + (block.member() << header.num_qubits);
   const u64 tiles = u64{1} << popcount(swaps.outside);
@@ -32,16 +33,16 @@ QUASIM_DEVICE void exchange_qubits(const Block& block, Complex<T>* amplitudes, c
     const Mask other = exchanged(base, qubits, swaps.first, swaps.last);
     if (other < base) continue;  // the block of `other` does both
     block.apart([&](int thread) {
-      const Mask index = thread_index(phases[0], thread);
+      const Mask index = places[phases[0].places + thread].index;
       QUASIM_UNROLL
       for (int j = 0; j < kAmplitudes; ++j) {
         const Mask from = j < kOther ? base : other;
         all[thread].held.a[j] = state[from | index | pattern_index(phases[0], j)];
       }
     });
-    exchange(block, phases[1], base, all);
+    exchange(block, phases[1], places, base, all);
     block.apart([&](int thread) {
-      const Mask index = thread_index(phases[1], thread);
+      const Mask index = places[phases[1].places + thread].index;
       QUASIM_UNROLL
       for (int j = 0; j < kAmplitudes; ++j) {
         const Mask to = j < kOther ? other : base;

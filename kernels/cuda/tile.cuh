@@ -21,28 +21,9 @@ struct TileRun {
   i64 slots;
 };
 
-// The index bits of thread `thread` in a phase.
-QUASIM_DEVICE Mask thread_index(const Phase& phase, int thread) {
-  Mask index = 0;
-  QUASIM_UNROLL
-  for (int b = 0; b < kThreadBits; ++b) {
-    if (thread >> b & 1) index |= phase.threads[b];
-  }
-  return index;
-}
-
-// The images in shared memory of a thread, and of a pattern of register bits.
-QUASIM_DEVICE int image_of_thread(const u16* images, int thread) {
-  int image = 0;
-  QUASIM_UNROLL
-  for (int b = 0; b < kThreadBits; ++b) {
-    if (thread >> b & 1) image ^= images[b];
-  }
-  return image;
-}
-
-QUASIM_DEVICE int image_of_pattern(const u16* images, int pattern) {
-  int image = 0;
+// What a register pattern changes in the place of an amplitude.
+QUASIM_DEVICE u32 image_of_pattern(const u32* images, int pattern) {
+  u32 image = 0;
   QUASIM_UNROLL
   for (int r = 0; r < kRegisterBits; ++r) {
     if (pattern >> r & 1) image ^= images[r];
@@ -56,38 +37,40 @@ struct Own {
   Mask where;  // index of the thread's first amplitude
 };
 
-// visit(amplitude in memory, amplitude in registers); null in memory where no qubit stands for it.
+// visit(amplitude in memory, amplitude in registers) for those that exist.
 template <class T, class Visit>
-QUASIM_DEVICE void for_amplitudes(const TileRun<T>& run, const Phase& phase, Mask size, Own<T>& own,
-                                  Visit visit) {
+QUASIM_DEVICE void for_amplitudes(const TileRun<T>& run, const Phase& phase, bool padded, Mask size,
+                                  Own<T>& own, Visit visit) {
+  Complex<T>* const upper = run.second != nullptr ? run.second : run.first;
   QUASIM_UNROLL
   for (int j = 0; j < kAmplitudes; ++j) {
-    const Mask index = own.where | pattern_index(phase, j);
-    Complex<T>* const state = run.second != nullptr && j >= kOther ? run.second : run.first;
-    visit(index < size ? state + index : nullptr, own.held.a[j]);
+    Complex<T>* const state = j < kOther ? run.first : upper;
+    const Mask pattern = pattern_index(phase, j);
+    if (!padded || (own.where | pattern) < size) visit(state[own.where + pattern], own.held.a[j]);
   }
 }
 
 // Hands amplitudes over through shared memory, from the phase before to this one.
 template <class T>
-QUASIM_DEVICE void exchange(const Block& block, const Phase& phase, Mask base,
-                            PerThread<Own<T>>& all) {
+QUASIM_DEVICE void exchange(const Block& block, const Phase& phase, const ThreadPlace* places,
+                            Mask base, PerThread<Own<T>>& all) {
   Complex<T>* const shared = block.shared<Complex<T>>();
+  PerThread<u32> get;
   block.each([&](int thread) {
+    const ThreadPlace place = places[phase.places + thread];
     auto& own = all[thread];
-    const int image = image_of_thread(phase.put_threads, thread);
     QUASIM_UNROLL
     for (int j = 0; j < kAmplitudes; ++j) {
-      shared[image ^ image_of_pattern(phase.put_registers, j)] = own.held.a[j];
+      shared[place.put ^ image_of_pattern(phase.put, j)] = own.held.a[j];
     }
+    get[thread] = place.get;
+    own.where = base | place.index;
   });
   block.each([&](int thread) {
     auto& own = all[thread];
-    const int image = image_of_thread(phase.get_threads, thread);
-    own.where = base | thread_index(phase, thread);
     QUASIM_UNROLL
     for (int j = 0; j < kAmplitudes; ++j) {
-      own.held.a[j] = shared[image ^ image_of_pattern(phase.get_registers, j)];
+      own.held.a[j] = shared[get[thread] ^ image_of_pattern(phase.get, j)];
     }
   });
 }
@@ -121,6 +104,7 @@ QUASIM_DEVICE void run_tiles(const Block& block, const TileRun<T>& run) {
   const Stage& stage = part<Stage>(run.program, header.stages)[run.stage];
   const Phase* const phases = part<Phase>(run.program, header.phases);
   const Op* const ops = part<Op>(run.program, header.ops);
+  const ThreadPlace* const places = part<ThreadPlace>(run.program, header.places);
   const Mask size = Mask{1} << header.num_qubits;
   const Mask outside = stage.outside & run.live;
   const u64 tiles = u64{1} << popcount(outside);
@@ -135,23 +119,22 @@ QUASIM_DEVICE void run_tiles(const Block& block, const TileRun<T>& run) {
       const Phase& phase = phases[p];
       if (p == stage.first) {
         block.apart([&](int thread) {
-          all[thread].where = base | thread_index(phase, thread);
-          for_amplitudes(run, phase, size, all[thread], [](Complex<T>* from, Complex<T>& to) {
-            to = from != nullptr ? *from : Complex<T>{T{0}, T{0}};
-          });
+          auto& own = all[thread];
+          own.where = base | places[phase.places + thread].index;
+          if (stage.padded) own.held = {};
+          for_amplitudes(run, phase, stage.padded, size, own,
+                         [](const Complex<T>& from, Complex<T>& to) { to = from; });
         });
       } else {
-        exchange(block, phase, base, all);
+        exchange(block, phase, places, base, all);
       }
       for (i32 i = phase.first; i < phase.last; ++i) {
         do_op(block, run, phase, ops[i], all, slopes);
       }
     }
     block.apart([&](int thread) {
-      for_amplitudes(run, phases[stage.last - 1], size, all[thread],
-                     [](Complex<T>* to, Complex<T>& from) {
-                       if (to != nullptr) *to = from;
-                     });
+      for_amplitudes(run, phases[stage.last - 1], stage.padded, size, all[thread],
+                     [](Complex<T>& to, const Complex<T>& from) { to = from; });
     });
   }
 }

@@ -1,9 +1,10 @@
 // Where the amplitudes of a tile are: in which registers of which threads, and in shared memory.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <vector>
 
-#include "cuda/program.cuh"
 #include "quasim/bits.hpp"
 
 namespace quasim::device {
@@ -18,8 +19,10 @@ struct Layout {
 // bits of the thread number.
 Layout layout_of(Mask tile, Mask wanted, int count);
 
-// Fills in how amplitudes come from the layout `from` to `to`. Of the accesses of a warp,
-// 2^bank_bits at a time use different banks, when writing and when reading.
-void connect(const Layout& from, const Layout& to, int bank_bits, quasim_device::Phase& phase);
+// How amplitudes come from one layout to the next: the place in shared memory of each qubit's bit.
+// Of the accesses of a warp, 2^bank_bits at a time use different banks, when writing and when
+// reading.
+using Images = std::array<std::uint32_t, 64>;
+Images images(const Layout& from, const Layout& to, int bank_bits);
 
 }  // namespace quasim::device

@@ -16,6 +16,7 @@ namespace quasim::device {
 // Records of a program, growing stage by stage.
 struct Records {
   std::vector<quasim_device::Phase> phases;
+  std::vector<quasim_device::ThreadPlace> places;
   std::vector<quasim_device::Op> ops;
   std::vector<quasim_device::Term> terms;
   std::vector<std::int32_t> bounds;

@@ -19,7 +19,7 @@ constexpr std::size_t kPhaseSteps = 2000;
 // Smaller tiles need no care for the order in which memory is read.
 constexpr int kTileWorthOrder = 8;
 // Predicted instructions an amplitude of an exchange through shared memory.
-constexpr double kExchangeCost = 4.0;
+constexpr double kExchangeCost = 5.0;
 
 class Builder {
  public:
@@ -135,12 +135,8 @@ class Builder {
     }
     record.thread_bits = static_cast<std::int32_t>(from.threads.size());
     record.phase = static_cast<std::int32_t>(records_.phases.size());
-    // Amplitudes are written where others were read.
-    place(from, records_.phases.emplace_back());
-    quasim_device::Phase& end = records_.phases.emplace_back();
-    place(from, end);
-    connect(from, to, options_.bank_bits, end);
-    two_parts(std::popcount(tile), end);
+    begin_phase(from, from, nullptr);
+    begin_phase(to, from, &from);  // amplitudes are written where others were read
 
     Step step;
     step.kind = StepKind::kSwaps;
@@ -153,19 +149,36 @@ class Builder {
     swaps_.push_back(record);
   }
 
-  static void place(const Layout& layout, quasim_device::Phase& phase) {
-    for (std::size_t r = 0; r < layout.registers.size(); ++r) {
-      phase.registers[r] = bit(layout.registers[r]);
+  // Begins a phase in which amplitudes lie as in `layout`, at the indices that `at` has them. They
+  // come from the layout `previous`, if there is one.
+  quasim_device::Phase& begin_phase(const Layout& layout, const Layout& at,
+                                    const Layout* previous) {
+    quasim_device::Phase phase{};
+    const Images image =
+        previous == nullptr ? Images{} : images(*previous, layout, options_.bank_bits);
+    const auto image_of = [&](int q) { return image[static_cast<std::size_t>(q)]; };
+    const std::size_t registers = layout.registers.size();
+    for (std::size_t r = 0; r < registers; ++r) {
+      phase.registers[r] = bit(at.registers[r]);
+      phase.get[r] = image_of(layout.registers[r]);
+      if (previous != nullptr) phase.put[r] = image_of(previous->registers[r]);
     }
-    for (std::size_t b = 0; b < layout.threads.size(); ++b) {
-      phase.threads[b] = bit(layout.threads[b]);
+    if (registers < quasim_device::kRegisterBits) {
+      // The last register bit tells two parts of a tile apart; the second lies behind the first.
+      phase.put[registers] = phase.get[registers] = 1u << (registers + layout.threads.size());
     }
-  }
-
-  // The last register bit tells two parts of a tile apart; the second lies behind the first.
-  static void two_parts(int tile_bits, quasim_device::Phase& phase) {
-    phase.put_registers[quasim_device::kPairBits] = phase.get_registers[quasim_device::kPairBits] =
-        static_cast<std::uint16_t>(1u << tile_bits);
+    phase.places = static_cast<std::int32_t>(records_.places.size());
+    for (std::size_t thread = 0; thread < std::size_t{1} << layout.threads.size(); ++thread) {
+      quasim_device::ThreadPlace& place = records_.places.emplace_back();
+      for (std::size_t b = 0; b < layout.threads.size(); ++b) {
+        if (((thread >> b) & 1) == 0) continue;
+        place.index |= bit(at.threads[b]);
+        place.get ^= image_of(layout.threads[b]);
+        if (previous != nullptr) place.put ^= image_of(previous->threads[b]);
+      }
+    }
+    phase.first = phase.last = static_cast<std::int32_t>(records_.ops.size());
+    return records_.phases.emplace_back(phase);
   }
 
   // Items between wide ones: a stage on `local`, or as many stages as it takes.
@@ -220,6 +233,7 @@ class Builder {
     quasim_device::Stage stage{};
     stage.outside = low_mask(program_.num_qubits) & ~tile;
     stage.thread_bits = std::popcount(tile) - registers_;
+    stage.padded = (tile >> program_.num_qubits) != 0;
     stage.first = static_cast<std::int32_t>(records_.phases.size());
 
     PlanOptions options;
@@ -229,18 +243,12 @@ class Builder {
     const Mask low = std::popcount(tile) >= kTileWorthOrder ? low_mask(options_.low_qubits) : 0;
     double cost = 0.0;
     Layout previous;
-    const auto begin_phase = [&](Mask wanted) {
-      Layout layout = layout_of(tile, wanted, registers_);
+    const auto begin = [&](Mask wanted) {
       const bool first = static_cast<std::int32_t>(records_.phases.size()) == stage.first;
-      quasim_device::Phase& phase = records_.phases.emplace_back();
-      place(layout, phase);
-      if (!first) {
-        connect(previous, layout, options_.bank_bits, phase);
-        if (options_.mode != Mode::kRun) two_parts(std::popcount(tile), phase);
-        cost += kExchangeCost;
-      }
-      phase.first = phase.last = static_cast<std::int32_t>(records_.ops.size());
-      previous = std::move(layout);
+      const Layout layout = layout_of(tile, wanted, registers_);
+      begin_phase(layout, layout, first ? nullptr : &previous);
+      if (!first) cost += kExchangeCost;
+      previous = layout;
     };
     for (std::size_t c = 0; c < cuts.size(); ++c) {
       Mask wanted = 0;
@@ -248,13 +256,13 @@ class Builder {
         wanted |= items[static_cast<std::size_t>(i)].footprint.mixing();
       }
       // Warps read and write runs if the lowest qubits are no register qubits then.
-      if (c == 0 && (wanted & low) != 0) begin_phase(0);
-      begin_phase(wanted);
+      if (c == 0 && (wanted & low) != 0) begin(0);
+      begin(wanted);
       PhaseWriter writer(program_, options_.mode, previous, records_);
       for (const auto i : cuts[c].operations) writer.add(items[static_cast<std::size_t>(i)]);
       cost += writer.finish();
       records_.phases.back().last = static_cast<std::int32_t>(records_.ops.size());
-      if (c + 1 == cuts.size() && (wanted & low) != 0) begin_phase(0);
+      if (c + 1 == cuts.size() && (wanted & low) != 0) begin(0);
     }
     if (cuts.empty()) return;
     stage.last = static_cast<std::int32_t>(records_.phases.size());
@@ -299,6 +307,7 @@ class Builder {
     header.num_qubits = program_.num_qubits;
     header.stages = append(stages_);
     header.phases = append(records_.phases);
+    header.places = append(records_.places);
     header.swaps = append(swaps_);
     header.ops = append(records_.ops);
     header.terms = append(records_.terms);

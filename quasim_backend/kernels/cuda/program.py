@@ -105,7 +105,7 @@ class DeviceProgram:
 
 
 _RECIPE_THREADS = 8
-_HEADER_RECIPES = 8
+_HEADER_RECIPES = 9
 """Place of the number of recipes in the program's header, in words of 64 bits."""
 
 
