@@ -84,6 +84,7 @@ QUASIM_DEVICE void table(const Op& op, const Numbers<T>& n, Mask where, const Ph
     const Mask index = where | pattern_index(phase, j);
     if ((index & op.mask) != op.value) continue;
     i64 entry = 0;
+    QUASIM_LOOP
     for (int k = 0; k < op.width; ++k) {
       entry |= static_cast<i64>(index >> n.bounds[op.first + k] & 1) << k;
     }

@@ -18,8 +18,10 @@ using quasim_device::ProgramHeader;
 constexpr std::size_t kPhaseSteps = 2000;
 // Smaller tiles need no care for the order in which memory is read.
 constexpr int kTileWorthOrder = 8;
-// Predicted instructions an amplitude of an exchange through shared memory.
-constexpr double kExchangeCost = 5.0;
+// Instructions an amplitude, counted in machine code for compute capability 9.0: to read and write a
+// tile, and to exchange it through shared memory.
+constexpr double kPassCost = 11.0;
+constexpr double kExchangeCost = 7.5;
 
 class Builder {
  public:
@@ -144,7 +146,7 @@ class Builder {
     step.thread_bits = record.thread_bits;
     step.phases = 2;
     step.outside = record.outside;
-    step.fma = kExchangeCost;
+    step.fma = kPassCost + kExchangeCost;
     result_.steps.push_back(step);
     swaps_.push_back(record);
   }
@@ -241,7 +243,7 @@ class Builder {
     options.low_qubits = 0;
     const auto cuts = cut_into_stages(footprints(items), program_.num_qubits, options, kPhaseSteps);
     const Mask low = std::popcount(tile) >= kTileWorthOrder ? low_mask(options_.low_qubits) : 0;
-    double cost = 0.0;
+    double cost = kPassCost;
     Layout previous;
     const auto begin = [&](Mask wanted) {
       const bool first = static_cast<std::int32_t>(records_.phases.size()) == stage.first;
