@@ -72,7 +72,7 @@ test-sanitize: $(VENV)/.stamp-dev
 # Compiles only: what the other instruction sets share, and the vectors' NEON form.
 AARCH64_CXX ?= aarch64-linux-gnu-g++
 check-neon:
-	ls kernels/cpu/*.cpp kernels/plan/*.cpp | grep -v isa_avx | xargs -P $(WORKERS) -I FILE \
+	ls kernels/cpu/*.cpp kernels/plan/*.cpp kernels/device/*.cpp kernels/emulate/*.cpp | grep -v isa_avx | xargs -P $(WORKERS) -I FILE \
 		$(AARCH64_CXX) -std=c++20 -O2 -ffp-contract=fast -Wall -Wextra -Werror \
 		-Ikernels/include -Ikernels -c FILE -o /dev/null
 

@@ -55,11 +55,13 @@ class Case:
     sdk: object = None
 
 
-def runtimes():
+def runtimes(kernels=None):
     """Return one runtime for each precision and plan; promotion is off."""
     return {
         (precision, i): quasim.runtime(
-            quasim.Config(simulation_precision=precision, promote_small=False, plan=plan)
+            quasim.Config(
+                simulation_precision=precision, promote_small=False, plan=plan, kernels=kernels
+            )
         )
         for precision in DTYPES
         for i, plan in enumerate(PLANS)
@@ -177,11 +179,11 @@ def errors(case, sessions, index):
     return found
 
 
-def battery(count, seed=0, first=0):
+def battery(count, seed=0, first=0, kernels=None):
     """Run circuits ``first`` to ``first + count``; return worst errors and failures."""
     worst = {(f, p): 0.0 for f in FAMILIES for p in DTYPES}
     failures = []
-    sessions = runtimes()
+    sessions = runtimes(kernels)
     for index in range(first, first + count):
         family = FAMILIES[index % len(FAMILIES)]
         try:
@@ -201,9 +203,10 @@ def main():
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kernels", help="a kernel set, such as emulate; default: the CPU's")
     options = parser.parse_args()
     started = time.perf_counter()
-    worst, failures = battery(options.count, options.seed, options.first)
+    worst, failures = battery(options.count, options.seed, options.first, options.kernels)
     for (family, precision), error in worst.items():
         print(f"{family:7} {precision}  largest error {error:.3g}")
     print("\n".join(failures))
