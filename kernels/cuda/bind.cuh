@@ -9,7 +9,7 @@
 
 namespace quasim_device {
 
-constexpr int kMaxColumn = 8;
+constexpr int kMaxColumn = 16;
 
 // One column of the product of some factors.
 struct Column {
@@ -172,7 +172,7 @@ QUASIM_DEVICE void bind_column(const Binding& binding, const Recipe& recipe, int
   }
 }
 
-// All numbers of all members; threads are counted through recipes, eight each, then turns.
+// All numbers of all members; threads are counted through recipes, sixteen each, then turns.
 template <class T>
 QUASIM_DEVICE void bind(const Block& block, const char* program, const double* parameters,
                         i64 parameter_stride, const double* direction, T* numbers,

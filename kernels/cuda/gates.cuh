@@ -2,7 +2,7 @@
 //
 // Every array index is a constant once loops are unrolled and `x`, the register bits of a gate, is
 // a template argument. Multiply-adds an amplitude: real 2 x 2 matrices and rotations 4, complex
-// ones 8, 4 x 4 matrices 16, 8 x 8 matrices 32.
+// ones 8, 4 x 4 matrices 16, 8 x 8 matrices 32, 16 x 16 matrices 64.
 #pragma once
 
 #include "turns.cuh"
@@ -209,29 +209,29 @@ QUASIM_DEVICE void dense2(const Op& op, const T* m, Registers<T>& held) {
   }
 }
 
-// Row by row in a loop, to keep the code short and the registers few.
-template <class T, int X>
-QUASIM_DEVICE void dense3(const Op& op, const T* m, Registers<T>& held) {
+// 2^K rows and columns on the register bits X. Row by row in a loop, to keep the code short; `rows`
+// is room in shared memory for the results of one thread, `stride` apart, which keeps the registers
+// few.
+template <class T, int X, int K>
+QUASIM_DEVICE void dense_by_rows(const Op& op, const T* m, Registers<T>& held, Complex<T>* rows,
+                                 int stride) {
+  constexpr int size = 1 << K;
   QUASIM_UNROLL
   for (int base = 0; base < kAmplitudes; ++base) {
     if ((base & X) != 0) continue;
-    Complex<T> result[8] = {};
     QUASIM_LOOP
-    for (int row = 0; row < 8; ++row) {
+    for (int row = 0; row < size; ++row) {
       Complex<T> sum{T{0}, T{0}};
       QUASIM_UNROLL
-      for (int column = 0; column < 8; ++column) {
-        const T* const entry = m + 2 * (row * 8 + column);
+      for (int column = 0; column < size; ++column) {
+        const T* const entry = m + 2 * (row * size + column);
         sum = multiply_add({entry[0], entry[1]}, held.a[base | spread<X>(column)], sum);
       }
-      // The eighth of them pushes the first to its place.
-      QUASIM_UNROLL
-      for (int r = 1; r < 8; ++r) result[r - 1] = result[r];
-      result[7] = sum;
+      rows[row * stride] = sum;
     }
     QUASIM_UNROLL
-    for (int row = 0; row < 8; ++row) {
-      if (takes_part(op, base)) held.a[base | spread<X>(row)] = result[row];
+    for (int row = 0; row < size; ++row) {
+      if (takes_part(op, base)) held.a[base | spread<X>(row)] = rows[row * stride];
     }
   }
 }
@@ -296,9 +296,6 @@ QUASIM_DEVICE void gate(const Op& op, const T* numbers, Mask where, Registers<T>
     case OpCode::kDense2:
       with_pattern<2, 2>(op.x, [&](auto x) { dense2<T, decltype(x)::value>(op, m, held); });
       break;
-    case OpCode::kDense3:
-      with_pattern<3, 3>(op.x, [&](auto x) { dense3<T, decltype(x)::value>(op, m, held); });
-      break;
     case OpCode::kTurnReal: {
       const T sine = parity(where & op.odd) ? -m[1] : m[1];
       with_pattern<1, kRegisterBits>(
@@ -316,6 +313,20 @@ QUASIM_DEVICE void gate(const Op& op, const T* numbers, Mask where, Registers<T>
       break;
     default:
       break;
+  }
+}
+
+// Does kDense3 and kDense4.
+template <class T>
+QUASIM_DEVICE void wide_gate(const Op& op, const T* numbers, Mask where, Registers<T>& held,
+                             Complex<T>* rows, int stride) {
+  if ((where & op.mask) != op.value) return;
+  const T* const m = numbers + op.number;
+  if (op.code == OpCode::kDense4) {
+    dense_by_rows<T, kAmplitudes - 1, 4>(op, m, held, rows, stride);
+  } else {
+    with_pattern<3, 3>(
+        op.x, [&](auto x) { dense_by_rows<T, decltype(x)::value, 3>(op, m, held, rows, stride); });
   }
 }
 

@@ -36,10 +36,11 @@ enum class OpCode : u8 {
   kPair,      // complex 2 x 2 matrix on register bit `x`
   kRealPair,  // real 2 x 2 matrix on register bit `x`
   kDense2,    // 4 x 4 on the register bits of `x`
-  kDense3,    // 8 x 8 on the register bits of `x`
   kTurnReal,  // rotation by a Pauli string with an odd number of Y: cos + sin * real
   kTurnImag,  // ... with an even number: cos - i sin * real
   kMove,      // exchanges amplitudes that differ by `x`
+  kDense3,    // 8 x 8 on the register bits of `x`
+  kDense4,    // 16 x 16 on all register bits
   kFactors,   // phases, each where all register bits of a set are 1, the sum of terms
   kLayer,     // phases by all register bits: terms in ranges, one for each set of bits
   kTable,     // a diagonal given by its entries, on any qubits

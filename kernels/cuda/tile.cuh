@@ -80,6 +80,12 @@ QUASIM_DEVICE void do_op(const Block& block, const TileRun<T>& run, const Phase&
                          const Op& op, PerThread<Own<T>>& all, double* slopes) {
   if (op.code <= OpCode::kMove) {
     block.apart([&](int thread) { gate(op, run.n.numbers, all[thread].where, all[thread].held); });
+  } else if (op.code <= OpCode::kDense4) {
+    // With a barrier: other threads' amplitudes come to this memory next.
+    block.each([&](int thread) {
+      wide_gate(op, run.n.numbers, all[thread].where, all[thread].held,
+                block.shared<Complex<T>>() + thread, block.threads());
+    });
   } else if (op.code == OpCode::kFactors) {
     block.apart([&](int thread) { factors(op, run.n, all[thread].where, all[thread].held); });
   } else if (op.code == OpCode::kLayer) {

@@ -11,7 +11,7 @@ namespace {
 
 using quasim_device::Form;
 
-constexpr int kMaxProduct = 3;      // qubits of a matrix
+constexpr int kMaxFused = 3;        // qubits of a product of several primitives
 constexpr int kMaxPolynomial = 4;   // qubits of a diagonal that becomes phases
 constexpr double kUnitary = 1e-12;  // further from the unit circle it is no phase
 constexpr double kNoPhase = 1e-17;  // turns
@@ -32,7 +32,7 @@ class Splitter {
       primitive(i);
     }
     if (members.size() < 2 || all.mixing() == 0) return;
-    if (std::popcount(all.all()) > kMaxProduct) return;
+    if (std::popcount(all.all()) > kMaxFused) return;
     double separate = 0.0;
     for (std::size_t k = begin; k < items_.size(); ++k) separate += cost_of(items_[k]);
     const std::size_t end = items_.size();
@@ -132,7 +132,7 @@ class Splitter {
       const std::size_t dim = std::size_t{1} << program_.targets_of(index(i)).size();
       for (std::size_t j = 0; j < dim; ++j) entries.push_back(data[j * dim + j]);
       diagonal(i, entries);
-    } else if (std::popcount(targets) > kMaxProduct) {
+    } else if (std::popcount(targets) > registers_) {
       items_.push_back(plain(ItemKind::kWide, i));
     } else {
       product({&i, 1}, footprint, targets, controls(i));
@@ -222,7 +222,7 @@ class Splitter {
     Item item = plain(ItemKind::kMove, i);
     if (as_move(i, item)) {
       items_.push_back(std::move(item));
-    } else if (targets.size() <= kMaxProduct) {
+    } else if (std::ssize(targets) <= registers_) {
       Mask qubits = 0;
       for (const auto q : targets) qubits |= bit(q);
       product({&i, 1}, footprint_of(program_, index(i)), qubits, controls(i));

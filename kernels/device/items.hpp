@@ -12,7 +12,7 @@
 namespace quasim::device {
 
 enum class ItemKind : std::uint8_t {
-  kMatrix,    // the product of `members`, on at most three qubits
+  kMatrix,    // the product of `members`, on no more qubits than there are register bits
   kRotation,  // by a Pauli string with X or Y on few qubits
   kMove,      // exchanges of amplitudes
   kPhase,     // a phase, by the index

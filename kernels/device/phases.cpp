@@ -167,7 +167,8 @@ void PhaseWriter::matrix(const Item& item) {
   const bool real = item.form == Form::kReal;
   const OpCode code = width == 1   ? (real ? OpCode::kRealPair : OpCode::kPair)
                       : width == 2 ? OpCode::kDense2
-                                   : OpCode::kDense3;
+                      : width == 3 ? OpCode::kDense3
+                                   : OpCode::kDense4;
   Op op = op_when(code, item.when, real ? 4.0 : 4.0 * static_cast<double>(1 << width));
   op.x = pattern_of(item.qubits);
   Recipe recipe = product_of(item);

@@ -18,8 +18,8 @@ using quasim_device::ProgramHeader;
 constexpr std::size_t kPhaseSteps = 2000;
 // Smaller tiles need no care for the order in which memory is read.
 constexpr int kTileWorthOrder = 8;
-// Instructions an amplitude, counted in machine code for compute capability 9.0: to read and write a
-// tile, and to exchange it through shared memory.
+// Instructions an amplitude, counted in machine code for compute capability 9.0: to read and write
+// a tile, and to exchange it through shared memory.
 constexpr double kPassCost = 11.0;
 constexpr double kExchangeCost = 7.5;
 

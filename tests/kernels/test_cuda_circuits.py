@@ -128,13 +128,28 @@ def test_matrices_and_permutations_on_many_qubits(dtype, workspace):
     builder = ProgramBuilder(8)
     matrix = np.linalg.qr(rng.normal(size=(32, 32)) + 1j * rng.normal(size=(32, 32)))[0]
     builder.matrix([6, 0, 3, 7, 1], matrix)
-    builder.permutation([5, 2, 7, 4], rng.permutation(16).astype(np.int64), 0b1001, 0b1000)
-    builder.matrix([2, 4, 0, 5], np.linalg.qr(rng.normal(size=(16, 16)))[0] + 0j, 0b1000, 0)
+    builder.permutation([5, 2, 7, 4, 1], rng.permutation(32).astype(np.int64), 0b1001, 0b1000)
+    builder.matrix([2, 4, 0, 5, 7], np.linalg.qr(rng.normal(size=(32, 32)))[0] + 0j, 0b1000, 0)
     schedule = trivial_plan(builder.build())
     kernels = CudaKernels(EmulatedDevice(workspace_bytes=workspace))
     steps = check_run(kernels, dtype, schedule, truth=REFERENCE)
     assert steps == [StepKind.WIDE] * 3
     assert kernels.passes(schedule, dtype) == 6
+
+
+def test_matrices_on_three_and_four_qubits(kernels, dtype):
+    rng = np.random.default_rng(10)
+    builder = ProgramBuilder(9)
+    for size, controls in [(3, 0), (4, 0), (4, 0b1001), (3, 0b1000), (4, 0)]:
+        free = [q for q in range(9) if not controls >> q & 1]
+        targets = [int(q) for q in rng.permutation(free)[:size]]
+        matrix = np.linalg.qr(rng.normal(size=(1 << size,) * 2) + 1j)[0]
+        builder.matrix(targets, matrix, controls, controls & 0b1000)
+        builder.permutation(targets, rng.permutation(1 << size).astype(np.int64))
+    lowered = builder.build()
+    for schedule in (trivial_plan(lowered), plan(lowered, PlanOptions(tile_qubits=6))):
+        steps = check_run(kernels, dtype, schedule, truth=REFERENCE)
+        assert StepKind.WIDE not in steps
 
 
 def test_diagonals_that_are_no_phases_or_on_many_qubits(kernels, dtype):

@@ -104,7 +104,7 @@ class DeviceProgram:
         return len(self.kind) + int(np.count_nonzero(self.kind == StepKind.WIDE))
 
 
-_RECIPE_THREADS = 8
+_RECIPE_THREADS = 16
 _HEADER_RECIPES = 9
 """Place of the number of recipes in the program's header, in words of 64 bits."""
 
