@@ -18,13 +18,16 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "kernels"))  # `custatevec_li
 from custatevec_library import NumPyLibrary, _memory
 from gpu import engines, roofline, updater
 from gpu.budget import Budget
-from gpu.circuits import FAMILIES, plan_of, tiled
+from gpu.circuits import FAMILIES, plan_of, plan_options
 from gpu.compare import Sample, WrongStateError, blocks, check
 from gpu.place import Host
 from gpu.sections import SECTIONS, families
 from gpu.setting import Setting
 
 from quasim_backend.compile import planner
+from quasim_backend.kernels.cuda import emulated
+from quasim_backend.kernels.cuda import program as programs
+from quasim_backend.kernels.cuda.program import StepKind, make_program
 from quasim_backend.kernels.custatevec import CuStateVecKernels
 from quasim_backend.kernels.custatevec.calls import Calls
 from quasim_backend.kernels.reference import ReferenceKernels
@@ -57,7 +60,7 @@ def test_it_runs_on_the_host(name, tmp_path, capsys):
     status, result = run(tmp_path, "--kernels", name, "--qubits", "4-6")
     assert status == 0, capsys.readouterr().out
     assert [len(result["sections"][s]) for s in SECTIONS] == [60, 2, 1, 2, 10, 0]
-    for row in result["sections"]["naive"]:
+    for row in result["sections"]["families"] + result["sections"]["naive"]:
         assert row["compared"]
         assert row["distance"][engines.NUMPY]["relative"] < 1e-5
     assert result["skipped"][engines.CUSTATEVEC] == "our kernels run on the host"
@@ -131,6 +134,14 @@ def test_a_section_that_fails_leaves_the_others(tmp_path, monkeypatch):
     assert len(result["sections"]["batches"]) == 2
 
 
+def test_passes_are_counted_by_the_kernel_set():
+    kernels = ReferenceKernels()
+    plan = plan_of("QFT", 5, plan_options("complex64"))
+    assert engines.ours(kernels, Host(), plan, "complex64").passes == plan.num_stages
+    kernels.passes = lambda plan, dtype: 7
+    assert engines.ours(kernels, Host(), plan, "complex64").passes == 7
+
+
 def test_nothing_begins_when_the_time_is_over():
     asked = setting(ReferenceKernels())
     assert [list(section.run(asked, Budget(0.0))) for section in SECTIONS.values()] == [[]] * 6
@@ -155,14 +166,40 @@ def test_blocks_of_wide_states_are_compared():
 # --- predictions ------------------------------------------------------------------------------
 
 
-def test_a_prediction_takes_the_longer_time_of_each_stage():
-    plan = SimpleNamespace(stage_fma=np.array([1.0, 1e4]), num_qubits=20)
-    found = roofline.predict(plan, "H100", "complex64", achieved=(1.0, 1.0))
-    memory, arithmetic = 2 * 8 * 2**20 / 3.35e12, 1e4 * 2**20 / 33.5e12
-    assert (found.passes, found.bytes, found.bound) == (2, 2 * 16 * 2**20, "arithmetic")
-    assert found.seconds == pytest.approx(memory + arithmetic)
-    double = roofline.predict(plan, "H100", "complex128", achieved=(1.0, 1.0))
-    assert double.seconds == pytest.approx(2 * memory + 2 * arithmetic)
+# Bytes of an amplitude read and written; bytes of shared memory and instructions, a second.
+_ROUND_TRIP, _SHARED, _ISSUED = 16, 132 * 128 * 1.755e9, 0.75 * 132 * 128 * 1.755e9
+
+
+def steps(kind, phases, fma):
+    return SimpleNamespace(kind=np.array(kind), phases=np.array(phases), fma=np.array(fma))
+
+
+def test_a_prediction_takes_the_longer_time_of_each_step():
+    program = steps([StepKind.STAGE, StepKind.SWAPS, StepKind.STAGE], [1, 2, 4], [1.0, 1.0, 1e4])
+    found = roofline.predict(program, 20, "H100", "complex64")
+    memory = _ROUND_TRIP * 2**20 / (0.9 * 3.35e12)
+    exchange = _ROUND_TRIP * 2**20 / _SHARED
+    issue = 1e4 * 2**20 / _ISSUED
+    assert (found.passes, found.exchanges, found.bound) == (3, 4, "instructions")
+    assert found.bytes == 3 * _ROUND_TRIP * 2**20
+    assert found.seconds == pytest.approx(2 * memory + issue + 3 * exchange)
+    double = roofline.predict(program, 20, "H100", "complex128")
+    assert double.seconds == pytest.approx(2 * (2 * memory + issue + 3 * exchange))
+    game = roofline.predict(program, 20, "RTX 4090", "complex128")
+    single = roofline.predict(program, 20, "RTX 4090", "complex64")
+    assert game.issue_seconds == pytest.approx(64 * single.issue_seconds)
+
+
+def test_a_wide_primitive_is_two_passes_without_exchanges():
+    found = roofline.predict(steps([StepKind.WIDE], [0], [0.0]), 20, "H100", "complex64")
+    assert (found.passes, found.exchanges, found.bound) == (2, 0, "memory")
+    assert found.seconds == pytest.approx(2 * _ROUND_TRIP * 2**20 / (0.9 * 3.35e12))
+
+
+def test_datasheets_are_what_lanes_and_clocks_give():
+    sheets = {"A100": 9.75e12, "RTX 4090": 41.3e12}  # multiply-adds a second at their boost clocks
+    for name, fma in sheets.items():
+        assert roofline.GPUS[name].issue_rate(8) == pytest.approx(fma, rel=0.01)
 
 
 def test_only_the_forms_in_the_table_are_known():
@@ -170,13 +207,28 @@ def test_only_the_forms_in_the_table_are_known():
     assert [roofline.name_of(name) for name in names] == ["H100", None, None, None]
 
 
-@pytest.mark.skipif(planner.is_available() is not None, reason="no native planner")
+@pytest.mark.skipif(emulated.is_available() is not None, reason="no emulated kernels")
+def test_what_is_measured_has_its_prediction_beside_it(monkeypatch):
+    ours = default_manager().kernels["emulate"].make(Config())
+    assert families.measure(setting(ours), "QFT", 5, "complex64")["predicted"] is None
+    monkeypatch.setattr(Host, "describe", lambda self: {"device": "NVIDIA H100 80GB HBM3"})
+    row = families.measure(setting(ours), "QFT", 5, "complex64")
+    program = make_program(plan_of("QFT", 5, plan_options("complex64")), np.dtype("complex64"))
+    assert row["predicted"] == roofline.predict(program, 5, "H100", "complex64").seconds
+    theirs = families.measure(setting(ReferenceKernels()), "QFT", 5, "complex64")
+    assert theirs["predicted"] is None
+
+
+@pytest.mark.skipif(
+    (planner.is_available() or programs.is_available()) is not None, reason="no native planner"
+)
 def test_predictions_need_no_gpu_and_claim_no_measurement(tmp_path, capsys):
     words = ["--predict", "--dtypes", "complex64", "--output", str(tmp_path)]
     assert gpu_bench.main(words) == 0
     text = capsys.readouterr().out
     assert text.count("not measured") == len(FAMILIES)
-    passes = plan_of("QFT", 30, tiled("complex64")).num_stages
+    plan = plan_of("QFT", 30, plan_options("complex64"))
+    passes = make_program(plan, np.dtype("complex64")).passes
     assert f"| QFT | {passes} |" in text
     row = {"family": "QFT", "qubits": 30, "dtype": "complex64", "engines": {"cuda": {}}}
     row["engines"]["cuda"]["seconds"] = 0.123

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -14,7 +14,15 @@ from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.kernels.cuda.device import Array, Device
 
-__all__ = ["DeviceProgram", "StepKind", "TileShape", "is_available", "program_for", "tile_shape"]
+__all__ = [
+    "DeviceProgram",
+    "StepKind",
+    "TileShape",
+    "is_available",
+    "make_program",
+    "program_for",
+    "tile_shape",
+]
 
 
 def _load() -> tuple[Any, str | None]:
@@ -71,7 +79,7 @@ class DeviceProgram:
     """What the kernels read, and the launches in order.
 
     Attributes:
-        data: uint8, on the device (``kernels/cuda/program.cuh``).
+        data: uint8, on the device or, as it is made, on the host (``kernels/cuda/program.cuh``).
         kind: uint8 ``(k,)``, values of `StepKind`.
         number: int32 ``(k,)``; of the stage, the primitive or the exchanges.
         thread_bits: int32 ``(k,)``; threads of a block as a power of two.
@@ -123,17 +131,31 @@ def program_for(
     Raises:
         UnsupportedError: If the native modules are not built.
     """
-    if _device is None:
-        raise UnsupportedError(f"{_reason}.")
     key = f"device program: {mode}, {np.dtype(dtype).name}, {id(device)}"
     known = plan.cache.get(key)
     if known is not None:
         return known  # type: ignore[no-any-return]
+    made = make_program(plan, dtype, mode)
+    made = replace(made, data=device.upload(made.data))
+    return plan.cache.setdefault(key, made)  # type: ignore[no-any-return]
+
+
+def make_program(plan: ExecutionPlan, dtype: np.dtype[Any], mode: str = "run") -> DeviceProgram:
+    """Make the program of a plan, with its data on the host; needs no device.
+
+    Args:
+        plan: The schedule.
+        dtype: complex64 or complex128.
+        mode: As in `program_for`.
+
+    Raises:
+        UnsupportedError: If the native modules are not built.
+    """
+    if _device is None:
+        raise UnsupportedError(f"{_reason}.")
     shape = tile_shape(dtype)
     qubits = shape.qubits if mode == "run" else shape.qubits - 1
     parts = _device.make_program(plan, mode, qubits, shape.low_qubits, shape.bank_bits)
-    data = parts.pop("data")
-    recipes = int(data[: 8 * (_HEADER_RECIPES + 1)].view(np.int64)[_HEADER_RECIPES])
+    recipes = int(parts["data"][: 8 * (_HEADER_RECIPES + 1)].view(np.int64)[_HEADER_RECIPES])
     bindings = recipes * _RECIPE_THREADS + int(parts["num_turns"])
-    made = DeviceProgram(data=device.upload(data), num_bindings=bindings, **parts)
-    return plan.cache.setdefault(key, made)  # type: ignore[no-any-return]
+    return DeviceProgram(num_bindings=bindings, **parts)

@@ -28,8 +28,6 @@ DESCRIPTIONS = {
     "QAOA": "MaxCut on a random 3-regular graph, p = 3",
 }
 
-TILES = {"complex64": (12, 4), "complex128": (11, 4)}
-"""Tile and low qubits of our GPU kernels: 32 KiB a block, runs of 128 and 256 bytes."""
 NO_PARAMETERS = np.empty(0)
 
 
@@ -38,14 +36,12 @@ def itemsize(dtype: str) -> int:
     return np.dtype(dtype).itemsize
 
 
-def tiled(dtype: str, tile: int | None = None, low: int | None = None) -> PlanOptions:
-    """Return plan options for our GPU kernels; `TILES` where nothing is said."""
-    usual = TILES[dtype]
-    return PlanOptions(
-        tile_qubits=tile or usual[0],
-        low_qubits=usual[1] if low is None else low,
-        amplitude_bytes=itemsize(dtype),
-    )
+def plan_options(dtype: str, tile: int | None = None, low: int | None = None) -> PlanOptions:
+    """Return plan options: those of a session, unless tile or low qubits are given.
+
+    The GPU kernels cut stages anew that are larger than their tiles.
+    """
+    return PlanOptions(tile_qubits=tile, low_qubits=low, amplitude_bytes=itemsize(dtype))
 
 
 def plan_of(family: str, n: int, options: PlanOptions) -> ExecutionPlan:

@@ -18,7 +18,7 @@ from gpu.place import Host
 from gpu.updater import Updater
 from quasim_backend.compile.planner import PlanOptions
 from quasim_backend.ir.plan import ExecutionPlan
-from quasim_backend.kernels.base import KernelSet
+from quasim_backend.kernels.base import KernelSet, passes_of
 from quasim_backend.kernels.custatevec import CuStateVecKernels
 from quasim_backend.kernels.custatevec.calls import Calls
 from quasim_backend.kernels.custatevec.operations import operations_of
@@ -75,14 +75,14 @@ def read(kernels: KernelSet, place: Host, state: Any, part: slice) -> np.ndarray
 
 
 def ours(kernels: KernelSet, place: Host, plan: ExecutionPlan, dtype: str) -> Job:
-    """Run a plan with a kernel set, one pass a stage."""
+    """Run a plan with a kernel set."""
     state, n = kernels.zero_state(plan.num_qubits, np.dtype(dtype)), plan.num_qubits
     return Job(
         lambda: kernels.run(plan, state, NO_PARAMETERS),
         lambda: Sample.of(
             n, lambda part: read(kernels, place, state, part), kernels.norm_squared(state)
         ),
-        plan.num_stages,
+        passes_of(kernels, plan, np.dtype(dtype)),
     )
 
 

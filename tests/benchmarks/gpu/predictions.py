@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from harness.markdown import milliseconds, number
 from harness.markdown import table as markdown_table
 
-from gpu.circuits import FAMILIES, NO_PARAMETERS, plan_of, tiled
-from gpu.roofline import ACHIEVED, GPUS, name_of, predict, predict_dense
+from gpu.circuits import FAMILIES, NO_PARAMETERS, itemsize, plan_of, plan_options
+from gpu.roofline import BANDWIDTH_SHARE, GPUS, ISSUE_SHARE, name_of, predict, predict_dense
 from quasim_backend.compile.planner import PlanOptions
+from quasim_backend.kernels.cuda.program import make_program
 from quasim_backend.kernels.custatevec.fusion import fused
 from quasim_backend.kernels.custatevec.operations import operations_of
 
@@ -34,12 +36,13 @@ def table(
         results: The JSON file of a run, whose times are shown if it ran on that GPU.
     """
     known = _measured(results, gpu, n, dtype)
-    header = ["circuit", "passes", "GB", "FMA an amplitude", "memory ms", "arithmetic ms"]
-    header += ["predicted ms", "bound by", "measured ms"]
+    header = ["circuit", "passes", "exchanges", "GB", "instructions an amplitude", "memory ms"]
+    header += ["instructions ms", "exchanges ms", "predicted ms", "bound by", "measured ms"]
     header += [f"calls of {_WIDTH} qubits", "predicted ms", "ratio"]
     rows = []
     for family in FAMILIES:
-        found = predict(plan_of(family, n, tiled(dtype, tile, low)), gpu, dtype)
+        program = make_program(plan_of(family, n, plan_options(dtype, tile, low)), np.dtype(dtype))
+        found = predict(program, n, gpu, dtype)
         calls = _calls(family, n)
         theirs = predict_dense(calls, _WIDTH, n, gpu, dtype)
         seconds = known.get(family)
@@ -47,10 +50,12 @@ def table(
             [
                 family,
                 str(found.passes),
+                str(found.exchanges),
                 number(found.bytes / 1e9),
-                number(found.fma / 2.0**n),
-                milliseconds(found.memory),
-                milliseconds(found.arithmetic),
+                number(found.instructions / 2.0**n),
+                milliseconds(found.memory_seconds),
+                milliseconds(found.issue_seconds),
+                milliseconds(found.exchange_seconds),
                 milliseconds(found.seconds),
                 found.bound,
                 NOT_MEASURED if seconds is None else milliseconds(seconds),
@@ -60,11 +65,13 @@ def table(
             ]
         )
     sheet = GPUS[gpu]
-    rate = sheet.single if dtype == "complex64" else sheet.double
+    rate = sheet.issue_rate(itemsize(dtype))
     return (
-        f"Predictions for {gpu}, {n} qubits, {dtype}: {ACHIEVED[0]:.0%} of "
-        f"{sheet.bandwidth / 1e12:.2f} TB/s and {ACHIEVED[1]:.0%} of {rate / 1e12:.1f} TFMA/s, the "
-        f"longer of both in each pass; shared memory and launches are left out.\n\n"
+        f"Predictions for {gpu}, {n} qubits, {dtype}: {BANDWIDTH_SHARE:.0%} of "
+        f"{sheet.bandwidth / 1e12:.2f} TB/s; {ISSUE_SHARE:.0%} of {rate / 1e12:.1f} T "
+        f"instructions/s and {sheet.shared_bandwidth / 1e12:.1f} TB/s of shared memory at "
+        f"{sheet.clock / 1e9:.3f} GHz; in each pass the longer of memory, and instructions and "
+        f"exchanges together. Launches are left out.\n\n"
         f"{markdown_table(header, rows)}"
     )
 

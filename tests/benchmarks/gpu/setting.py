@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gpu.circuits import itemsize, tiled
+from gpu.circuits import itemsize, plan_options
 from gpu.place import Host
 from quasim_backend.compile.planner import PlanOptions
 from quasim_backend.kernels.base import KernelSet
@@ -51,10 +51,8 @@ class Setting:
     skipped: dict[str, str] = field(default_factory=dict)
 
     def options(self, dtype: str) -> PlanOptions:
-        """Return how our plans are made: for the GPU's tiles, or for the host's kernels."""
-        if self.place.is_gpu or self.name == "emulate" or self.tile:
-            return tiled(dtype, self.tile, self.low)
-        return PlanOptions(amplitude_bytes=itemsize(dtype))
+        """Return how our plans are made."""
+        return plan_options(dtype, self.tile, self.low)
 
     def widest(self, dtype: str, states: float = 1.0) -> int:
         """Return the qubits of the widest state of which so many fit into free memory."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from harness.markdown import milliseconds, number
 from harness.markdown import table as markdown_table
 
@@ -12,10 +13,13 @@ from gpu import engines
 from gpu.budget import Budget
 from gpu.circuits import FAMILIES, itemsize, plan_of
 from gpu.compare import Sample, WrongStateError, check
-from gpu.engines import CUSTATEVEC, UPDATER, Job
+from gpu.engines import CUSTATEVEC, NUMPY, UPDATER, Job
 from gpu.place import timed
 from gpu.roofline import name_of, predict
 from gpu.setting import Setting
+from quasim_backend.ir.plan import ExecutionPlan
+from quasim_backend.kernels.cuda.kernel_set import CudaKernels
+from quasim_backend.kernels.cuda.program import make_program
 
 TITLE = "State vectors"
 SECONDS = 300.0
@@ -27,12 +31,13 @@ _LONGEST = 5.0
 
 
 def run(setting: Setting, budget: Budget) -> Iterator[dict[str, Any]]:
-    """Measure every family in every dtype."""
+    """Measure every family in every dtype; on the host, beside gates one by one."""
+    more = () if setting.place.is_gpu else (NUMPY,)
     for dtype in setting.dtypes:
         for n in setting.widths(dtype, _USUAL):
             for family in setting.families:
                 if budget.allows(_PASSES * setting.pass_seconds(n, dtype)):
-                    yield measure(setting, family, n, dtype)
+                    yield measure(setting, family, n, dtype, more)
 
 
 def measure(
@@ -68,8 +73,7 @@ def measure(
         "gates": len(FAMILIES[family](n)),
         "skipped": {},
     }
-    gpu = name_of(setting.place.describe()["device"])
-    row["predicted"] = predict(plan, gpu, dtype).seconds if gpu else None
+    row["predicted"] = _predicted(setting, plan, dtype)
     samples: dict[str, Sample] = {}
     times: dict[str, dict[str, Any]] = {}
     for name, start in starts.items():
@@ -85,6 +89,15 @@ def measure(
     except WrongStateError as cause:
         return row | {"error": str(cause)}
     return row | {"engines": times, "compared": len(samples) > 1}
+
+
+def _predicted(setting: Setting, plan: ExecutionPlan, dtype: str) -> float | None:
+    """Return the seconds predicted for our kernels, where the GPU is known."""
+    gpu = name_of(setting.place.describe()["device"])
+    if gpu is None or not isinstance(setting.kernels, CudaKernels):
+        return None
+    program = make_program(plan, np.dtype(dtype))
+    return predict(program, plan.num_qubits, gpu, dtype).seconds
 
 
 def _one(
