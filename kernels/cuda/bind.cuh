@@ -119,6 +119,15 @@ QUASIM_DEVICE void multiply(const Binding& binding, const Factor& factor, int si
   }
 }
 
+// Turn number `number`.
+template <class Fixed>
+QUASIM_DEVICE Fixed bound_turn(const Binding& binding, i64 number) {
+  const TurnRecipe& recipe =
+      part<TurnRecipe>(binding.program, binding.header->turn_recipes)[number];
+  const double angle = recipe.angle < 0 ? recipe.scale : recipe.scale * binding.angle(recipe.angle);
+  return turn_of<Fixed>(angle);
+}
+
 // Column `number` of the numbers of a recipe; those without columns are made whole by number 0.
 template <class T>
 QUASIM_DEVICE void bind_column(const Binding& binding, const Recipe& recipe, int number,
@@ -161,6 +170,18 @@ QUASIM_DEVICE void bind_column(const Binding& binding, const Recipe& recipe, int
       if (number != 0) return;
       to[0] = static_cast<T>(recipe.scale * binding.angle(recipe.angle, binding.direction, false));
       break;
+    case RecipeKind::kPhase: {
+      if (number != 0) return;
+      u64 sum = 0;
+      for (i32 t = recipe.first; t < recipe.last; ++t) {
+        const Term& term = part<Term>(binding.program, binding.header->terms)[t];
+        sum += bound_turn<u64>(binding, term.number) * static_cast<u64>(term.factor);
+      }
+      const Complex<double> phase = unit(sum);
+      to[0] = static_cast<T>(phase.re);
+      to[1] = static_cast<T>(phase.im);
+      break;
+    }
     case RecipeKind::kEntries: {
       const auto* const data = part<Complex<double>>(binding.program, binding.header->data);
       for (int e = number; e < recipe.width; e += kMaxColumn) {
@@ -189,10 +210,7 @@ QUASIM_DEVICE void bind(const Block& block, const char* program, const double* p
     }
     number -= header.num_recipes * kMaxColumn;
     if (number >= header.num_turns) return;
-    const TurnRecipe& recipe = part<TurnRecipe>(program, header.turn_recipes)[number];
-    const double angle =
-        recipe.angle < 0 ? recipe.scale : recipe.scale * binding.angle(recipe.angle);
-    turns[member * turn_stride + number] = turn_of<Turn<T>>(angle);
+    turns[member * turn_stride + number] = bound_turn<Turn<T>>(binding, number);
   });
 }
 

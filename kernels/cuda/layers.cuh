@@ -36,7 +36,10 @@ template <class T>
 QUASIM_DEVICE void factors(const Op& op, const Numbers<T>& n, Mask where, Registers<T>& held) {
   for (i32 i = op.first; i < op.last; i += 3) {
     const int set = n.bounds[i];
-    const Complex<T> phase = unit(sum_of_terms(n, n.bounds[i + 1], n.bounds[i + 2], where));
+    const i32 first = n.bounds[i + 1];
+    const i32 last = n.bounds[i + 2];
+    const Complex<T> phase = first == kNumber ? Complex<T>{n.numbers[last], n.numbers[last + 1]}
+                                              : unit(sum_of_terms(n, first, last, where));
     QUASIM_UNROLL
     for (int j = 0; j < kAmplitudes; ++j) {
       if ((j & set) == set) held.a[j] = phase * held.a[j];

@@ -62,6 +62,9 @@ enum class Form : u8 {
   kImaginary,  // 8 numbers; the diagonal real, the rest imaginary
 };
 
+// In the bounds of kFactors: the phase is a number, the same for all threads.
+constexpr i32 kNumber = -1;
+
 constexpr int kQubitNumbers = 8;  // room for each matrix of kQubits
 
 // A term of a phase: `turns[number] * factor` where the index has `value` in its `mask` bits, with
@@ -84,7 +87,8 @@ struct Op {
   u16 signs;   // patterns with the other sign; kQubits: two bits a register bit, a Form
   u16 width;   // kTable: qubits
   i32 number;  // first of its numbers, counted in reals
-  i32 first;   // bounds [first, last); kFactors: set, first term and last of each; kLayer: where
+  i32 first;   // bounds [first, last); kFactors: set, first term and last of each, or
+               // kNumber and the place of a number; kLayer: where
                // the terms of each set begin; kTable: its qubits
   i32 last;
   i32 slot;  // of the derivative
@@ -163,6 +167,7 @@ enum class RecipeKind : i32 {
   kRotation,  // cosine of half the angle, and sine times `scale`
   kRate,      // how fast the angle changes along a direction, times `scale`
   kEntries,   // of a diagonal
+  kPhase,     // the phase that the terms [first, last), which have no conditions, add up to
 };
 
 // How to make the numbers of an op.

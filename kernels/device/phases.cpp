@@ -22,6 +22,7 @@ constexpr int kQubitNumbers = quasim_device::kQubitNumbers;
 constexpr int kPatterns = 1 << quasim_device::kRegisterBits;
 // Predicted instructions a thread: a point on the unit circle, and a term of a phase.
 constexpr double kUnitCost = 24.0;
+constexpr double kNumberCost = 6.0;
 constexpr double kTermCost = 8.0;
 // Predicted instructions an amplitude to find out what an op is.
 constexpr double kOpCost = 1.5;
@@ -335,13 +336,27 @@ void PhaseWriter::write_factors(std::uint16_t sets) {
   for (int set = 0; set < kPatterns; ++set) {
     if (((sets >> set) & 1) == 0) continue;
     const auto first = static_cast<std::int32_t>(records_.terms.size());
+    bool same = true;  // for all threads
     for (const PendingTerm& term : pending_) {
-      if (term.set == set) records_.terms.push_back(term.term);
+      if (term.set != set) continue;
+      records_.terms.push_back(term.term);
+      same &= (term.term.mask | term.term.odd) == 0;
     }
     const auto last = static_cast<std::int32_t>(records_.terms.size());
-    bounds.insert(bounds.end(), {set, first, last});
-    cost_ += (kUnitCost + kTermCost * (last - first)) / kPatterns +
-             4.0 / static_cast<double>(1 << std::popcount(static_cast<unsigned>(set)));
+    cost_ += 4.0 / static_cast<double>(1 << std::popcount(static_cast<unsigned>(set)));
+    if (same) {
+      Recipe recipe{};
+      recipe.kind = RecipeKind::kPhase;
+      recipe.number = records_.room_for(2);
+      recipe.first = first;
+      recipe.last = last;
+      records_.recipes.push_back(recipe);
+      bounds.insert(bounds.end(), {set, quasim_device::kNumber, recipe.number});
+      cost_ += kNumberCost / kPatterns;
+    } else {
+      bounds.insert(bounds.end(), {set, first, last});
+      cost_ += (kUnitCost + kTermCost * (last - first)) / kPatterns;
+    }
   }
   std::erase_if(pending_, [&](const PendingTerm& term) { return (sets >> term.set) & 1; });
   op.first = static_cast<std::int32_t>(records_.bounds.size());
