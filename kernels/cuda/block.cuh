@@ -4,6 +4,7 @@
 // block share; what a thread keeps from step to step is in a `PerThread`. In CUDA a step is a call
 // and a barrier. On the host it is a loop over the threads, so that the same source runs where
 // there is no GPU; the loop can run backwards, which shows steps that lack a barrier between them.
+// A build with QUASIM_EMULATE_THREADS has a thread for each of CUDA's, for a race detector.
 #pragma once
 
 #include "types.cuh"
@@ -67,24 +68,11 @@ class Block {
 
 #else
 
-template <class T>
-class PerThread {
+// What a host build knows of a block.
+class HostBlock {
  public:
-  T& operator[](int thread) { return values_[thread]; }
-
- private:
-  T values_[kMaxThreads];
-};
-
-class Block {
- public:
-  Block(u64 index, u64 blocks, u64 member, int threads, void* shared, bool backwards)
-      : index_(index),
-        blocks_(blocks),
-        member_(member),
-        threads_(threads),
-        shared_(shared),
-        backwards_(backwards) {}
+  HostBlock(u64 index, u64 blocks, u64 member, int threads, void* shared)
+      : index_(index), blocks_(blocks), member_(member), threads_(threads), shared_(shared) {}
 
   u64 index() const { return index_; }
   u64 blocks() const { return blocks_; }
@@ -96,12 +84,87 @@ class Block {
     return static_cast<T*>(shared_);
   }
 
+ private:
+  u64 index_;
+  u64 blocks_;
+  u64 member_;
+  int threads_;
+  void* shared_;
+};
+
+#ifdef QUASIM_EMULATE_THREADS
+
+// A block's threads, each a thread of the host: kernels/emulate/team.hpp.
+class Team;
+void wait_for_all(Team& team);
+void send(Team& team, int thread, double value);
+double receive(Team& team, int thread);
+
+template <class T>
+class PerThread {
+ public:
+  T& operator[](int) { return value_; }
+
+ private:
+  T value_;
+};
+
+// One thread's view. It orders no more than CUDA does, so that a race detector sees what is
+// missing: values go through a warp without ordering anything else.
+class Block : public HostBlock {
+ public:
+  Block(const HostBlock& block, Team& team, int thread)
+      : HostBlock(block), team_(team), thread_(thread) {}
+
+  template <class Step>
+  void each(Step step) const {
+    step(thread_);
+    wait_for_all(team_);
+  }
+
+  template <class Step>
+  void apart(Step step) const {
+    step(thread_);
+  }
+
+  template <class Take>
+  void warp_sums(PerThread<double>& values, Take take) const {
+    const int size = threads() < kWarp ? threads() : kWarp;
+    const int lane = thread_ % kWarp;
+    double sum = values[thread_];
+    for (int step = size / 2; step > 0; step /= 2) {
+      if (lane >= step) return send(team_, thread_, sum);
+      sum += receive(team_, thread_ + step);
+    }
+    take(thread_ / kWarp, sum);
+  }
+
+ private:
+  Team& team_;
+  int thread_;
+};
+
+#else
+
+template <class T>
+class PerThread {
+ public:
+  T& operator[](int thread) { return values_[thread]; }
+
+ private:
+  T values_[kMaxThreads];
+};
+
+class Block : public HostBlock {
+ public:
+  Block(const HostBlock& block, bool backwards) : HostBlock(block), backwards_(backwards) {}
+
   template <class Step>
   void each(Step step) const {
     if (backwards_) {
-      for (int thread = threads_; thread-- > 0;) step(thread);
+      for (int thread = threads(); thread-- > 0;) step(thread);
     } else {
-      for (int thread = 0; thread < threads_; ++thread) step(thread);
+      for (int thread = 0; thread < threads(); ++thread) step(thread);
     }
   }
 
@@ -113,8 +176,8 @@ class Block {
   // Adds in the order of CUDA's, so that both give the same bits.
   template <class Take>
   void warp_sums(PerThread<double>& values, Take take) const {
-    for (int first = 0; first < threads_; first += kWarp) {
-      const int size = threads_ - first < kWarp ? threads_ - first : kWarp;
+    for (int first = 0; first < threads(); first += kWarp) {
+      const int size = threads() - first < kWarp ? threads() - first : kWarp;
       double sums[kWarp];
       for (int lane = 0; lane < size; ++lane) sums[lane] = values[first + lane];
       for (int step = size / 2; step > 0; step /= 2) {
@@ -125,14 +188,10 @@ class Block {
   }
 
  private:
-  u64 index_;
-  u64 blocks_;
-  u64 member_;
-  int threads_;
-  void* shared_;
   bool backwards_;
 };
 
+#endif
 #endif
 
 // The sum of all threads' values, the same on every thread. Numbers of threads are powers of two.

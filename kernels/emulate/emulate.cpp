@@ -18,11 +18,15 @@
 #include "cuda/swaps.cuh"
 #include "cuda/tile.cuh"
 #include "cuda/wide.cuh"
+#ifdef QUASIM_EMULATE_THREADS
+#include "emulate/team.hpp"
+#endif
 
 namespace quasim {
 namespace {
 
 using quasim_device::Block;
+using quasim_device::HostBlock;
 using quasim_device::i32;
 using quasim_device::i64;
 using quasim_device::Turn;
@@ -95,6 +99,56 @@ const Table& table() {
 }
 }  // namespace wide
 
+// What a block finds in shared memory is whatever the last one left there, as on a GPU.
+using Shared = std::vector<std::max_align_t>;
+Shared shared_for(const EmulatedLaunch& launch) {
+  return Shared(launch.shared_bytes / sizeof(std::max_align_t) + 1);
+}
+
+// visit(number, block) for the blocks of all members.
+template <class Visit>
+void for_blocks(const EmulatedLaunch& launch, Shared& shared, Visit visit) {
+  std::uint64_t number = 0;
+  for (std::uint64_t member = 0; member < launch.members; ++member) {
+    for (std::uint64_t index = 0; index < launch.blocks; ++index) {
+      visit(number++, HostBlock(index, launch.blocks, member, launch.threads, shared.data()));
+    }
+  }
+}
+
+#ifdef QUASIM_EMULATE_THREADS
+
+// Two teams share the blocks, and neither waits for the other: blocks whose numbers differ in one
+// bit run unordered.
+void run_blocks(Entry run, const EmulatedLaunch& launch) {
+  constexpr int kTeams = 2;
+  std::array<quasim_device::Team, kTeams> teams{quasim_device::Team(launch.threads),
+                                                quasim_device::Team(launch.threads)};
+  std::array<Shared, kTeams> shared{shared_for(launch), shared_for(launch)};
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < kTeams * launch.threads; ++t) {
+    threads.emplace_back([&, t] {
+      const auto number = static_cast<std::size_t>(t % kTeams);
+      for_blocks(launch, shared[number], [&](std::uint64_t block, const HostBlock& host) {
+        if (std::popcount(block) % kTeams != t % kTeams) return;
+        run(Block(host, teams[number], t / kTeams), launch.arguments);
+        teams[number].wait_for_all();
+      });
+    });
+  }
+}
+
+#else
+
+void run_blocks(Entry run, const EmulatedLaunch& launch) {
+  Shared shared = shared_for(launch);
+  for_blocks(launch, shared, [&](std::uint64_t, const HostBlock& host) {
+    run(Block(host, launch.backwards), launch.arguments);
+  });
+}
+
+#endif
+
 }  // namespace
 
 std::vector<std::string> emulated_kernels() {
@@ -115,14 +169,7 @@ void emulate(std::string_view kernel, bool is_single, const EmulatedLaunch& laun
       !std::has_single_bit(static_cast<unsigned>(launch.threads))) {
     throw std::invalid_argument("The number of threads must be a power of two up to 512.");
   }
-  // What a block finds in shared memory is whatever the last one left there, as on a GPU.
-  std::vector<std::max_align_t> shared(launch.shared_bytes / sizeof(std::max_align_t) + 1);
-  for (std::uint64_t member = 0; member < launch.members; ++member) {
-    for (std::uint64_t index = 0; index < launch.blocks; ++index) {
-      run(Block(index, launch.blocks, member, launch.threads, shared.data(), launch.backwards),
-          launch.arguments);
-    }
-  }
+  run_blocks(run, launch);
 }
 
 }  // namespace quasim

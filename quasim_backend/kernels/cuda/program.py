@@ -6,6 +6,7 @@ import importlib
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,13 +132,16 @@ def program_for(
     Raises:
         UnsupportedError: If the native modules are not built.
     """
-    key = f"device program: {mode}, {np.dtype(dtype).name}, {id(device)}"
-    known = plan.cache.get(key)
+    key = f"device programs: {mode}, {np.dtype(dtype).name}"
+    programs: WeakKeyDictionary[Device, DeviceProgram]
+    programs = plan.cache.setdefault(key, WeakKeyDictionary())
+    known = programs.get(device)
     if known is not None:
-        return known  # type: ignore[no-any-return]
+        return known
     made = make_program(plan, dtype, mode)
     made = replace(made, data=device.upload(made.data))
-    return plan.cache.setdefault(key, made)  # type: ignore[no-any-return]
+    device.synchronize()  # other threads may launch in streams of their own
+    return programs.setdefault(device, made)
 
 
 def make_program(plan: ExecutionPlan, dtype: np.dtype[Any], mode: str = "run") -> DeviceProgram:
