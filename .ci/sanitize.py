@@ -3,8 +3,8 @@
 Builds into ``build/sanitize``, in an environment of its own that holds the instrumented package and
 sees the packages of the interpreter this runs in. Any finding ends the test run with its trace.
 
-Environment: ``QUASIM_SANITIZERS``, default ``address;undefined``; ``QUASIM_EMULATE_THREADS=ON`` gives
-every thread of an emulated CUDA kernel one of the host, so that ``thread`` finds their data races.
+Environment: ``QUASIM_SANITIZERS``, default ``address;undefined``. ``QUASIM_EMULATE_THREADS=ON``
+gives every thread of an emulated CUDA kernel one of the host, so that ``thread`` finds races.
 """
 
 from __future__ import annotations
