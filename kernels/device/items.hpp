@@ -57,7 +57,10 @@ std::vector<Item> items_of(const Program& program, const Plan& plan, std::size_t
 std::vector<Item> items_of(const Program& program, std::span<const std::int32_t> primitives,
                            int registers);
 
-// Multiply-adds an amplitude of an item alone.
+// Predicted instructions an amplitude of a matrix without structure.
+double matrix_cost(int qubits);
+
+// ... and of an item alone.
 double cost_of(const Item& item);
 
 }  // namespace quasim::device

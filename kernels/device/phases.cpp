@@ -170,7 +170,7 @@ void PhaseWriter::matrix(const Item& item) {
                       : width == 2 ? OpCode::kDense2
                       : width == 3 ? OpCode::kDense3
                                    : OpCode::kDense4;
-  Op op = op_when(code, item.when, real ? 4.0 : 4.0 * static_cast<double>(1 << width));
+  Op op = op_when(code, item.when, real ? 4.0 : matrix_cost(width));
   op.x = pattern_of(item.qubits);
   Recipe recipe = product_of(item);
   op.number = recipe.number = records_.room_for((real ? 1 : 2) << (2 * width));
