@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_cupy import GIB, CompileException, CUDADriverError, CUDARuntimeError, FakeCupy
+from fake_cupy import GIB, CompileException, CUDADriverError, CUDARuntimeError, FakeCupy, ndarray
 from fake_cupy import OutOfMemoryError as OutOfMemory
 
 from quasim_backend.errors import DeviceError, MemoryLimitError
@@ -158,6 +159,32 @@ def test_arrays_go_to_the_gpu_and_back(device):
     assert taken.dtype == np.complex128
     np.testing.assert_array_equal(device.download(taken), host)
     device.synchronize()
+
+
+@pytest.mark.parametrize("size", [1, 1 << 17])
+def test_an_array_may_change_as_soon_as_it_is_copied(device, machine, monkeypatch, size):
+    # What is in pinned memory, or on the GPU, is read after the call for the copy returned.
+    begun = []
+
+    def finish():
+        while begun:
+            copy, source = begun.pop()
+            copy[...] = source
+
+    def array(source, dtype, order):
+        copy = np.empty(source.shape, dtype, order).view(ndarray)
+        begun.append((copy, source))
+        return copy
+
+    monkeypatch.setattr(ndarray, "set", lambda copy, host: begun.append((copy, host)))
+    machine.array = array
+    machine.cuda.get_current_stream = lambda: types.SimpleNamespace(synchronize=finish)
+    for copied in (device.upload, lambda given: device.take(given, np.float64)):
+        given = np.ones(size)
+        copy = copied(given)
+        given[:] = 2
+        finish()
+        np.testing.assert_array_equal(copy, np.ones(size))
 
 
 def test_memory_is_what_the_driver_and_the_pool_have(device):

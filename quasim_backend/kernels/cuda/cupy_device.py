@@ -31,7 +31,8 @@ _CHECKED = 64 << 20
 """Allocations from this size on are compared with what is free: some systems swap, not refuse."""
 
 _AWAITED = 1 << 20
-"""Uploads from this size on are waited for: the caller's array may be in pinned memory."""
+"""Uploads from this size on are waited for, smaller ones are copied: the caller's array may be in
+pinned memory, which the GPU reads later."""
 
 _STICKY = frozenset({214, 220, 700, 702, 710, *range(714, 720)})
 """CUDA's codes after which every further call of the process fails alike."""
@@ -83,7 +84,7 @@ class CupyDevice:
         """Copy a contiguous NumPy array to the device, shape and dtype kept."""
         array = self.empty(host.shape, host.dtype)
         with self._working("copying to the GPU"):
-            array.set(host)
+            array.set(host if host.nbytes >= _AWAITED else host.copy())
             if host.nbytes >= _AWAITED:
                 self._cupy.cuda.get_current_stream().synchronize()
         return array
@@ -110,9 +111,13 @@ class CupyDevice:
         by_dlpack = hasattr(array, "__dlpack__")
         with self._working("taking over an array"):
             seen = self._cupy.from_dlpack(array) if by_dlpack else self._cupy.asarray(array)
-        return self._allocated(
+        copied = self._allocated(
             lambda: self._cupy.array(seen, dtype=dtype, order="C"), _nbytes(seen.shape, dtype)
         )
+        with self._working("taking over an array"):
+            # Its library may work in another stream, and change or free the array at once.
+            self._cupy.cuda.get_current_stream().synchronize()
+        return copied
 
     def launch(
         self,

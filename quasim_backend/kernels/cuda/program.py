@@ -6,6 +6,7 @@ import importlib
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,10 +126,12 @@ def program_for(
     """
     if _device is None:
         raise UnsupportedError(f"{_reason}.")
-    key = f"device program: {mode}, {np.dtype(dtype).name}, {id(device)}"
-    known = plan.cache.get(key)
+    key = f"device programs: {mode}, {np.dtype(dtype).name}"
+    programs: WeakKeyDictionary[Device, DeviceProgram]
+    programs = plan.cache.setdefault(key, WeakKeyDictionary())
+    known = programs.get(device)
     if known is not None:
-        return known  # type: ignore[no-any-return]
+        return known
     shape = tile_shape(dtype)
     qubits = shape.qubits if mode == "run" else shape.qubits - 1
     parts = _device.make_program(plan, mode, qubits, shape.low_qubits, shape.bank_bits)
@@ -136,4 +139,5 @@ def program_for(
     recipes = int(data[: 8 * (_HEADER_RECIPES + 1)].view(np.int64)[_HEADER_RECIPES])
     bindings = recipes * _RECIPE_THREADS + int(parts["num_turns"])
     made = DeviceProgram(data=device.upload(data), num_bindings=bindings, **parts)
-    return plan.cache.setdefault(key, made)  # type: ignore[no-any-return]
+    device.synchronize()  # other threads may launch in streams of their own
+    return programs.setdefault(device, made)
