@@ -15,7 +15,7 @@ CPP := $(shell find kernels -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '
 SOURCES := pyproject.toml $(wildcard kernels/CMakeLists.txt) $(CPP)
 CLANG_FORMAT_FILES := $(CPP)
 
-.PHONY: help venv demo test test-full test-sanitize check-neon lint format stubs bench bench-quick bench-gpu docs clean
+.PHONY: help venv demo test test-full test-sanitize test-races check-neon lint format stubs bench bench-quick bench-gpu docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make test-full  the same, slow tests included"
 	@echo "make test-sanitize  the tests of the native modules, with address and undefined-behaviour"
 	@echo "                sanitizers"
+	@echo "make test-races look for data races in the CUDA kernels, emulated; takes ten minutes"
 	@echo "make check-neon compile the kernels for 64-bit ARM with a cross compiler"
 	@echo "make lint       ruff, mypy, import-linter, clang-format, stub check"
 	@echo "make format     rewrite Python and C++ files in the project's format"
@@ -68,6 +69,11 @@ test-full: $(VENV)/.stamp-dev
 # A copy of the package with instrumented modules, apart from the environment.
 test-sanitize: $(VENV)/.stamp-dev
 	$(BIN)/python .ci/sanitize.py $(SANITIZE_TESTS)
+
+# On threads of the host, in the order that CUDA gives them and no other.
+RACE_TESTS ?= tests/kernels/test_cuda_launches.py
+test-races: $(VENV)/.stamp-dev
+	QUASIM_SANITIZERS=thread QUASIM_EMULATE_THREADS=ON $(BIN)/python .ci/sanitize.py $(RACE_TESTS)
 
 # Compiles only: what the other instruction sets share, and the vectors' NEON form.
 AARCH64_CXX ?= aarch64-linux-gnu-g++

@@ -3,7 +3,8 @@
 Builds into ``build/sanitize``, in an environment of its own that holds the instrumented package and
 sees the packages of the interpreter this runs in. Any finding ends the test run with its trace.
 
-Environment: ``QUASIM_SANITIZERS``, default ``address;undefined``.
+Environment: ``QUASIM_SANITIZERS``, default ``address;undefined``. ``QUASIM_EMULATE_THREADS=ON`` has
+each thread of an emulated CUDA kernel be one of the host, for ``thread`` to find their data races.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def build(sanitizers: str) -> None:
         "cmake", "-S", str(ROOT / "kernels"), "-B", str(folder), "-G", "Ninja",
         "-DCMAKE_BUILD_TYPE=None", f"-DQUASIM_SANITIZE={sanitizers}",
         "-DQUASIM_WIDE_KERNELS=ON", f"-DPython_EXECUTABLE={sys.executable}",
+        f"-DQUASIM_EMULATE_THREADS={os.environ.get('QUASIM_EMULATE_THREADS', 'OFF')}",
     ]  # fmt: skip
     subprocess.run(configure, check=True, env=tools, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", str(folder)], check=True, env=tools)
