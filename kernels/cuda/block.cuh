@@ -11,7 +11,7 @@
 
 namespace quasim_device {
 
-constexpr int kMaxThreads = 512;
+constexpr int kMaxThreads = 256;
 constexpr int kWarp = 32;
 
 #ifdef __CUDACC__

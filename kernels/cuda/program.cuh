@@ -212,6 +212,21 @@ struct ProgramHeader {
   i64 tables;  // i64
 };
 
+// The host's compiler and the GPU's lay records out alike: none has padding, so that its size says
+// where its parts are.
+static_assert(sizeof(Term) == 3 * 8 + 2 * 4);
+static_assert(sizeof(Op) == 3 * 8 + 2 * 1 + 3 * 2 + 4 * 4);
+static_assert(sizeof(ThreadPlace) == 8 + 2 * 4);
+static_assert(sizeof(Phase) == 4 * 8 + 12 * 4);
+static_assert(sizeof(Stage) == 8 + 4 * 4);
+static_assert(sizeof(Swaps) == 8 + 4 * 4);
+static_assert(sizeof(Angle) == 8 + 2 * 4);
+static_assert(sizeof(Weight) == 2 * 8);
+static_assert(sizeof(Factor) == 12 * 4 + 8);
+static_assert(sizeof(Recipe) == 8 * 4 + 2 * 8);
+static_assert(sizeof(TurnRecipe) == 2 * 4 + 8);
+static_assert(sizeof(ProgramHeader) == 17 * 8);
+
 template <class Record>
 QUASIM_DEVICE const Record* part(const char* program, i64 offset) {
   return reinterpret_cast<const Record*>(program + offset);

@@ -33,8 +33,13 @@ using quasim_device::Turn;
 using quasim_device::u32;
 using quasim_device::u64;
 
-using Entry = void (*)(const Block&, std::span<const std::uint64_t>);
-using Table = std::map<std::string_view, std::pair<Entry, std::size_t>>;
+using Run = void (*)(const Block&, std::span<const std::uint64_t>);
+struct Entry {
+  Run run;
+  std::size_t arguments;
+  int most_threads;  // as kernels.cu bounds them
+};
+using Table = std::map<std::string_view, Entry>;
 
 template <class T>
 T argument(std::uint64_t word) {
@@ -60,10 +65,13 @@ void entry(const Block& block, std::span<const std::uint64_t> words) {
 }
 
 #define QUASIM_OPEN(...) __VA_ARGS__
-#define QUASIM_TILE_KERNEL QUASIM_KERNEL
+#define QUASIM_TILE_KERNEL(name, parameters, arguments) \
+  QUASIM_BOUNDED_KERNEL((sizeof(Real) == 4 ? 256 : 128), name, parameters, arguments)
+#define QUASIM_KERNEL(name, parameters, arguments) \
+  QUASIM_BOUNDED_KERNEL(256, name, parameters, arguments)
 #define QUASIM_WITH_BLOCK(...) (const Block& block, __VA_ARGS__)
 #define QUASIM_CALL(name, arguments) quasim_device::name(block, QUASIM_OPEN arguments)
-#define QUASIM_KERNEL(name, parameters, arguments) \
+#define QUASIM_BOUNDED_KERNEL(threads, name, parameters, arguments) \
   void name QUASIM_WITH_BLOCK parameters { QUASIM_CALL(name, arguments); }
 
 namespace single {
@@ -78,8 +86,9 @@ using Amplitude = quasim_device::Complex<Real>;
 #include "cuda/entries.cuh"
 }  // namespace wide
 
-#undef QUASIM_KERNEL
-#define QUASIM_KERNEL(name, parameters, arguments) {#name, {entry<&name>, arity(&name)}},
+#undef QUASIM_BOUNDED_KERNEL
+#define QUASIM_BOUNDED_KERNEL(threads, name, parameters, arguments) \
+  {#name, {entry<&name>, arity(&name), threads}},
 
 namespace single {
 const Table& table() {
@@ -118,9 +127,11 @@ void for_blocks(const EmulatedLaunch& launch, Shared& shared, Visit visit) {
 
 #ifdef QUASIM_EMULATE_THREADS
 
-// Two teams share the blocks, and neither waits for the other: blocks whose numbers differ in one
-// bit run unordered.
-void run_blocks(Entry run, const EmulatedLaunch& launch) {
+// Two teams share the blocks, and neither waits for the other. A hash deals them out, so that of
+// any pattern of blocks some pairs run unordered.
+std::size_t team_of(std::uint64_t block) { return (block * 0x9e37'79b9'7f4a'7c15) >> 63; }
+
+void run_blocks(Run run, const EmulatedLaunch& launch) {
   constexpr int kTeams = 2;
   std::array<quasim_device::Team, kTeams> teams{quasim_device::Team(launch.threads),
                                                 quasim_device::Team(launch.threads)};
@@ -130,7 +141,7 @@ void run_blocks(Entry run, const EmulatedLaunch& launch) {
     threads.emplace_back([&, t] {
       const auto number = static_cast<std::size_t>(t % kTeams);
       for_blocks(launch, shared[number], [&](std::uint64_t block, const HostBlock& host) {
-        if (std::popcount(block) % kTeams != t % kTeams) return;
+        if (team_of(block) != number) return;
         run(Block(host, teams[number], t / kTeams), launch.arguments);
         teams[number].wait_for_all();
       });
@@ -140,7 +151,7 @@ void run_blocks(Entry run, const EmulatedLaunch& launch) {
 
 #else
 
-void run_blocks(Entry run, const EmulatedLaunch& launch) {
+void run_blocks(Run run, const EmulatedLaunch& launch) {
   Shared shared = shared_for(launch);
   for_blocks(launch, shared, [&](std::uint64_t, const HostBlock& host) {
     run(Block(host, launch.backwards), launch.arguments);
@@ -161,15 +172,15 @@ void emulate(std::string_view kernel, bool is_single, const EmulatedLaunch& laun
   const Table& table = is_single ? single::table() : wide::table();
   const auto found = table.find(kernel);
   if (found == table.end()) throw std::invalid_argument("No kernel has this name.");
-  const auto [run, count] = found->second;
-  if (launch.arguments.size() != count) {
+  const Entry& entry = found->second;
+  if (launch.arguments.size() != entry.arguments) {
     throw std::invalid_argument("The kernel takes another number of arguments.");
   }
-  if (launch.threads < 1 || launch.threads > quasim_device::kMaxThreads ||
+  if (launch.threads < 1 || launch.threads > entry.most_threads ||
       !std::has_single_bit(static_cast<unsigned>(launch.threads))) {
-    throw std::invalid_argument("The number of threads must be a power of two up to 512.");
+    throw std::invalid_argument("The number of threads must be a power of two, within bounds.");
   }
-  run_blocks(run, launch);
+  run_blocks(entry.run, launch);
 }
 
 }  // namespace quasim

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 
 import quasim_backend as quasim
 from quasim_backend.compile.planner import is_available as can_plan
 from quasim_backend.compile.planner import plan
+from quasim_backend.errors import DeviceError
 from quasim_backend.ir.gates import Gate
-from quasim_backend.kernels.cuda import emulated, program, sampling
+from quasim_backend.kernels.cuda import emulated, moments, paulis, probabilities, program, sampling
 from quasim_backend.kernels.cuda.kernel_set import CudaKernels
 from quasim_backend.kernels.random import shot_uniforms
 from quasim_backend.kernels.reference import ReferenceKernels
@@ -160,15 +164,35 @@ def pauli_sums(kernels, dtype, rng):
     compare(got, REFERENCE.apply_pauli_sum(states[0], x, z, weights), dtype, "Pauli product")
 
 
-CHECKS = [circuits, derivatives, collapse, reductions, samples, running_sums, pauli_sums]
+LOOPS = (derivatives, reductions, pauli_sums)
+"""Those whose kernels take turns when there are few blocks."""
 
 
 @pytest.mark.parametrize("dtype", [SINGLE, DOUBLE], ids=str)
 def test_every_kernel_is_right_in_several_warps_and_blocks(dtype):
     device = Recording()
-    for check in CHECKS:
+    for check in (circuits, collapse, samples, running_sums, *LOOPS):
         check(CudaKernels(device), dtype, np.random.default_rng(1))
     for kernel in emulated._emulate.kernels():
         threads, blocks = device.launched[kernel]
         assert threads >= 64, kernel
         assert blocks >= 2, kernel
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE], ids=str)
+def test_blocks_are_right_when_they_take_turns(dtype):
+    device = emulated.EmulatedDevice(workspace_bytes=1)
+    limits = ((moments, "_BLOCKS"), (probabilities, "_BLOCKS"), (paulis, "_SHARES"))
+    with ExitStack() as stack:
+        for module, name in limits:
+            stack.enter_context(patch.object(module, name, 1))
+        for check in LOOPS:
+            check(CudaKernels(device), dtype, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize(("real", "most"), [(np.float32, 256), (np.float64, 128)])
+def test_blocks_that_a_gpu_would_refuse_are_refused(real, most):
+    device = emulated.EmulatedDevice()
+    for kernel, limit in (("tile", most), ("prepare_zero", 256)):
+        with pytest.raises(DeviceError, match="number of threads"):
+            device.launch(kernel, real, 1, 2 * limit, [0] * (11 if kernel == "tile" else 2))

@@ -86,7 +86,8 @@ class Device(Protocol):
             kernel: Its name.
             real: ``np.float32`` for complex64 amplitudes, ``np.float64`` for complex128.
             blocks: Number of blocks; 0 does nothing.
-            threads: Threads of a block, a power of two up to 512.
+            threads: Threads of a block, a power of two up to 256; for
+                complex128 up to 128 of the kernels that hold a tile.
             arguments: In the kernel's order. Arrays must be contiguous.
             members: States of a batch, up to `MAX_MEMBERS`; every block runs once for each.
             shared_bytes: Memory the threads of a block share.
