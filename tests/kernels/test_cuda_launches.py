@@ -60,6 +60,7 @@ def random_circuit(rng: np.random.Generator, wide: bool) -> quasim.Circuit:
         circuit.diagonal(np.exp(1j * rng.normal(size=32)), [a, b, c, d, e])
         if wide:
             circuit.unitary(haar_unitary(rng, 4), [d, a, c, b])
+            circuit.unitary(haar_unitary(rng, 5), [b, e, a, c, d])
             circuit.append(Gate.permutation(rng.permutation(32)), [e, c, a, d, b])
     for q in range(WIDTH // 2):
         circuit.swap(q, WIDTH - 1 - q)
