@@ -179,7 +179,7 @@ def run_pair(
     bound = bind(device, program, state.dtype, _on_device(device, parameters[None]), rates)
     launcher = _Launcher(device, plan, program, bound)
     slots = len(program.slot_primitive)
-    measured = np.zeros(slots)
+    totals: list[Array] = []
     for step in range(len(program.kind)):
         if cancel is not None:
             cancel.check()
@@ -194,7 +194,9 @@ def run_pair(
                     "add_rows", np.float64, slots, _THREADS, (slopes, len(slopes), slots, total),
                     shared_bytes=_SUM_BYTES,
                 )  # fmt: skip
-                measured += device.download(total)
+                totals.append(total)
+    # Read at the end: the launches need not wait for the host.
+    measured = sum((device.download(total) for total in totals), np.zeros(slots))
     result = np.zeros(len(plan.program))
     np.add.at(result, program.slot_primitive, measured * program.slot_scale)
     return result
