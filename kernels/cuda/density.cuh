@@ -79,7 +79,8 @@ class Copies {
     });
   }
 
-  // Copies the panel that starts at `from`; no barrier.
+  // Copies the panel that starts at `from`; no barrier. Of a small panel, several threads write the
+  // same to the same place.
   QUASIM_DEVICE void copy(const Block& block, const Complex<T>* from, Complex<T>* to) {
     block.apart([&](int thread) {
       Complex<T> read[kEach];
