@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -53,9 +54,13 @@ double share(std::uint16_t active) {
 
 }  // namespace
 
-std::int32_t Records::room_for(std::int32_t reals) {
+std::int32_t Records::room_for(std::int64_t reals) {
   const std::int32_t place = numbers;
-  numbers += (reals + 3) / 4 * 4;
+  const std::int64_t end = place + (reals + 3) / 4 * 4;
+  if (end > std::numeric_limits<std::int32_t>::max()) {
+    throw std::length_error("The tables of this circuit have more than 2^31 numbers");
+  }
+  numbers = static_cast<std::int32_t>(end);
   return place;
 }
 
@@ -272,9 +277,9 @@ void PhaseWriter::table(const Item& item) {
   records_.bounds.insert(records_.bounds.end(), targets.begin(), targets.end());
   Recipe recipe{};
   recipe.kind = RecipeKind::kEntries;
+  recipe.number = records_.room_for(std::int64_t{2} << targets.size());
   recipe.width = static_cast<std::int32_t>(std::size_t{1} << targets.size());
   recipe.first = program_.kind_of(p) == PrimitiveKind::kMatrix ? recipe.width + 1 : 1;
-  recipe.number = records_.room_for(2 * recipe.width);
   recipe.data = program_.data_start[p];
   records_.recipes.push_back(recipe);
   op.number = recipe.number;

@@ -26,8 +26,8 @@ struct Records {
   std::vector<Slot> slots;
   std::int32_t numbers = 0;
 
-  // Room for so many reals, where vector loads can reach them.
-  std::int32_t room_for(std::int32_t reals);
+  // Room for so many reals, where vector loads can reach them. Throws std::length_error.
+  std::int32_t room_for(std::int64_t reals);
 };
 
 // Writes the ops of one phase.

@@ -153,13 +153,16 @@ def make_program(plan: ExecutionPlan, dtype: np.dtype[Any], mode: str = "run") -
         mode: As in `program_for`.
 
     Raises:
-        UnsupportedError: If the native modules are not built.
+        UnsupportedError: If the native modules are not built, or tables are too large.
     """
     if _device is None:
         raise UnsupportedError(f"{_reason}.")
     shape = tile_shape(dtype)
     qubits = shape.qubits if mode == "run" else shape.qubits - 1
-    parts = _device.make_program(plan, mode, qubits, shape.low_qubits, shape.bank_bits)
+    try:
+        parts = _device.make_program(plan, mode, qubits, shape.low_qubits, shape.bank_bits)
+    except ValueError as cause:
+        raise UnsupportedError(f"The GPU kernels cannot run this circuit: {cause}.") from None
     recipes = int(parts["data"][: 8 * (_HEADER_RECIPES + 1)].view(np.int64)[_HEADER_RECIPES])
     bindings = recipes * _RECIPE_THREADS + int(parts["num_turns"])
     return DeviceProgram(num_bindings=bindings, **parts)
