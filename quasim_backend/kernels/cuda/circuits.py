@@ -13,8 +13,9 @@ from quasim_backend.ir.program import PrimitiveKind
 from quasim_backend.kernels.base import CancelToken
 from quasim_backend.kernels.cuda.device import Array, Device
 from quasim_backend.kernels.cuda.program import DeviceProgram, StepKind, program_for
+from quasim_backend.kernels.cuda.reductions import real_of
 
-__all__ = ["Bound", "bind", "collapse", "prepare_zero", "real_of", "run", "run_pair"]
+__all__ = ["Bound", "bind", "collapse", "prepare_zero", "run", "run_pair"]
 
 _REGISTERS = 4
 _EACH = 16
@@ -27,11 +28,6 @@ _MEASURING_BLOCKS = 1024
 _SUM_BYTES = 17 * 8
 _SCRATCH_AMPLITUDES = 1 << 22
 """Amplitudes that wide primitives are given at a time."""
-
-
-def real_of(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
-    """Return the type of the parts of complex64 or complex128."""
-    return np.float32 if np.dtype(dtype) == np.complex64 else np.float64
 
 
 class Bound:

@@ -43,13 +43,13 @@ def inner(device: Device, left: Array, right: Array) -> complex:
     sums = device.empty((1, blocks, 2), np.float64)
     device.launch(
         "inner",
-        real_of(left),
+        real_of(left.dtype),
         blocks,
         _THREADS,
         [left, right, sums, num_qubits_of(left)],
         shared_bytes=8 * 17,
     )
-    re, im = device.download(add_splits(device, sums, real_of(left)))[0].tolist()
+    re, im = device.download(add_splits(device, sums, real_of(left.dtype)))[0].tolist()
     return complex(re, im)
 
 
@@ -69,7 +69,7 @@ def reduced_density_matrix(device: Device, state: Array, qubits: Sequence[int]) 
     Raises:
         MemoryLimitError: If the device has not enough memory for the result.
     """
-    kept, real, num_qubits = len(qubits), real_of(state), num_qubits_of(state)
+    kept, real, num_qubits = len(qubits), real_of(state.dtype), num_qubits_of(state)
     if not kept:
         return probabilities(device, state.reshape(1, -1), qubits).astype(np.complex128)
     row_bits = min(kept, _TILE_BITS)
@@ -129,7 +129,7 @@ def sparse_moments(
         ValueError: If row starts do not ascend, or a column is not one of the state's.
         MemoryLimitError: If the device has not enough memory for the matrix.
     """
-    entries, real = int(values.shape[0]), real_of(state)
+    entries, real = int(values.shape[0]), real_of(state.dtype)
     lanes = min(32, largest_power(entries // int(state.shape[0])))
     blocks = min(_BLOCKS, -(-int(state.shape[0]) * lanes // _THREADS))
     sums = device.empty((1, blocks, 3), np.float64)

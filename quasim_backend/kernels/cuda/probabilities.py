@@ -46,7 +46,7 @@ def probabilities(device: Device, states: Array, qubits: Sequence[int]) -> Array
     Raises:
         MemoryLimitError: If the device has not enough memory for the result.
     """
-    batch, num_qubits, real = int(states.shape[0]), num_qubits_of(states), real_of(states)
+    batch, num_qubits, real = int(states.shape[0]), num_qubits_of(states), real_of(states.dtype)
     each = _LANE_BITS + _NORM_BITS
     threads = min(_MAX_THREADS, 1 << _LANE_BITS + max(0, num_qubits - each))
     positions = threads << _NORM_BITS

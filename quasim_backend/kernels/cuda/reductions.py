@@ -15,9 +15,9 @@ __all__ = ["Real", "add_splits", "largest_power", "num_qubits_of", "places_of", 
 Real = type[np.floating[Any]]
 
 
-def real_of(states: Array) -> Real:
-    """Return the real type of the amplitudes, by which kernels are chosen."""
-    return np.float32 if states.dtype == np.complex64 else np.float64
+def real_of(dtype: np.dtype[Any]) -> Real:
+    """Return the real type of complex64 or complex128, by which kernels are chosen."""
+    return np.float32 if np.dtype(dtype) == np.complex64 else np.float64
 
 
 def num_qubits_of(states: Array) -> int:

@@ -44,7 +44,7 @@ def sample(
         ValueError: If a state's norm is zero or not finite, or a uniform is out of range.
         MemoryLimitError: If the device has not enough memory for the result.
     """
-    batch, num_qubits, real = int(states.shape[0]), num_qubits_of(states), real_of(states)
+    batch, num_qubits, real = int(states.shape[0]), num_qubits_of(states), real_of(states.dtype)
     shots = int(uniforms.shape[1])
     block_bits = min(BLOCK_BITS, num_qubits)
     running = None
