@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.compile.code import (
-    ChannelStep,
     CompiledCircuit,
     MeasureStep,
+    NoisyStep,
     ResetStep,
     SampleStep,
 )
@@ -78,8 +78,8 @@ def choices_made(
     for step in compiled.steps:
         if isinstance(step, ResetStep):
             columns.append(next(waiting[compiled.qubits[step.qubits[0]]]))
-        elif isinstance(step, ChannelStep):
-            columns.append(next(drawn))
+        elif isinstance(step, NoisyStep):
+            columns += [next(drawn) for _ in step.sites]
         elif isinstance(step, MeasureStep):
             number = measured[step.clbits[0]]
             columns += [number] if step.readout is None else [number, number + 1]

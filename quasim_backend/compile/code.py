@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +18,23 @@ from quasim_backend.ir.expr import Value
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.parameters import Parameter
 from quasim_backend.ir.plan import ExecutionPlan
+from quasim_backend.ir.program import Program
 
 __all__ = [
     "AssignStep",
     "BranchStep",
-    "ChannelStep",
     "CompiledCircuit",
     "ForStep",
     "InitializeStep",
     "JumpStep",
     "MeasureStep",
+    "NoisyStep",
     "ResetStep",
     "SampleStep",
     "SaveStep",
     "SegmentStep",
     "SetStateStep",
+    "Site",
     "Step",
     "SwitchStep",
 ]
@@ -99,15 +101,38 @@ class SetStateStep:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class ChannelStep:
-    """Apply one operator of a channel, drawn at random, and branch on which.
+class Site:
+    """A place where a channel acts.
 
-    ``plans[i]`` applies operator ``i`` of the channel as it stands (not normalised).
+    Attributes:
+        channel: The channel.
+        qubits: Simulated qubits; the first is the lowest index bit of the operators.
+        place: Number of primitives of the step's program that come before it.
     """
 
     channel: Channel
     qubits: tuple[int, ...]
-    plans: tuple[ExecutionPlan, ...]
+    place: int
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyStep:
+    """Run a straight-line segment with channels in it.
+
+    An engine draws one operator at each site, in the order of the sites and with one uniform
+    each, or applies the channels as a whole.
+
+    Attributes:
+        program: The primitives between the channels, all in one program.
+        sources: As for `SegmentStep`.
+        sites: The channels, in the order they act.
+        cache: Engines keep their own form of the step here; never part of its meaning.
+    """
+
+    program: Program
+    sources: tuple[int, ...]
+    sites: tuple[Site, ...]
+    cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -172,7 +197,7 @@ Step: TypeAlias = (
     | ResetStep
     | InitializeStep
     | SetStateStep
-    | ChannelStep
+    | NoisyStep
     | SaveStep
     | AssignStep
     | JumpStep
@@ -222,6 +247,8 @@ class CompiledCircuit:
         for number, step in enumerate(self.steps):
             if isinstance(step, SegmentStep):
                 text = step.plan.explain(itemsize).replace("\n", "\n    ")
+            elif isinstance(step, NoisyStep):
+                text = f"{len(step.program)} primitives with {len(step.sites)} channels"
             else:
                 text = type(step).__name__.removesuffix("Step").lower()
                 for name in ("qubits", "clbits", "target", "otherwise", "exit"):

@@ -9,22 +9,23 @@ from quasim_backend.compile.analysis import final_measurements
 from quasim_backend.compile.code import (
     AssignStep,
     BranchStep,
-    ChannelStep,
     ForStep,
     Function,
     InitializeStep,
     JumpStep,
     MeasureStep,
+    NoisyStep,
     ResetStep,
     SampleStep,
     SaveStep,
     SegmentStep,
     SetStateStep,
+    Site,
     Step,
     SwitchStep,
 )
 from quasim_backend.compile.lowering import lower
-from quasim_backend.compile.planner import PlanOptions, plan, trivial_plan
+from quasim_backend.compile.planner import PlanOptions, plan
 from quasim_backend.errors import CircuitError
 from quasim_backend.ir.channels import ReadoutError
 from quasim_backend.ir.expr import (
@@ -58,8 +59,6 @@ from quasim_backend.ir.instructions import (
     While,
 )
 from quasim_backend.ir.parameters import Parameter
-from quasim_backend.ir.plan import ExecutionPlan
-from quasim_backend.ir.program import ProgramBuilder
 
 __all__ = ["Lineariser"]
 
@@ -98,6 +97,7 @@ class Lineariser:
         self._renaming = None if all(q == i for q, i in qubits.items()) else qubits
         self._plan_options = plan_options
         self._pending: list[GateOp] = []
+        self._channels: list[tuple[ChannelOp, int]] = []  # with the number of gates before it
         self._sources: dict[Parameter, int] = {p: i for i, p in enumerate(parameters)}
         self._loops: list[tuple[int, list[int]]] = []
         self._fresh: set[int] = set(range(num_qubits)) if starts_at_zero else set()
@@ -148,6 +148,9 @@ class Lineariser:
             if instruction.gate.name != "id":
                 self._pending.append(instruction)
             return
+        if isinstance(instruction, ChannelOp):
+            self._channels.append((instruction, len(self._pending)))
+            return
         if isinstance(instruction, Barrier | Delay):
             return
         if isinstance(instruction, For) and self._unroll(instruction):
@@ -158,8 +161,6 @@ class Lineariser:
                 self._measure(instruction)
             case Reset(qubits):
                 self._reset(qubits)
-            case ChannelOp():
-                self._channel(instruction)
             case Initialize():
                 self._initialize(instruction)
             case SetState(amplitudes):
@@ -227,17 +228,6 @@ class Lineariser:
             self.branches |= not self._fresh.issuperset(places)
             self.steps.append(InitializeStep(amplitudes, places))
         self._fresh.difference_update(places)
-
-    def _channel(self, operation: ChannelOp) -> None:
-        self.branches = True
-        places = self._places(operation.qubits)
-        self._fresh.difference_update(places)
-        plans: list[ExecutionPlan] = []
-        for operator in operation.channel.operators:
-            builder = ProgramBuilder(self.num_qubits)
-            builder.matrix(places, operator)
-            plans.append(trivial_plan(builder.build()))
-        self.steps.append(ChannelStep(operation.channel, places, tuple(plans)))
 
     def _assign(self, target: Var | Bit | Bits, value: Function) -> None:
         if isinstance(target, Var):
@@ -366,14 +356,16 @@ class Lineariser:
     # --- pieces -------------------------------------------------------------------------------
 
     def _flush(self) -> None:
-        if not self._pending:
+        if not self._pending and not self._channels:
             return
-        for operation in self._pending:
+        operations: Iterable[GateOp | ChannelOp] = (*self._pending, *(c for c, _ in self._channels))
+        for operation in operations:
             if not self._fresh:
                 break
             self._fresh.difference_update(self._places(operation.qubits))
-        program = lower(self._pending, self.num_qubits, (), self._renaming)
-        self._pending.clear()
+        starts: list[int] = []
+        program = lower(self._pending, self.num_qubits, (), self._renaming, starts=starts)
+        starts.append(len(program))
         try:
             sources = tuple(self._sources[p] for p in program.parameters)
         except KeyError as missing:
@@ -381,7 +373,17 @@ class Lineariser:
                 f"Parameter {missing} is not among the run's parameters "
                 f"({', '.join(p.name for p in self._sources) or 'none'})."
             ) from None
-        self.steps.append(SegmentStep(plan(program, self._plan_options), sources))
+        if self._channels:
+            self.branches = True
+            sites = tuple(
+                Site(operation.channel, self._places(operation.qubits), starts[gates])
+                for operation, gates in self._channels
+            )
+            self.steps.append(NoisyStep(program, sources, sites))
+        else:
+            self.steps.append(SegmentStep(plan(program, self._plan_options), sources))
+        self._pending.clear()
+        self._channels.clear()
 
     def _hole(self) -> int:
         """Leave room for a jump that is filled in later."""

@@ -34,6 +34,8 @@ def lower(
     num_qubits: int,
     parameters: Sequence[Parameter] = (),
     qubits: Mapping[int, int] | None = None,
+    *,
+    starts: list[int] | None = None,
 ) -> Program:
     """Lower gates to a program.
 
@@ -42,6 +44,7 @@ def lower(
         num_qubits: Width of the program.
         parameters: Fixes the head of the program's parameter vector; others follow as they appear.
         qubits: Where each qubit goes; the identity by default.
+        starts: If given, the number of each gate's first primitive is appended to it.
 
     Raises:
         UnsupportedError: If the program is too wide for 64-bit masks.
@@ -60,6 +63,8 @@ def lower(
     for operation in operations:
         gate = operation.gate
         places = tuple(operation.qubits)
+        if starts is not None:
+            starts.append(first)
         if qubits is not None:
             places = tuple([qubits[q] for q in places])
         record = record_of(gate.name)

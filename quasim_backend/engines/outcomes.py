@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.compile.code import ChannelStep, InitializeStep, MeasureStep, ResetStep
+from quasim_backend.compile.code import InitializeStep, MeasureStep, ResetStep, Site
 from quasim_backend.compile.planner import trivial_plan
 from quasim_backend.engines.collapse import TABLE_QUBITS, Pending
 from quasim_backend.ir.plan import ExecutionPlan
@@ -18,7 +18,7 @@ from quasim_backend.kernels.base import KernelSet, State
 
 __all__ = ["Outcome", "OutcomeLaw"]
 
-BranchStep: TypeAlias = MeasureStep | ResetStep | ChannelStep | InitializeStep
+BranchStep: TypeAlias = MeasureStep | ResetStep | Site | InitializeStep
 Draw: TypeAlias = list[tuple["Outcome", NDArray[np.int64]]]
 
 _NO_PARAMETERS = np.empty(0, np.float64)
@@ -47,6 +47,7 @@ class OutcomeLaw:
         self._kernels = kernels
         self._num_qubits = num_qubits
         self._flips: dict[tuple[tuple[int, ...], int], ExecutionPlan] = {}
+        self._operators: dict[tuple[int, tuple[int, ...], int], ExecutionPlan] = {}
 
     def draws(self, step: BranchStep) -> int:
         """Return how many uniforms a shot draws at a step."""
@@ -71,7 +72,7 @@ class OutcomeLaw:
         Returns:
             Distinct outcomes with the positions of their shots, ascending.
         """
-        if isinstance(step, ChannelStep):
+        if isinstance(step, Site):
             pending.settle(self._kernels, state)
             weights = self._channel_weights(step, state)
             values = _choose(weights, uniforms[0])
@@ -99,7 +100,7 @@ class OutcomeLaw:
         pending: Pending,
     ) -> Outcome:
         """Draw the outcome of one shot; as `draw`, without array overhead."""
-        if isinstance(step, ChannelStep):
+        if isinstance(step, Site):
             pending.settle(self._kernels, state)
             weights = self._channel_weights(step, state).tolist()
             value = _choose_one(weights, uniforms[0])
@@ -127,10 +128,10 @@ class OutcomeLaw:
             The state.
         """
         kernels = self._kernels
-        if isinstance(step, ChannelStep):
+        if isinstance(step, Site):
             pending.settle(kernels, state)
             pending.forget()
-            kernels.run(step.plans[outcome.value], state, _NO_PARAMETERS)
+            kernels.run(self._operator(step, outcome.value), state, _NO_PARAMETERS)
             if outcome.scale != 1.0:
                 kernels.collapse(state, (), 0, outcome.scale)
             return state
@@ -179,7 +180,7 @@ class OutcomeLaw:
             values |= (indices >> np.uint64(q) & np.uint64(1)).astype(np.int64) << i
         return values
 
-    def _channel_weights(self, step: ChannelStep, state: State) -> NDArray[np.float64]:
+    def _channel_weights(self, step: Site, state: State) -> NDArray[np.float64]:
         channel = step.channel
         if channel.probabilities is not None:
             return np.array(channel.probabilities)
@@ -187,6 +188,14 @@ class OutcomeLaw:
         return np.array(
             [max(0.0, float(np.trace(k @ rho @ k.conj().T).real)) for k in channel.operators]
         )
+
+    def _operator(self, site: Site, number: int) -> ExecutionPlan:
+        key = (id(site.channel), site.qubits, number)
+        if key not in self._operators:
+            builder = ProgramBuilder(self._num_qubits)
+            builder.matrix(site.qubits, site.channel.operators[number])
+            self._operators[key] = trivial_plan(builder.build())
+        return self._operators[key]
 
     def _flip(self, qubits: tuple[int, ...], value: int) -> ExecutionPlan:
         key = (qubits, value)

@@ -22,19 +22,21 @@ from numpy.typing import NDArray
 from quasim_backend.compile.code import (
     AssignStep,
     BranchStep,
-    ChannelStep,
     CompiledCircuit,
     ForStep,
     InitializeStep,
     JumpStep,
     MeasureStep,
+    NoisyStep,
     ResetStep,
     SampleStep,
     SaveStep,
     SegmentStep,
     SetStateStep,
+    Site,
     SwitchStep,
 )
+from quasim_backend.compile.planner import trivial_plan
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.classical_memory import PackedMemory, bits_of, confuse
 from quasim_backend.engines.collapse import Pending, waits_for
@@ -42,6 +44,7 @@ from quasim_backend.engines.outcomes import Outcome, OutcomeLaw
 from quasim_backend.engines.saves import SaveSink, save_value
 from quasim_backend.engines.uniforms import ShotUniforms
 from quasim_backend.ir.expr import Value
+from quasim_backend.ir.program_parts import part
 from quasim_backend.kernels.base import State, Tally, handed_out, state_of
 
 __all__ = ["ShotTree"]
@@ -78,12 +81,25 @@ class _Node:
     shots: Shots
     draws: int
     trail: _Trail | None
+    site: int = 0
+    """Number of the next channel of a `NoisyStep`."""
+    place: int = 0
+    """Primitives of a `NoisyStep` that were run."""
 
     def fork(self, shots: Shots) -> _Node:
         """Return the same place without the state."""
         pending = self.pending.copy()
         return _Node(
-            None, pending, self.pc, self.bits, list(self.variables), shots, self.draws, self.trail
+            None,
+            pending,
+            self.pc,
+            self.bits,
+            list(self.variables),
+            shots,
+            self.draws,
+            self.trail,
+            self.site,
+            self.place,
         )
 
 
@@ -195,9 +211,7 @@ class ShotTree:
 
     # --- splitting ----------------------------------------------------------------------------
 
-    def _branch(
-        self, step: MeasureStep | ResetStep | ChannelStep | InitializeStep, node: _Node
-    ) -> bool:
+    def _branch(self, step: MeasureStep | ResetStep | Site | InitializeStep, node: _Node) -> bool:
         """Draw outcomes; go on in place if all shots agree, else leave a split behind."""
         draws = self._laws.draws(step)
         uniforms = [self._uniforms.draw(node.shots, node.draws + i) for i in range(draws)]
@@ -238,7 +252,10 @@ class ShotTree:
         if isinstance(step, MeasureStep):
             self._write(node, step.clbits, outcome.read)
         node.trail = _Trail(outcome, node.trail, 1 + (node.trail.length if node.trail else 0))
-        node.pc += 1
+        if isinstance(step, Site):
+            node.site += 1
+        else:
+            node.pc += 1
 
     def _next_child(self, split: _Split) -> _Node:
         outcome, shots = split.waiting.pop()
@@ -251,7 +268,7 @@ class ShotTree:
         else:
             child.state = snapshot.state
             self._release(split)
-        self._take(self._steps[split.node.pc], child, outcome)
+        self._take(self._branching(split.node), child, outcome)
         return child
 
     def _release(self, split: _Split) -> None:
@@ -285,8 +302,12 @@ class ShotTree:
         forced = _outcomes(split.node.trail, node.trail.length if node.trail else 0)
         while True:
             self._request.cancel.check()
-            step = self._steps[node.pc]
-            if isinstance(step, MeasureStep | ResetStep | ChannelStep | InitializeStep):
+            step: Any = self._steps[node.pc]
+            if isinstance(step, NoisyStep):
+                step = self._to_site(step, node)
+                if step is None:
+                    continue
+            if isinstance(step, MeasureStep | ResetStep | Site | InitializeStep):
                 outcome = next(forced, None)
                 if outcome is None:
                     return node.state, node.pending
@@ -310,11 +331,39 @@ class ShotTree:
         self._kernels.run(step.plan, node.state, values, cancel, collapse=collapse, tally=tally)
         return True
 
+    def _noisy(self, step: NoisyStep, node: _Node) -> bool:
+        site = self._to_site(step, node)
+        return True if site is None else self._branch(site, node)
+
+    def _to_site(self, step: NoisyStep, node: _Node) -> Site | None:
+        """Run the gates before the next channel; after the last one, leave the step."""
+        first = node.place
+        site = step.sites[node.site] if node.site < len(step.sites) else None
+        last = len(step.program) if site is None else site.place
+        if last > first:
+            collapse = node.pending.take()
+            key = f"{first}:{last}"
+            plan = step.cache.get(key)
+            if plan is None:
+                plan = step.cache[key] = trivial_plan(part(step.program, first, last))
+            values, cancel = self._bound(step, node), self._request.cancel
+            self._kernels.run(plan, node.state, values, cancel, collapse=collapse)
+        node.place = last
+        if site is None:
+            node.site = node.place = 0
+            node.pc += 1
+        return site
+
+    def _branching(self, node: _Node) -> Any:
+        """Return the step, or the place of a channel, that a node waits at."""
+        step = self._steps[node.pc]
+        return step.sites[node.site] if isinstance(step, NoisyStep) else step
+
     def _wish(self, node: _Node, at: int) -> Tally | None:
         """Return what a run is to count for the step at ``at``: nothing where no shot is drawn."""
         return node.pending.wish(self._steps, at) if len(node.shots) else None
 
-    def _bound(self, step: SegmentStep, node: _Node) -> NDArray[np.float64]:
+    def _bound(self, step: SegmentStep | NoisyStep, node: _Node) -> NDArray[np.float64]:
         """Gather a segment's parameters from the run's vector and the loop variables."""
         known = self._parameters.get(id(step))
         if known is not None:
@@ -413,7 +462,7 @@ _ACTIONS: dict[type, Callable[[ShotTree, Any, _Node], bool]] = {
     SegmentStep: ShotTree._segment,
     MeasureStep: ShotTree._branch,
     ResetStep: ShotTree._branch,
-    ChannelStep: ShotTree._branch,
+    NoisyStep: ShotTree._noisy,
     InitializeStep: ShotTree._branch,
     SampleStep: ShotTree._sample,
     SetStateStep: ShotTree._set_state,

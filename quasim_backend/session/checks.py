@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quasim_backend.compile.code import (
-    ChannelStep,
     CompiledCircuit,
     MeasureStep,
+    NoisyStep,
     ResetStep,
     SampleStep,
 )
@@ -93,7 +93,7 @@ def refuse_random(compiled: CompiledCircuit, problem: str, advice: str) -> None:
     causes = {
         MeasureStep: "measures",
         SampleStep: "measures",
-        ChannelStep: "has channels",
+        NoisyStep: "has channels",
         ResetStep: "resets qubits",
     }
     found = dict.fromkeys(causes[type(s)] for s in compiled.steps if type(s) in causes)
