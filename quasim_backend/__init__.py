@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from quasim_backend.ir.observables import PauliString as PauliString
     from quasim_backend.ir.observables import PauliSum as PauliSum
     from quasim_backend.ir.parameters import Parameter as Parameter
+    from quasim_backend.noise.model import NoiseModel as NoiseModel
     from quasim_backend.options import Config as Config
     from quasim_backend.result import Result as Result
+    from quasim_backend.session.noise import export_noise as export_noise
+    from quasim_backend.session.noise import translate_noise as translate_noise
     from quasim_backend.session.runtime import Runtime as Runtime
     from quasim_backend.session.runtime import runtime as runtime
 
@@ -52,6 +55,7 @@ _HOME = {
     "DiagonalObservable": "ir.array_observables",
     "Gate": "ir.gates",
     "MatrixObservable": "ir.array_observables",
+    "NoiseModel": "noise.model",
     "Parameter": "ir.parameters",
     "PauliString": "ir.observables",
     "PauliSum": "ir.observables",
@@ -61,6 +65,8 @@ _HOME = {
     "Runtime": "session.runtime",
     "Save": "ir.instructions",
     "SparseObservable": "ir.array_observables",
+    "export_noise": "session.noise",
+    "translate_noise": "session.noise",
     "runtime": "session.runtime",
     **{name: "errors" for name in errors.__all__ if name[0].isupper()},
 }
@@ -77,6 +83,7 @@ __all__ = [
     "Gate",
     "MatrixObservable",
     "MemoryLimitError",
+    "NoiseModel",
     "OptionError",
     "Parameter",
     "ParameterError",
@@ -96,7 +103,9 @@ __all__ = [
     "UnsupportedError",
     "__version__",
     "errors",
+    "export_noise",
     "runtime",
+    "translate_noise",
 ]
 
 

@@ -109,9 +109,3 @@ def refuse_unavailable(config: Config) -> None:
             "Distributed simulation (distributed=True, num_devices > 1) is not available in this "
             "version; one process uses the cores of one machine."
         )
-    if config.noise_model is not None:
-        raise UnsupportedError(
-            "Noise models are not simulated in this version. Possible today: channels placed in "
-            "the circuit (Circuit.channel with Channel.kraus or Channel.mixture) and readout "
-            "errors (Circuit.measure with a ReadoutError), run with shots."
-        )

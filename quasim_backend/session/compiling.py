@@ -17,6 +17,7 @@ from quasim_backend.forks import renew_in_child
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.instructions import Instruction
 from quasim_backend.ir.validate import validate
+from quasim_backend.noise.model import NoiseModel
 from quasim_backend.options import Config
 from quasim_backend.plugins.manager import PluginManager
 
@@ -72,7 +73,12 @@ class CircuitCompiler:
         renew_in_child(self, "_lock")
 
     def __call__(
-        self, circuit: Circuit, *, keep_idle: bool = False, starts_at_zero: bool = True
+        self,
+        circuit: Circuit,
+        *,
+        keep_idle: bool = False,
+        starts_at_zero: bool = True,
+        noise: NoiseModel | None = None,
     ) -> CompiledCircuit:
         """Check, rewrite and compile a circuit, or return what an equal call returned.
 
@@ -80,6 +86,7 @@ class CircuitCompiler:
             circuit: Not changed.
             keep_idle: Simulate idle qubits too.
             starts_at_zero: Whether runs start in ``|0...0>``.
+            noise: Put into the circuit before the passes.
 
         Raises:
             CircuitError: If the circuit is not legal.
@@ -92,6 +99,7 @@ class CircuitCompiler:
             circuit.num_clbits,
             keep_idle,
             starts_at_zero,
+            noise,
             tuple(circuit.instructions),
         )
         with self._lock:
@@ -101,6 +109,9 @@ class CircuitCompiler:
                 return found
         validate(circuit)
         source = extended(circuit)
+        if noise is not None:
+            circuit = noise.applied(circuit)
+            validate(circuit)
         # A pass may put parameters in another order or drop some; callers count on the circuit's.
         parameters = circuit.parameters
         passes = self._plugins.passes.specs

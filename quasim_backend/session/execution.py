@@ -25,6 +25,7 @@ from quasim_backend.session.checks import check_initial_state, check_shots, chec
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
 from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.memory import SMALL
+from quasim_backend.session.noise import as_noise_model
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
 from quasim_backend.session.placement import Placement
 from quasim_backend.session.select import ChosenEngine, ChosenKernels, choose_engine
@@ -45,6 +46,7 @@ class Executor:
     Attributes:
         config: The session's frozen configuration.
         plugins: Where engines, kernel sets, passes and translators come from.
+        noise: The session's noise model, or None.
         closed: Whether the session takes no more work.
     """
 
@@ -53,6 +55,7 @@ class Executor:
         self.config = config
         self.plugins = plugins
         self.closed = False
+        self.noise = as_noise_model(config.noise_model, plugins, config.gate_times or None)
         self._compiler = CircuitCompiler(config, plugins)
         self._placement = Placement(config, plugins)
         self._engines: dict[str, Engine] = {}
@@ -99,7 +102,9 @@ class Executor:
             for save in saves:
                 check_save(save, source.num_qubits)
             source = extended(source, saves)
-        return self._compiler(source, keep_idle=keep_idle, starts_at_zero=starts_at_zero)
+        return self._compiler(
+            source, keep_idle=keep_idle, starts_at_zero=starts_at_zero, noise=self.noise
+        )
 
     def kernels(self, compiled: CompiledCircuit | None = None, states: int = 1) -> ChosenKernels:
         """Return the kernel set for a run.
