@@ -38,6 +38,16 @@ QUASIM_DEVICE void factors(const Op& op, const Numbers<T>& n, Mask where, Regist
     const int set = n.bounds[i];
     const i32 first = n.bounds[i + 1];
     const i32 last = n.bounds[i + 2];
+    if (set == kOnePerPattern) {
+      const Two<T>* const numbers = twos(n.numbers + last);
+      QUASIM_UNROLL
+      for (int j = 0; j < kAmplitudes; j += 2) {
+        const Two<T> two = numbers[j / 2];
+        held.a[j] = two.a * held.a[j];
+        held.a[j + 1] = two.b * held.a[j + 1];
+      }
+      continue;
+    }
     const Complex<T> phase = first == kNumber ? Complex<T>{n.numbers[last], n.numbers[last + 1]}
                                               : unit(sum_of_terms(n, first, last, where));
     QUASIM_UNROLL

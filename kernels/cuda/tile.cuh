@@ -21,20 +21,35 @@ struct TileRun {
   i64 slots;
 };
 
-// What a register pattern changes in the place of an amplitude.
-QUASIM_DEVICE u32 image_of_pattern(const u32* images, int pattern) {
-  u32 image = 0;
-  QUASIM_UNROLL
-  for (int r = 0; r < kRegisterBits; ++r) {
-    if (pattern >> r & 1) image ^= images[r];
+// Places in shared memory of a thread's amplitudes, in bytes.
+template <class T>
+struct Places {
+  u32 first;
+  u32 images[kRegisterBits];  // what each register bit changes
+
+  QUASIM_DEVICE Places(u32 place, const u32* changes)
+      : first(place * static_cast<u32>(sizeof(Complex<T>))) {
+    QUASIM_UNROLL
+    for (int r = 0; r < kRegisterBits; ++r) {
+      images[r] = changes[r] * static_cast<u32>(sizeof(Complex<T>));
+    }
   }
-  return image;
-}
+
+  QUASIM_DEVICE Complex<T>& at(const Block& block, int pattern) const {
+    u32 place = first;
+    QUASIM_UNROLL
+    for (int r = 0; r < kRegisterBits; ++r) {
+      if (pattern >> r & 1) place ^= images[r];
+    }
+    return *reinterpret_cast<Complex<T>*>(block.shared<char>() + place);
+  }
+};
 
 template <class T>
 struct Own {
   Registers<T> held;
   Mask where;  // index of the thread's first amplitude
+  T factor;    // that the amplitudes lack so far, the same for all threads
 };
 
 // visit(amplitude in memory, amplitude in registers) for those that exist.
@@ -42,10 +57,11 @@ template <class T, class Visit>
 QUASIM_DEVICE void for_amplitudes(const TileRun<T>& run, const Phase& phase, bool padded, Mask size,
                                   Own<T>& own, Visit visit) {
   Complex<T>* const upper = run.second != nullptr ? run.second : run.first;
+  const Phase own_phase = phase;  // otherwise read again after every write
   QUASIM_UNROLL
   for (int j = 0; j < kAmplitudes; ++j) {
     Complex<T>* const state = j < kOther ? run.first : upper;
-    const Mask pattern = pattern_index(phase, j);
+    const Mask pattern = pattern_index(own_phase, j);
     if (!padded || (own.where | pattern) < size) visit(state[own.where + pattern], own.held.a[j]);
   }
 }
@@ -54,31 +70,34 @@ QUASIM_DEVICE void for_amplitudes(const TileRun<T>& run, const Phase& phase, boo
 template <class T>
 QUASIM_DEVICE void exchange(const Block& block, const Phase& phase, const ThreadPlace* places,
                             Mask base, PerThread<Own<T>>& all) {
-  Complex<T>* const shared = block.shared<Complex<T>>();
   PerThread<u32> get;
   block.each([&](int thread) {
     const ThreadPlace place = places[phase.places + thread];
     auto& own = all[thread];
+    const Places<T> put(place.put, phase.put);
     QUASIM_UNROLL
-    for (int j = 0; j < kAmplitudes; ++j) {
-      shared[place.put ^ image_of_pattern(phase.put, j)] = own.held.a[j];
-    }
+    for (int j = 0; j < kAmplitudes; ++j) put.at(block, j) = own.held.a[j];
     get[thread] = place.get;
     own.where = base | place.index;
   });
   block.each([&](int thread) {
     auto& own = all[thread];
+    const Places<T> from(get[thread], phase.get);
     QUASIM_UNROLL
-    for (int j = 0; j < kAmplitudes; ++j) {
-      own.held.a[j] = shared[get[thread] ^ image_of_pattern(phase.get, j)];
-    }
+    for (int j = 0; j < kAmplitudes; ++j) own.held.a[j] = from.at(block, j);
   });
 }
 
 template <class T>
 QUASIM_DEVICE void do_op(const Block& block, const TileRun<T>& run, const Phase& phase,
                          const Op& op, PerThread<Own<T>>& all, double* slopes) {
-  if (op.code <= OpCode::kMove) {
+  if (op.code == OpCode::kQubits) {
+    block.apart([&](int thread) {
+      auto& own = all[thread];
+      factors(op, run.n, own.where, own.held);
+      own.factor *= qubits(op, run.n.numbers + op.number, own.held);
+    });
+  } else if (op.code <= OpCode::kMove) {
     block.apart([&](int thread) { gate(op, run.n.numbers, all[thread].where, all[thread].held); });
   } else if (op.code <= OpCode::kDense4) {
     // With a barrier: other threads' amplitudes come to this memory next.
@@ -92,6 +111,13 @@ QUASIM_DEVICE void do_op(const Block& block, const TileRun<T>& run, const Phase&
     block.apart([&](int thread) { layer(op, run.n, all[thread].where, all[thread].held); });
   } else if (op.code == OpCode::kTable) {
     block.apart([&](int thread) { table(op, run.n, all[thread].where, phase, all[thread].held); });
+  } else if (op.code == OpCode::kScale) {
+    block.apart([&](int thread) {
+      auto& own = all[thread];
+      QUASIM_UNROLL
+      for (int j = 0; j < kAmplitudes; ++j) own.held.a[j] = own.factor * own.held.a[j];
+      own.factor = T{1};
+    });
   } else if (op.code <= OpCode::kSlopePhase) {
     PerThread<double> values;
     block.apart(
@@ -127,6 +153,7 @@ QUASIM_DEVICE void run_tiles(const Block& block, const TileRun<T>& run) {
         block.apart([&](int thread) {
           auto& own = all[thread];
           own.where = base | places[phase.places + thread].index;
+          own.factor = T{1};
           if (stage.padded) own.held = {};
           for_amplitudes(run, phase, stage.padded, size, own,
                          [](const Complex<T>& from, Complex<T>& to) { to = from; });

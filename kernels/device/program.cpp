@@ -245,6 +245,7 @@ class Builder {
     const Mask low = std::popcount(tile) >= kTileWorthOrder ? low_mask(options_.low_qubits) : 0;
     double cost = kPassCost;
     Layout previous;
+    Left left;
     const auto begin = [&](Mask wanted) {
       const bool first = static_cast<std::int32_t>(records_.phases.size()) == stage.first;
       const Layout layout = layout_of(tile, wanted, registers_);
@@ -260,9 +261,9 @@ class Builder {
       // Warps read and write runs if the lowest qubits are no register qubits then.
       if (c == 0 && (wanted & low) != 0) begin(0);
       begin(wanted);
-      PhaseWriter writer(program_, options_.mode, previous, records_);
+      PhaseWriter writer(program_, options_.mode, previous, records_, left);
       for (const auto i : cuts[c].operations) writer.add(items[static_cast<std::size_t>(i)]);
-      cost += writer.finish();
+      cost += writer.finish(c + 1 == cuts.size());
       records_.phases.back().last = static_cast<std::int32_t>(records_.ops.size());
       if (c + 1 == cuts.size() && (wanted & low) != 0) begin(0);
     }
