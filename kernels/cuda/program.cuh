@@ -123,8 +123,8 @@ struct alignas(16) ThreadPlace {
 
 struct Phase {
   Mask registers[kRegisterBits];  // index bit of each register bit
-  // Places in shared memory are linear in the bits of amplitudes: what each register bit changes,
-  // in the phase before this one and in this one.
+  // Places in shared memory, in bytes, are linear in the bits of amplitudes: what each register bit
+  // changes, in the phase before this one and in this one.
   u32 put[kRegisterBits];
   u32 get[kRegisterBits];
   i32 places;  // the first of its ThreadPlaces, one a thread

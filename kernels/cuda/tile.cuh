@@ -21,29 +21,16 @@ struct TileRun {
   i64 slots;
 };
 
-// Places in shared memory of a thread's amplitudes, in bytes.
+// The amplitude of a pattern at its place in shared memory. A thread's first place is `first`; each
+// register bit changes what it has in `images`.
 template <class T>
-struct Places {
-  u32 first;
-  u32 images[kRegisterBits];  // what each register bit changes
-
-  QUASIM_DEVICE Places(u32 place, const u32* changes)
-      : first(place * static_cast<u32>(sizeof(Complex<T>))) {
-    QUASIM_UNROLL
-    for (int r = 0; r < kRegisterBits; ++r) {
-      images[r] = changes[r] * static_cast<u32>(sizeof(Complex<T>));
-    }
+QUASIM_DEVICE Complex<T>& at_place(const Block& block, u32 first, const u32* images, int pattern) {
+  QUASIM_UNROLL
+  for (int r = 0; r < kRegisterBits; ++r) {
+    if (pattern >> r & 1) first ^= images[r];
   }
-
-  QUASIM_DEVICE Complex<T>& at(const Block& block, int pattern) const {
-    u32 place = first;
-    QUASIM_UNROLL
-    for (int r = 0; r < kRegisterBits; ++r) {
-      if (pattern >> r & 1) place ^= images[r];
-    }
-    return *reinterpret_cast<Complex<T>*>(block.shared<char>() + place);
-  }
-};
+  return *reinterpret_cast<Complex<T>*>(block.shared<char>() + first);
+}
 
 template <class T>
 struct Own {
@@ -74,23 +61,23 @@ QUASIM_DEVICE void exchange(const Block& block, const Phase& phase, const Thread
   block.each([&](int thread) {
     const ThreadPlace place = places[phase.places + thread];
     auto& own = all[thread];
-    const Places<T> put(place.put, phase.put);
     QUASIM_UNROLL
-    for (int j = 0; j < kAmplitudes; ++j) put.at(block, j) = own.held.a[j];
+    for (int j = 0; j < kAmplitudes; ++j)
+      at_place<T>(block, place.put, phase.put, j) = own.held.a[j];
     get[thread] = place.get;
     own.where = base | place.index;
   });
   block.each([&](int thread) {
     auto& own = all[thread];
-    const Places<T> from(get[thread], phase.get);
     QUASIM_UNROLL
-    for (int j = 0; j < kAmplitudes; ++j) own.held.a[j] = from.at(block, j);
+    for (int j = 0; j < kAmplitudes; ++j)
+      own.held.a[j] = at_place<T>(block, get[thread], phase.get, j);
   });
 }
 
 template <class T>
 QUASIM_DEVICE void do_op(const Block& block, const TileRun<T>& run, const Phase& phase,
-                         const Op& op, PerThread<Own<T>>& all, double* slopes) {
+                         const Op& op, PerThread<Own<T>>& all) {
   if (op.code == OpCode::kQubits) {
     block.apart([&](int thread) {
       auto& own = all[thread];
@@ -120,10 +107,11 @@ QUASIM_DEVICE void do_op(const Block& block, const TileRun<T>& run, const Phase&
     });
   } else if (op.code <= OpCode::kSlopePhase) {
     PerThread<double> values;
+    const i64 warps = block.threads() > kWarp ? block.threads() / kWarp : 1;
     block.apart(
         [&](int thread) { values[thread] = slope(op, all[thread].where, all[thread].held); });
     block.warp_sums(values, [&](int warp, double sum) {
-      slopes[static_cast<i64>(warp) * run.slots + op.slot] += sum;
+      run.slopes[(static_cast<i64>(block.index()) * warps + warp) * run.slots + op.slot] += sum;
     });
   } else {
     block.apart([&](int thread) { push(op, run.n.numbers, all[thread].where, all[thread].held); });
@@ -136,38 +124,34 @@ QUASIM_DEVICE void run_tiles(const Block& block, const TileRun<T>& run) {
   const Stage& stage = part<Stage>(run.program, header.stages)[run.stage];
   const Phase* const phases = part<Phase>(run.program, header.phases);
   const Op* const ops = part<Op>(run.program, header.ops);
-  const ThreadPlace* const places = part<ThreadPlace>(run.program, header.places);
-  const Mask size = Mask{1} << header.num_qubits;
-  const Mask outside = stage.outside & run.live;
-  const u64 tiles = u64{1} << popcount(outside);
-  const i64 warps = block.threads() > kWarp ? block.threads() / kWarp : 1;
-  double* const slopes = run.slopes + static_cast<i64>(block.index()) * warps * run.slots;
+  const u64 tiles = u64{1} << popcount(stage.outside & run.live);
   PerThread<Own<T>> all;
 
   for (u64 tile = block.index(); tile < tiles; tile += block.blocks()) {
-    const Mask base = deposit(tile, outside);
+    const Mask base = deposit(tile, stage.outside & run.live);
     // One loop for all phases, so that the code of the gates is there once.
     for (i32 p = stage.first; p < stage.last; ++p) {
       const Phase& phase = phases[p];
       if (p == stage.first) {
         block.apart([&](int thread) {
           auto& own = all[thread];
-          own.where = base | places[phase.places + thread].index;
+          own.where =
+              base | part<ThreadPlace>(run.program, header.places)[phase.places + thread].index;
           own.factor = T{1};
           if (stage.padded) own.held = {};
-          for_amplitudes(run, phase, stage.padded, size, own,
+          for_amplitudes(run, phase, stage.padded, Mask{1} << header.num_qubits, own,
                          [](const Complex<T>& from, Complex<T>& to) { to = from; });
         });
       } else {
-        exchange(block, phase, places, base, all);
+        exchange(block, phase, part<ThreadPlace>(run.program, header.places), base, all);
       }
       for (i32 i = phase.first; i < phase.last; ++i) {
-        do_op(block, run, phase, ops[i], all, slopes);
+        do_op(block, run, phase, ops[i], all);
       }
     }
     block.apart([&](int thread) {
-      for_amplitudes(run, phases[stage.last - 1], stage.padded, size, all[thread],
-                     [](Complex<T>& to, const Complex<T>& from) { to = from; });
+      for_amplitudes(run, phases[stage.last - 1], stage.padded, Mask{1} << header.num_qubits,
+                     all[thread], [](Complex<T>& to, const Complex<T>& from) { to = from; });
     });
   }
 }
@@ -179,8 +163,7 @@ QUASIM_DEVICE void tile(const Block& block, Complex<T>* amplitudes, Complex<T>* 
                         i64 number_stride, i64 turn_stride, i64 live, double* slopes, i64 slots) {
   const auto& header = *part<ProgramHeader>(program, 0);
   const i64 member = static_cast<i64>(block.member());
-  const Numbers<T> n{numbers + member * number_stride, turns + member * turn_stride,
-                     part<Term>(program, header.terms), part<i32>(program, header.bounds)};
+  const Numbers<T> n{numbers + member * number_stride, turns + member * turn_stride, program};
   run_tiles<T>(block, {program, stage, n, static_cast<Mask>(live),
                        amplitudes + (member << header.num_qubits), second, slopes, slots});
 }

@@ -29,8 +29,8 @@ constexpr double kTermCost = 8.0;
 // Predicted instructions an amplitude to find out what an op is.
 constexpr double kOpCost = 1.5;
 // ... a number for every pattern, and what a matrix of a qubit is.
-constexpr double kPatternsCost = 4.6;
-constexpr double kQubitCost = 0.5;
+constexpr double kPatternsCost = 5.3;
+constexpr double kQubitCost = 0.9;
 // Each may be as large as the square root of two; float must hold their product.
 constexpr int kMostFactors = 100;
 constexpr double kLayerCost = kPatterns * (kUnitCost + 4.0) + 32.0;

@@ -16,12 +16,14 @@ using quasim_device::ProgramHeader;
 
 // Steps spent on the choice of register qubits, a phase.
 constexpr std::size_t kPhaseSteps = 2000;
+// Bytes that shared memory serves at once.
+constexpr std::uint32_t kBankBytes = 128;
 // Smaller tiles need no care for the order in which memory is read.
 constexpr int kTileWorthOrder = 8;
 // Instructions an amplitude, counted in machine code for compute capability 9.0: to read and write
 // a tile, and to exchange it through shared memory.
-constexpr double kPassCost = 11.0;
-constexpr double kExchangeCost = 7.5;
+constexpr double kPassCost = 9.1;
+constexpr double kExchangeCost = 5.5;
 
 class Builder {
  public:
@@ -156,9 +158,10 @@ class Builder {
   quasim_device::Phase& begin_phase(const Layout& layout, const Layout& at,
                                     const Layout* previous) {
     quasim_device::Phase phase{};
+    const std::uint32_t bytes = kBankBytes >> options_.bank_bits;  // of an amplitude
     const Images image =
         previous == nullptr ? Images{} : images(*previous, layout, options_.bank_bits);
-    const auto image_of = [&](int q) { return image[static_cast<std::size_t>(q)]; };
+    const auto image_of = [&](int q) { return image[static_cast<std::size_t>(q)] * bytes; };
     const std::size_t registers = layout.registers.size();
     for (std::size_t r = 0; r < registers; ++r) {
       phase.registers[r] = bit(at.registers[r]);
@@ -167,7 +170,7 @@ class Builder {
     }
     if (registers < quasim_device::kRegisterBits) {
       // The last register bit tells two parts of a tile apart; the second lies behind the first.
-      phase.put[registers] = phase.get[registers] = 1u << (registers + layout.threads.size());
+      phase.put[registers] = phase.get[registers] = bytes << (registers + layout.threads.size());
     }
     phase.places = static_cast<std::int32_t>(records_.places.size());
     for (std::size_t thread = 0; thread < std::size_t{1} << layout.threads.size(); ++thread) {
