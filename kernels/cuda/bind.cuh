@@ -119,13 +119,79 @@ QUASIM_DEVICE void multiply(const Binding& binding, const Factor& factor, int si
   }
 }
 
+// Column `number` of the product that a recipe is of.
+QUASIM_DEVICE Column column_of(const Binding& binding, const Recipe& recipe, int number) {
+  Column column;
+  for (int row = 0; row < kMaxColumn; ++row) column.v[row] = {row == number ? 1.0 : 0.0, 0.0};
+  for (i32 f = recipe.first; f < recipe.last; ++f) {
+    multiply(binding, part<Factor>(binding.program, binding.header->factors)[f], 1 << recipe.width,
+             column);
+  }
+  return column;
+}
+
+// A part of a unitary matrix. Of its four angles, which are not independent, the larger entries
+// give three, and an inaccurate one of a small entry matters little.
+QUASIM_DEVICE double turn_part(const Binding& binding, const Recipe& recipe, TurnPart part) {
+  const Column first = column_of(binding, recipe, 0);
+  const Column second = column_of(binding, recipe, 1);
+  const double both = argument(first.v[0]);
+  if (part == TurnPart::kBoth) return both;
+  const bool straight = norm(first.v[0]) >= norm(first.v[1]);
+  const double left = argument(first.v[1]) - both;
+  if (part == TurnPart::kLeft) return left;
+  const Complex<double> other{-second.v[0].re, -second.v[0].im};
+  return straight ? argument(second.v[1]) - both - left : argument(other) - both;
+}
+
 // Turn number `number`.
 template <class Fixed>
 QUASIM_DEVICE Fixed bound_turn(const Binding& binding, i64 number) {
   const TurnRecipe& recipe =
       part<TurnRecipe>(binding.program, binding.header->turn_recipes)[number];
+  if (recipe.part != TurnPart::kAngle) {
+    const Recipe& of = part<Recipe>(binding.program, binding.header->recipes)[recipe.angle];
+    return turn_of<Fixed>(turn_part(binding, of, recipe.part));
+  }
   const double angle = recipe.angle < 0 ? recipe.scale : recipe.scale * binding.angle(recipe.angle);
   return turn_of<Fixed>(angle);
+}
+
+// The numbers of a matrix of the form kRotated; of one that is neither orthogonal nor a rotation
+// about X, of the real rotation in it.
+template <class T>
+QUASIM_DEVICE void bind_rotated(const Binding& binding, const Recipe& recipe, T* to) {
+  const Complex<double> m00 = column_of(binding, recipe, 0).v[0];
+  const Complex<double> m10 = column_of(binding, recipe, 0).v[1];
+  const Complex<double> m01 = column_of(binding, recipe, 1).v[0];
+  const Complex<double> m11 = column_of(binding, recipe, 1).v[1];
+  const bool straight = norm(m00) >= norm(m01);
+  double a = m00.re;
+  double b = m01.re;
+  double c = m10.re;
+  double d = m11.re;
+  Shape shape;
+  if (recipe.block_value == kRotatedX) {
+    b = m01.im;
+    c = m10.im;
+    shape = straight ? Shape::kImaginary : Shape::kCrossedTurn;
+  } else {
+    if (recipe.block_value == kRotatedPart) {
+      a = d = root(norm(m00));
+      c = root(norm(m10));
+      b = -c;
+    }
+    if (straight) {
+      shape = (a > 0) == (d > 0) ? Shape::kStraight : Shape::kMirrored;
+    } else {
+      shape = (b > 0) == (c > 0) ? Shape::kCrossed : Shape::kTurned;
+    }
+  }
+  const double factor = straight ? a : b;
+  to[kFirst] = static_cast<T>((straight ? b : a) / factor);
+  to[kSecond] = static_cast<T>((straight ? c : d) / factor);
+  to[kFactor] = static_cast<T>(factor);
+  to[kShape] = static_cast<T>(static_cast<int>(shape));
 }
 
 // Column `number` of the numbers of a recipe; those without columns are made whole by number 0.
@@ -140,11 +206,7 @@ QUASIM_DEVICE void bind_column(const Binding& binding, const Recipe& recipe, int
       if (number >= size || (number & recipe.block_mask) != recipe.block_value) return;
       const auto kept = static_cast<u64>((size - 1) & ~recipe.block_mask);
       const int block = 1 << popcount(kept);
-      Column column;
-      for (int row = 0; row < kMaxColumn; ++row) column.v[row] = {row == number ? 1.0 : 0.0, 0.0};
-      for (i32 f = recipe.first; f < recipe.last; ++f) {
-        multiply(binding, part<Factor>(binding.program, binding.header->factors)[f], size, column);
-      }
+      const Column column = column_of(binding, recipe, number);
       const int to_column = static_cast<int>(extract(static_cast<u64>(number), kept));
       for (int row = 0; row < size; ++row) {
         if ((row & recipe.block_mask) != recipe.block_value) continue;
@@ -159,6 +221,9 @@ QUASIM_DEVICE void bind_column(const Binding& binding, const Recipe& recipe, int
       }
       break;
     }
+    case RecipeKind::kRotated:
+      if (number == 0) bind_rotated(binding, recipe, to);
+      break;
     case RecipeKind::kRotation: {
       if (number != 0) return;
       const double half = binding.angle(recipe.angle) / 2;
@@ -171,15 +236,16 @@ QUASIM_DEVICE void bind_column(const Binding& binding, const Recipe& recipe, int
       to[0] = static_cast<T>(recipe.scale * binding.angle(recipe.angle, binding.direction, false));
       break;
     case RecipeKind::kPhase: {
-      if (number != 0) return;
+      if (number >= recipe.width) return;
       u64 sum = 0;
       for (i32 t = recipe.first; t < recipe.last; ++t) {
         const Term& term = part<Term>(binding.program, binding.header->terms)[t];
+        if ((static_cast<Mask>(number) & term.mask) != term.value) continue;
         sum += bound_turn<u64>(binding, term.number) * static_cast<u64>(term.factor);
       }
       const Complex<double> phase = unit(sum);
-      to[0] = static_cast<T>(phase.re);
-      to[1] = static_cast<T>(phase.im);
+      to[2 * number] = static_cast<T>(phase.re);
+      to[2 * number + 1] = static_cast<T>(phase.im);
       break;
     }
     case RecipeKind::kEntries: {

@@ -1,8 +1,9 @@
 // Gates on amplitudes that one thread holds in registers.
 //
 // Every array index is a constant once loops are unrolled and `x`, the register bits of a gate, is
-// a template argument. Multiply-adds an amplitude: real 2 x 2 matrices and rotations 4, complex
-// ones 8, 4 x 4 matrices 16, 8 x 8 matrices 32, 16 x 16 matrices 64.
+// a template argument. Multiply-adds an amplitude: rotated 2 x 2 matrices 2, real ones and
+// rotations by Pauli strings 4, complex ones 8, 4 x 4 matrices 16, 8 x 8 matrices 32, 16 x 16
+// matrices 64.
 #pragma once
 
 #include "turns.cuh"
@@ -16,6 +17,18 @@ template <class T>
 struct Registers {
   Complex<T> a[kAmplitudes];
 };
+
+// Two numbers that are read at once; numbers of an op begin where that is possible.
+template <class T>
+struct alignas(4 * sizeof(T) > 16 ? 16 : 4 * sizeof(T)) Two {
+  Complex<T> a;
+  Complex<T> b;
+};
+
+template <class T>
+QUASIM_DEVICE const Two<T>* twos(const T* numbers) {
+  return reinterpret_cast<const Two<T>*>(numbers);
+}
 
 QUASIM_DEVICE constexpr int highest(int x) {
   int bit = 1;
@@ -89,52 +102,80 @@ QUASIM_DEVICE void real_pair(const Op& op, const T* m, Registers<T>& held) {
   });
 }
 
-// On every amplitude: a matrix on register bit X, of the form `form`.
+// On every amplitude: a matrix on register bit X in the form kRotated, without its factor; two
+// multiply-adds each.
 template <class T, int X>
-QUASIM_DEVICE void qubit(Form form, const T* m, Registers<T>& held) {
-  if (form == Form::kNone) return;
-  if (form == Form::kComplex) {
-    const Complex<T> m00{m[0], m[1]};
-    const Complex<T> m01{m[2], m[3]};
-    const Complex<T> m10{m[4], m[5]};
-    const Complex<T> m11{m[6], m[7]};
-    each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
-      const Complex<T> sum = multiply_add(m01, high, m00 * low);
-      high = multiply_add(m11, high, m10 * low);
-      low = sum;
-    });
-  } else if (form == Form::kReal) {
-    const T m00 = m[0];
-    const T m01 = m[1];
-    const T m10 = m[2];
-    const T m11 = m[3];
-    each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
-      const Complex<T> sum = m00 * low + m01 * high;
-      high = m10 * low + m11 * high;
-      low = sum;
-    });
-  } else {
-    const T m00 = m[0];
-    const T m01 = m[3];
-    const T m10 = m[5];
-    const T m11 = m[6];
-    each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
-      const Complex<T> sum{m00 * low.re - m01 * high.im, m00 * low.im + m01 * high.re};
-      high = {m11 * high.re - m10 * low.im, m11 * high.im + m10 * low.re};
-      low = sum;
-    });
+QUASIM_DEVICE void rotated(const T* m, Registers<T>& held) {
+  const T p = m[kFirst];
+  const T q = m[kSecond];
+  switch (static_cast<Shape>(static_cast<int>(m[kShape]))) {
+    case Shape::kStraight:
+      return each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
+        const Complex<T> old = low;
+        low = {old.re + p * high.re, old.im + p * high.im};
+        high = {high.re + q * old.re, high.im + q * old.im};
+      });
+    case Shape::kMirrored:
+      return each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
+        const Complex<T> old = low;
+        low = {old.re + p * high.re, old.im + p * high.im};
+        high = {q * old.re - high.re, q * old.im - high.im};
+      });
+    case Shape::kCrossed:
+      return each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
+        const Complex<T> old = low;
+        low = {high.re + p * old.re, high.im + p * old.im};
+        high = {old.re + q * high.re, old.im + q * high.im};
+      });
+    case Shape::kTurned:
+      return each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
+        const Complex<T> old = low;
+        low = {high.re + p * old.re, high.im + p * old.im};
+        high = {q * high.re - old.re, q * high.im - old.im};
+      });
+    case Shape::kImaginary:
+      return each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
+        const Complex<T> old = low;
+        low = {old.re - p * high.im, old.im + p * high.re};
+        high = {high.re - q * old.im, high.im + q * old.re};
+      });
+    case Shape::kCrossedTurn:
+      return each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
+        const Complex<T> old = low;
+        low = {p * old.re - high.im, p * old.im + high.re};
+        high = {q * high.re - old.im, q * high.im + old.re};
+      });
   }
 }
 
+// A matrix of kQubits; returns the factor that it leaves out.
+template <class T, int X>
+QUASIM_DEVICE T qubit(Form form, const T* m, Registers<T>& held) {
+  if (form == Form::kNone) return T{1};
+  if (form == Form::kRotated) {
+    rotated<T, X>(m, held);
+    return m[kFactor];
+  }
+  const Complex<T> m00{m[0], m[1]};
+  const Complex<T> m01{m[2], m[3]};
+  const Complex<T> m10{m[4], m[5]};
+  const Complex<T> m11{m[6], m[7]};
+  each_pair<T, X>(held, [&](Complex<T>& low, Complex<T>& high) {
+    const Complex<T> sum = multiply_add(m01, high, m00 * low);
+    high = multiply_add(m11, high, m10 * low);
+    low = sum;
+  });
+  return T{1};
+}
+
 // Matrices on several register bits at once, which spares most of what it takes to find out what to
-// do.
+// do. Returns the factor that they leave out.
 template <class T>
-QUASIM_DEVICE void qubits(const Op& op, const T* m, Registers<T>& held) {
+QUASIM_DEVICE T qubits(const Op& op, const T* m, Registers<T>& held) {
   const auto form = [&](int bit) { return static_cast<Form>(op.signs >> 2 * bit & 3); };
-  qubit<T, 1>(form(0), m, held);
-  qubit<T, 2>(form(1), m + kQubitNumbers, held);
-  qubit<T, 4>(form(2), m + 2 * kQubitNumbers, held);
-  qubit<T, 8>(form(3), m + 3 * kQubitNumbers, held);
+  const T two = qubit<T, 1>(form(0), m, held) * qubit<T, 2>(form(1), m + kQubitNumbers, held);
+  return two * qubit<T, 4>(form(2), m + 2 * kQubitNumbers, held) *
+         qubit<T, 8>(form(3), m + 3 * kQubitNumbers, held);
 }
 
 // `sine`, with the other sign for pattern j.
@@ -186,26 +227,33 @@ QUASIM_DEVICE constexpr int spread(int value) {
   return result;
 }
 
-template <class T, int X>
+// Unless `all` take part, the others are put back.
+template <class T, int X, bool all>
 QUASIM_DEVICE void dense2(const Op& op, const T* m, Registers<T>& held) {
   QUASIM_UNROLL
   for (int base = 0; base < kAmplitudes; ++base) {
     if ((base & X) != 0) continue;
-    Complex<T> result[4];
+    const Complex<T> a0 = held.a[base];
+    const Complex<T> a1 = held.a[base | spread<X>(1)];
+    const Complex<T> a2 = held.a[base | spread<X>(2)];
+    const Complex<T> a3 = held.a[base | spread<X>(3)];
     QUASIM_UNROLL
     for (int row = 0; row < 4; ++row) {
-      result[row] = {T{0}, T{0}};
-      QUASIM_UNROLL
-      for (int column = 0; column < 4; ++column) {
-        const T* const entry = m + 2 * (row * 4 + column);
-        result[row] =
-            multiply_add({entry[0], entry[1]}, held.a[base | spread<X>(column)], result[row]);
-      }
+      const Two<T> left = twos(m)[2 * row];
+      const Two<T> right = twos(m)[2 * row + 1];
+      const Complex<T> half = multiply_add(left.b, a1, left.a * a0);
+      const Complex<T> sum = multiply_add(right.b, a3, multiply_add(right.a, a2, half));
+      if (all || takes_part(op, base)) held.a[base | spread<X>(row)] = sum;
     }
-    QUASIM_UNROLL
-    for (int row = 0; row < 4; ++row) {
-      if (takes_part(op, base)) held.a[base | spread<X>(row)] = result[row];
-    }
+  }
+}
+
+template <class T, int X>
+QUASIM_DEVICE void dense2(const Op& op, const T* m, Registers<T>& held) {
+  if (op.active == kAllPatterns) {
+    dense2<T, X, true>(op, m, held);
+  } else {
+    dense2<T, X, false>(op, m, held);
   }
 }
 
@@ -277,16 +325,13 @@ QUASIM_DEVICE void with_pattern(int x, Act act) {
 #undef QUASIM_PATTERN
 }
 
-// Does `op` on the amplitudes of a thread, for codes up to kMove. `where` is their index with the
-// register bits zero.
+// Does `op` on the amplitudes of a thread, for codes from kPair to kMove. `where` is their index
+// with the register bits zero.
 template <class T>
 QUASIM_DEVICE void gate(const Op& op, const T* numbers, Mask where, Registers<T>& held) {
   if ((where & op.mask) != op.value) return;
   const T* const m = numbers + op.number;
   switch (op.code) {
-    case OpCode::kQubits:
-      qubits(op, m, held);
-      break;
     case OpCode::kPair:
       with_pattern<1, 1>(op.x, [&](auto x) { pair<T, decltype(x)::value>(op, m, held); });
       break;

@@ -15,8 +15,15 @@ template <class T>
 struct Numbers {
   const T* numbers;
   const Turn<T>* turns;
-  const Term* terms;
-  const i32* bounds;
+  const char* program;
+
+  // Looked up whenever they are needed: registers are scarce.
+  QUASIM_DEVICE const Term* terms() const {
+    return part<Term>(program, part<ProgramHeader>(program, 0)->terms);
+  }
+  QUASIM_DEVICE const i32* bounds() const {
+    return part<i32>(program, part<ProgramHeader>(program, 0)->bounds);
+  }
 };
 
 // What the terms [first, last) add up to for a thread.
@@ -24,7 +31,7 @@ template <class T>
 QUASIM_DEVICE Turn<T> sum_of_terms(const Numbers<T>& n, i32 first, i32 last, Mask where) {
   Turn<T> sum = 0;
   for (i32 t = first; t < last; ++t) {
-    const Term& term = n.terms[t];
+    const Term& term = n.terms()[t];
     if ((where & term.mask) != term.value) continue;
     const Turn<T> turn = n.turns[term.number] * static_cast<Turn<T>>(term.factor);
     sum += parity(where & term.odd) ? Turn<T>{0} - turn : turn;
@@ -35,9 +42,20 @@ QUASIM_DEVICE Turn<T> sum_of_terms(const Numbers<T>& n, i32 first, i32 last, Mas
 template <class T>
 QUASIM_DEVICE void factors(const Op& op, const Numbers<T>& n, Mask where, Registers<T>& held) {
   for (i32 i = op.first; i < op.last; i += 3) {
-    const int set = n.bounds[i];
-    const i32 first = n.bounds[i + 1];
-    const i32 last = n.bounds[i + 2];
+    const i32* const bound = n.bounds() + i;
+    const int set = bound[0];
+    const i32 first = bound[1];
+    const i32 last = bound[2];
+    if (set == kOnePerPattern) {
+      const Two<T>* const numbers = twos(n.numbers + last);
+      QUASIM_UNROLL
+      for (int j = 0; j < kAmplitudes; j += 2) {
+        const Two<T> two = numbers[j / 2];
+        held.a[j] = two.a * held.a[j];
+        held.a[j + 1] = two.b * held.a[j + 1];
+      }
+      continue;
+    }
     const Complex<T> phase = first == kNumber ? Complex<T>{n.numbers[last], n.numbers[last + 1]}
                                               : unit(sum_of_terms(n, first, last, where));
     QUASIM_UNROLL
@@ -52,7 +70,7 @@ QUASIM_DEVICE void layer(const Op& op, const Numbers<T>& n, Mask where, Register
   Turn<T> turns[kAmplitudes];
   QUASIM_UNROLL
   for (int set = 0; set < kAmplitudes; ++set) {
-    const i32* const bound = n.bounds + op.first + set;
+    const i32* const bound = n.bounds() + op.first + set;
     turns[set] = sum_of_terms(n, bound[0], bound[1], where);
   }
   // From coefficients to values: of every subset of the ones of j.
@@ -89,7 +107,7 @@ QUASIM_DEVICE void table(const Op& op, const Numbers<T>& n, Mask where, const Ph
     i64 entry = 0;
     QUASIM_LOOP
     for (int k = 0; k < op.width; ++k) {
-      entry |= static_cast<i64>(index >> n.bounds[op.first + k] & 1) << k;
+      entry |= static_cast<i64>(index >> n.bounds()[op.first + k] & 1) << k;
     }
     held.a[j] = Complex<T>{entries[2 * entry], entries[2 * entry + 1]} * held.a[j];
   }

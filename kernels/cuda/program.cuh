@@ -32,7 +32,7 @@ template <class T>
 using Turn = typename TurnOf<T>::type;
 
 enum class OpCode : u8 {
-  kQubits,    // 2 x 2 matrices on any of the register bits, of the forms in `signs`
+  kQubits,    // phases as of kFactors, then 2 x 2 matrices on register bits, their forms in `signs`
   kPair,      // complex 2 x 2 matrix on register bit `x`
   kRealPair,  // real 2 x 2 matrix on register bit `x`
   kDense2,    // 4 x 4 on the register bits of `x`
@@ -44,6 +44,7 @@ enum class OpCode : u8 {
   kFactors,   // phases, each where all register bits of a set are 1, the sum of terms
   kLayer,     // phases by all register bits: terms in ranges, one for each set of bits
   kTable,     // a diagonal given by its entries, on any qubits
+  kScale,     // the factors that kQubits has left out
 
   // Of two states, the first of them the circuit's.
   kSlopeReal,   // derivative by the angle of kTurnReal
@@ -54,16 +55,35 @@ enum class OpCode : u8 {
   kPushPhase,   // ... of a phase or a rotation of Z's
 };
 
-// Form of a 2 x 2 matrix: which of its parts are not zero.
+// Form of a 2 x 2 matrix of kQubits.
 enum class Form : u8 {
-  kNone,       // no matrix
-  kComplex,    // 8 numbers, row-major
-  kReal,       // 4 numbers
-  kImaginary,  // 8 numbers; the diagonal real, the rest imaginary
+  kNone,     // no matrix
+  kComplex,  // 8 numbers, row-major
+  kRotated,  // orthogonal, or a rotation about X: the numbers of a Shape
 };
 
-// In the bounds of kFactors: the phase is a number, the same for all threads.
+// A matrix of the form kRotated without a factor that makes two of its entries 1, -1 or i: they
+// need no multiplication. The factor is the larger entry of the first row, so that the other two
+// are no larger than 1.
+enum class Shape : u8 {
+  kStraight,     // 1  p, q  1
+  kMirrored,     // 1  p, q -1
+  kCrossed,      // p  1, 1  q
+  kTurned,       // p  1,-1  q
+  kImaginary,    // 1 ip, iq  1
+  kCrossedTurn,  // p  i, i  q
+};
+
+// Places of the numbers of a kRotated matrix.
+constexpr int kFirst = 0;   // p
+constexpr int kSecond = 1;  // q
+constexpr int kFactor = 2;  // what was left out
+constexpr int kShape = 3;
+
+// In the bounds of kFactors: the phase is a number, the same for all threads; instead of a set,
+// that there are 16 of them, one a pattern.
 constexpr i32 kNumber = -1;
+constexpr i32 kOnePerPattern = -2;
 
 constexpr int kQubitNumbers = 8;  // room for each matrix of kQubits
 
@@ -87,9 +107,9 @@ struct Op {
   u16 signs;   // patterns with the other sign; kQubits: two bits a register bit, a Form
   u16 width;   // kTable: qubits
   i32 number;  // first of its numbers, counted in reals
-  i32 first;   // bounds [first, last); kFactors: set, first term and last of each, or
-               // kNumber and the place of a number; kLayer: where
-               // the terms of each set begin; kTable: its qubits
+  i32 first;   // bounds [first, last); kFactors and kQubits: set, first term and last of each, or
+               // kNumber and the place of a number; kLayer: where the terms of each set begin;
+               // kTable: its qubits
   i32 last;
   i32 slot;  // of the derivative
 };
@@ -103,8 +123,8 @@ struct alignas(16) ThreadPlace {
 
 struct Phase {
   Mask registers[kRegisterBits];  // index bit of each register bit
-  // Places in shared memory are linear in the bits of amplitudes: what each register bit changes,
-  // in the phase before this one and in this one.
+  // Places in shared memory, in bytes, are linear in the bits of amplitudes: what each register bit
+  // changes, in the phase before this one and in this one.
   u32 put[kRegisterBits];
   u32 get[kRegisterBits];
   i32 places;  // the first of its ThreadPlaces, one a thread
@@ -164,30 +184,40 @@ struct Factor {
 enum class RecipeKind : i32 {
   kMatrix,    // product of factors, row-major
   kReal,      // the same of real factors
+  kRotated,   // of one qubit, in the form kRotated
   kRotation,  // cosine of half the angle, and sine times `scale`
   kRate,      // how fast the angle changes along a direction, times `scale`
   kEntries,   // of a diagonal
-  kPhase,     // the phase that the terms [first, last), which have no conditions, add up to
+  kPhase,     // phases that the terms [first, last) add up to, whose index is a pattern
 };
+
+// What kRotated makes of a 2 x 2 matrix.
+constexpr i32 kOrthogonal = 0;   // an orthogonal one
+constexpr i32 kRotatedX = 1;     // a rotation about X
+constexpr i32 kRotatedPart = 2;  // the real rotation in a unitary one
 
 // How to make the numbers of an op.
 struct Recipe {
   RecipeKind kind;
-  i32 width;   // kMatrix, kReal: qubits of the product; kEntries: number of entries
+  i32 width;   // kMatrix, kReal: qubits of the product; kEntries, kPhase: number of entries
   i32 number;  // where they go
   i32 first;   // factors [first, last); kEntries: distance from one to the next
   i32 last;
   i32 angle;
-  i32 block_mask;  // of a product, only the rows and columns with `block_value` in these bits
-  i32 block_value;
+  i32 block_mask;   // of a product, only the rows and columns with `block_value` in these bits
+  i32 block_value;  // kRotated: what the matrix is
   double scale;
   i64 data;  // kEntries: the first one
 };
 
+// A unitary 2 x 2 matrix is exp(i both) diag(1, exp(i left)) times a real rotation times
+// diag(1, exp(i right)).
+enum class TurnPart : i32 { kAngle, kBoth, kLeft, kRight };
+
 // turns[i] is this angle times `scale`.
 struct TurnRecipe {
-  i32 angle;  // or -1: `scale` itself is the angle
-  i32 unused;
+  i32 angle;      // or -1: `scale` itself is the angle; of the other parts, a recipe
+  TurnPart part;  // kAngle, or one of the matrix that the recipe makes
   double scale;
 };
 

@@ -21,20 +21,22 @@ struct TileRun {
   i64 slots;
 };
 
-// What a register pattern changes in the place of an amplitude.
-QUASIM_DEVICE u32 image_of_pattern(const u32* images, int pattern) {
-  u32 image = 0;
+// The amplitude of a pattern at its place in shared memory. A thread's first place is `first`; each
+// register bit changes what it has in `images`.
+template <class T>
+QUASIM_DEVICE Complex<T>& at_place(const Block& block, u32 first, const u32* images, int pattern) {
   QUASIM_UNROLL
   for (int r = 0; r < kRegisterBits; ++r) {
-    if (pattern >> r & 1) image ^= images[r];
+    if (pattern >> r & 1) first ^= images[r];
   }
-  return image;
+  return *reinterpret_cast<Complex<T>*>(block.shared<char>() + first);
 }
 
 template <class T>
 struct Own {
   Registers<T> held;
   Mask where;  // index of the thread's first amplitude
+  T factor;    // that the amplitudes lack so far, the same for all threads
 };
 
 // visit(amplitude in memory, amplitude in registers) for those that exist.
@@ -42,10 +44,11 @@ template <class T, class Visit>
 QUASIM_DEVICE void for_amplitudes(const TileRun<T>& run, const Phase& phase, bool padded, Mask size,
                                   Own<T>& own, Visit visit) {
   Complex<T>* const upper = run.second != nullptr ? run.second : run.first;
+  const Phase own_phase = phase;  // otherwise read again after every write
   QUASIM_UNROLL
   for (int j = 0; j < kAmplitudes; ++j) {
     Complex<T>* const state = j < kOther ? run.first : upper;
-    const Mask pattern = pattern_index(phase, j);
+    const Mask pattern = pattern_index(own_phase, j);
     if (!padded || (own.where | pattern) < size) visit(state[own.where + pattern], own.held.a[j]);
   }
 }
@@ -54,31 +57,34 @@ QUASIM_DEVICE void for_amplitudes(const TileRun<T>& run, const Phase& phase, boo
 template <class T>
 QUASIM_DEVICE void exchange(const Block& block, const Phase& phase, const ThreadPlace* places,
                             Mask base, PerThread<Own<T>>& all) {
-  Complex<T>* const shared = block.shared<Complex<T>>();
   PerThread<u32> get;
   block.each([&](int thread) {
     const ThreadPlace place = places[phase.places + thread];
     auto& own = all[thread];
     QUASIM_UNROLL
-    for (int j = 0; j < kAmplitudes; ++j) {
-      shared[place.put ^ image_of_pattern(phase.put, j)] = own.held.a[j];
-    }
+    for (int j = 0; j < kAmplitudes; ++j)
+      at_place<T>(block, place.put, phase.put, j) = own.held.a[j];
     get[thread] = place.get;
     own.where = base | place.index;
   });
   block.each([&](int thread) {
     auto& own = all[thread];
     QUASIM_UNROLL
-    for (int j = 0; j < kAmplitudes; ++j) {
-      own.held.a[j] = shared[get[thread] ^ image_of_pattern(phase.get, j)];
-    }
+    for (int j = 0; j < kAmplitudes; ++j)
+      own.held.a[j] = at_place<T>(block, get[thread], phase.get, j);
   });
 }
 
 template <class T>
 QUASIM_DEVICE void do_op(const Block& block, const TileRun<T>& run, const Phase& phase,
-                         const Op& op, PerThread<Own<T>>& all, double* slopes) {
-  if (op.code <= OpCode::kMove) {
+                         const Op& op, PerThread<Own<T>>& all) {
+  if (op.code == OpCode::kQubits) {
+    block.apart([&](int thread) {
+      auto& own = all[thread];
+      factors(op, run.n, own.where, own.held);
+      own.factor *= qubits(op, run.n.numbers + op.number, own.held);
+    });
+  } else if (op.code <= OpCode::kMove) {
     block.apart([&](int thread) { gate(op, run.n.numbers, all[thread].where, all[thread].held); });
   } else if (op.code <= OpCode::kDense4) {
     // With a barrier: other threads' amplitudes come to this memory next.
@@ -92,12 +98,20 @@ QUASIM_DEVICE void do_op(const Block& block, const TileRun<T>& run, const Phase&
     block.apart([&](int thread) { layer(op, run.n, all[thread].where, all[thread].held); });
   } else if (op.code == OpCode::kTable) {
     block.apart([&](int thread) { table(op, run.n, all[thread].where, phase, all[thread].held); });
+  } else if (op.code == OpCode::kScale) {
+    block.apart([&](int thread) {
+      auto& own = all[thread];
+      QUASIM_UNROLL
+      for (int j = 0; j < kAmplitudes; ++j) own.held.a[j] = own.factor * own.held.a[j];
+      own.factor = T{1};
+    });
   } else if (op.code <= OpCode::kSlopePhase) {
     PerThread<double> values;
+    const i64 warps = block.threads() > kWarp ? block.threads() / kWarp : 1;
     block.apart(
         [&](int thread) { values[thread] = slope(op, all[thread].where, all[thread].held); });
     block.warp_sums(values, [&](int warp, double sum) {
-      slopes[static_cast<i64>(warp) * run.slots + op.slot] += sum;
+      run.slopes[(static_cast<i64>(block.index()) * warps + warp) * run.slots + op.slot] += sum;
     });
   } else {
     block.apart([&](int thread) { push(op, run.n.numbers, all[thread].where, all[thread].held); });
@@ -110,37 +124,34 @@ QUASIM_DEVICE void run_tiles(const Block& block, const TileRun<T>& run) {
   const Stage& stage = part<Stage>(run.program, header.stages)[run.stage];
   const Phase* const phases = part<Phase>(run.program, header.phases);
   const Op* const ops = part<Op>(run.program, header.ops);
-  const ThreadPlace* const places = part<ThreadPlace>(run.program, header.places);
-  const Mask size = Mask{1} << header.num_qubits;
-  const Mask outside = stage.outside & run.live;
-  const u64 tiles = u64{1} << popcount(outside);
-  const i64 warps = block.threads() > kWarp ? block.threads() / kWarp : 1;
-  double* const slopes = run.slopes + static_cast<i64>(block.index()) * warps * run.slots;
+  const u64 tiles = u64{1} << popcount(stage.outside & run.live);
   PerThread<Own<T>> all;
 
   for (u64 tile = block.index(); tile < tiles; tile += block.blocks()) {
-    const Mask base = deposit(tile, outside);
+    const Mask base = deposit(tile, stage.outside & run.live);
     // One loop for all phases, so that the code of the gates is there once.
     for (i32 p = stage.first; p < stage.last; ++p) {
       const Phase& phase = phases[p];
       if (p == stage.first) {
         block.apart([&](int thread) {
           auto& own = all[thread];
-          own.where = base | places[phase.places + thread].index;
+          own.where =
+              base | part<ThreadPlace>(run.program, header.places)[phase.places + thread].index;
+          own.factor = T{1};
           if (stage.padded) own.held = {};
-          for_amplitudes(run, phase, stage.padded, size, own,
+          for_amplitudes(run, phase, stage.padded, Mask{1} << header.num_qubits, own,
                          [](const Complex<T>& from, Complex<T>& to) { to = from; });
         });
       } else {
-        exchange(block, phase, places, base, all);
+        exchange(block, phase, part<ThreadPlace>(run.program, header.places), base, all);
       }
       for (i32 i = phase.first; i < phase.last; ++i) {
-        do_op(block, run, phase, ops[i], all, slopes);
+        do_op(block, run, phase, ops[i], all);
       }
     }
     block.apart([&](int thread) {
-      for_amplitudes(run, phases[stage.last - 1], stage.padded, size, all[thread],
-                     [](Complex<T>& to, const Complex<T>& from) { to = from; });
+      for_amplitudes(run, phases[stage.last - 1], stage.padded, Mask{1} << header.num_qubits,
+                     all[thread], [](Complex<T>& to, const Complex<T>& from) { to = from; });
     });
   }
 }
@@ -152,8 +163,7 @@ QUASIM_DEVICE void tile(const Block& block, Complex<T>* amplitudes, Complex<T>* 
                         i64 number_stride, i64 turn_stride, i64 live, double* slopes, i64 slots) {
   const auto& header = *part<ProgramHeader>(program, 0);
   const i64 member = static_cast<i64>(block.member());
-  const Numbers<T> n{numbers + member * number_stride, turns + member * turn_stride,
-                     part<Term>(program, header.terms), part<i32>(program, header.bounds)};
+  const Numbers<T> n{numbers + member * number_stride, turns + member * turn_stride, program};
   run_tiles<T>(block, {program, stage, n, static_cast<Mask>(live),
                        amplitudes + (member << header.num_qubits), second, slopes, slots});
 }

@@ -86,6 +86,23 @@ QUASIM_DEVICE double sine(double angle) {
 #endif
 }
 
+QUASIM_DEVICE double root(double square) {
+#ifdef __CUDACC__
+  return sqrt(square);
+#else
+  return __builtin_sqrt(square);
+#endif
+}
+
+// The angle of a complex number; 0 of 0.
+QUASIM_DEVICE double argument(Complex<double> a) {
+#ifdef __CUDACC__
+  return atan2(a.im, a.re);
+#else
+  return __builtin_atan2(a.im, a.re);
+#endif
+}
+
 QUASIM_DEVICE int popcount(u64 value) {
 #ifdef __CUDACC__
   return __popcll(value);

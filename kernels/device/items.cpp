@@ -9,7 +9,7 @@
 namespace quasim::device {
 namespace {
 
-using quasim_device::Form;
+using quasim_device::TurnPart;
 
 constexpr int kMaxFused = 3;        // qubits of a product of several primitives
 constexpr int kMaxPolynomial = 4;   // qubits of a diagonal that becomes phases
@@ -101,6 +101,46 @@ class Splitter {
            program_.z_mask[p] == 0;
   }
 
+  // Whether it is far from unitary nowhere; of primitives on one qubit.
+  bool is_unitary(std::int32_t i) const {
+    const std::size_t p = index(i);
+    const auto data = program_.data_of(p);
+    const auto near = [](Complex a, double b) { return std::abs(a - b) < kUnitary; };
+    if (program_.kind_of(p) == PrimitiveKind::kDiagonal) {
+      return std::ranges::all_of(data, [&](Complex e) { return near(std::norm(e), 1.0); });
+    }
+    if (program_.kind_of(p) != PrimitiveKind::kMatrix) return true;
+    return near(std::norm(data[0]) + std::norm(data[2]), 1.0) &&
+           near(std::norm(data[1]) + std::norm(data[3]), 1.0) &&
+           near(std::conj(data[0]) * data[1] + std::conj(data[2]) * data[3], 0.0);
+  }
+
+  // A product on one qubit without condition. A unitary one is two diagonals, which join other
+  // phases, and a real rotation between.
+  void product_on_qubit(Item item) {
+    const auto all = [&](auto test) { return std::ranges::all_of(item.members, test); };
+    const bool unitary = all([&](auto i) { return is_unitary(i); });
+    if (all([&](auto i) { return is_imaginary(i); })) {
+      item.rotated = quasim_device::kRotatedX;
+    } else if (unitary && item.real) {
+      item.rotated = quasim_device::kOrthogonal;
+    } else if (unitary) {
+      item.rotated = quasim_device::kRotatedPart;
+      const auto add_part = [&](TurnPart part, Mask qubits) {
+        add_phase(-1, {qubits, qubits, 0}, 1.0);
+        items_.back().members = item.members;
+        items_.back().qubits = item.qubits;
+        items_.back().part = part;
+      };
+      add_part(TurnPart::kBoth, 0);
+      add_part(TurnPart::kRight, item.qubits);
+      items_.push_back(item);
+      add_part(TurnPart::kLeft, item.qubits);
+      return;
+    }
+    items_.push_back(std::move(item));
+  }
+
   // The product of primitives on `qubits`: one matrix, or one for each value of the qubits on which
   // it is diagonal.
   void product(std::span<const std::int32_t> members, const Footprint& footprint, Mask qubits,
@@ -109,9 +149,8 @@ class Splitter {
     item.qubits = footprint.mixing();
     item.diagonal = qubits & ~item.qubits;
     if (std::popcount(qubits) == 1) {
-      const auto all = [&](auto test) { return std::ranges::all_of(members, test); };
-      if (all([&](auto i) { return is_real(i); })) item.form = Form::kReal;
-      if (all([&](auto i) { return is_imaginary(i); })) item.form = Form::kImaginary;
+      item.real = std::ranges::all_of(members, [&](auto i) { return is_real(i); });
+      if (when.mask == 0) return product_on_qubit(std::move(item));
     }
     const std::size_t values = std::size_t{1} << std::popcount(item.diagonal);
     for (std::size_t v = 0; v < values; ++v) {
@@ -308,7 +347,7 @@ std::vector<Item> items_of(const Program& program, std::span<const std::int32_t>
 
 double matrix_cost(int qubits) {
   // Rows of the larger ones go through shared memory, and their entries are read again for each.
-  const double reads = qubits > 2 ? 1.4 : 1.0;
+  const double reads = qubits > 2 ? 1.4 : 1.07;
   return reads * 4.0 * static_cast<double>(1 << qubits);
 }
 
@@ -316,7 +355,8 @@ double cost_of(const Item& item) {
   switch (item.kind) {
     case ItemKind::kMatrix: {
       const double share = 1.0 / static_cast<double>(1 << std::popcount(item.diagonal));
-      return share * (item.form == Form::kComplex ? matrix_cost(std::popcount(item.qubits)) : 4.0);
+      if (item.rotated >= 0) return 3.0;  // with a move for every two multiply-adds
+      return share * (item.real ? 4.0 : matrix_cost(std::popcount(item.qubits)));
     }
     case ItemKind::kRotation:
       return 4.0;

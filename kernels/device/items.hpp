@@ -33,18 +33,22 @@ struct Item {
   Footprint footprint{};
   std::vector<std::int32_t> members{};  // primitives; for all but products one, or none
   // kMatrix: qubits whose amplitudes mix; and those of the product on which it is diagonal, of
-  // which the condition picks one value. Controls of a single primitive are a condition too.
+  // which the condition picks one value. Controls of a single primitive are a condition too. Of a
+  // phase that is a part of a matrix, its qubit.
   Mask qubits = 0;
   Mask diagonal = 0;
-  quasim_device::Form form = quasim_device::Form::kComplex;  // kMatrix on one qubit
+  bool real = false;  // kMatrix on one qubit
+  std::int32_t rotated =
+      -1;  // ... without condition, that is rotated: what it is (cuda/program.cuh)
 
   Condition when{};     // of all kinds but kWide
   Mask x = 0;           // kRotation, kMove: qubits that change
   bool differ = false;  // kMove: the two qubits of x have to differ, as in SWAP
 
   // kRotation: sign of its sine; kPhase: the phase is `scale` times the primitive's angle, or, if
-  // there is no primitive, `scale`.
+  // there is no primitive, `scale`, or a part of the matrix that is the product of `members`.
   double scale = 1.0;
+  quasim_device::TurnPart part = quasim_device::TurnPart::kAngle;
   int ys = 0;  // kRotation: number of Y
 };
 

@@ -18,6 +18,7 @@ using quasim_device::OpCode;
 using quasim_device::Recipe;
 using quasim_device::RecipeKind;
 using quasim_device::Term;
+using quasim_device::TurnPart;
 
 constexpr int kQubitNumbers = quasim_device::kQubitNumbers;
 constexpr int kPatterns = 1 << quasim_device::kRegisterBits;
@@ -27,6 +28,11 @@ constexpr double kNumberCost = 6.0;
 constexpr double kTermCost = 8.0;
 // Predicted instructions an amplitude to find out what an op is.
 constexpr double kOpCost = 1.5;
+// ... a number for every pattern, and what a matrix of a qubit is.
+constexpr double kPatternsCost = 5.3;
+constexpr double kQubitCost = 0.9;
+// Each may be as large as the square root of two; float must hold their product.
+constexpr int kMostFactors = 100;
 constexpr double kLayerCost = kPatterns * (kUnitCost + 4.0) + 32.0;
 
 std::size_t index(int i) { return static_cast<std::size_t>(i); }
@@ -64,9 +70,11 @@ std::int32_t Records::room_for(std::int64_t reals) {
   return place;
 }
 
-PhaseWriter::PhaseWriter(const Program& program, Mode mode, const Layout& layout, Records& records)
-    : program_(program), mode_(mode), layout_(layout), records_(records) {
+PhaseWriter::PhaseWriter(const Program& program, Mode mode, const Layout& layout, Records& records,
+                         Left& left)
+    : program_(program), mode_(mode), layout_(layout), records_(records), left_(left) {
   for (const int q : layout.registers) registers_ |= bit(q);
+  for (const Term& term : std::exchange(left.terms, {})) expand(term, pending_);
 }
 
 std::uint8_t PhaseWriter::pattern_of(Mask qubits) const {
@@ -96,19 +104,16 @@ void PhaseWriter::write(const Op& op) {
 }
 
 void PhaseWriter::add(const Item& item) {
+  const std::uint8_t touched = pattern_of(item.footprint.all());
+  const bool follows = std::ranges::any_of(after_, [&](auto& t) { return (t.set & touched) != 0; });
   if (item.kind == ItemKind::kMatrix && item.when.mask == 0 && std::popcount(item.qubits) == 1) {
-    const int r = std::countr_zero(pattern_of(item.qubits));
-    if (waiting_[index(r)] != nullptr) write_qubits();
+    const int r = std::countr_zero(touched);
+    if (follows || waiting_[index(r)] != nullptr) write_qubits();
     waiting_[index(r)] = &item;
     return;
   }
-  const std::uint8_t touched = pattern_of(item.footprint.all());
-  for (int r = 0; r < quasim_device::kRegisterBits; ++r) {
-    if (((touched >> r) & 1) != 0 && waiting_[index(r)] != nullptr) {
-      write_qubits();
-      break;
-    }
-  }
+  if (item.kind == ItemKind::kPhase) return phase(item);
+  if (follows || (touched & waiting()) != 0) write_qubits();
   switch (item.kind) {
     case ItemKind::kMatrix:
       flush(pattern_of(item.qubits));
@@ -119,10 +124,10 @@ void PhaseWriter::add(const Item& item) {
     case ItemKind::kMove:
       flush(pattern_of(item.x));
       return move(item);
-    case ItemKind::kPhase:
-      return phase(item);
     case ItemKind::kTable:
       return table(item);
+    case ItemKind::kPhase:
+      return;
     case ItemKind::kWide:
       throw std::logic_error("A wide primitive in a tile.");
   }
@@ -155,7 +160,7 @@ Factor PhaseWriter::factor_of(std::int32_t primitive, Mask qubits, bool with_con
 // How to make the numbers of a product; where they go is left open.
 Recipe PhaseWriter::product_of(const Item& item) const {
   Recipe recipe{};
-  recipe.kind = item.form == Form::kReal ? RecipeKind::kReal : RecipeKind::kMatrix;
+  recipe.kind = item.real ? RecipeKind::kReal : RecipeKind::kMatrix;
   const Mask all = item.qubits | item.diagonal;
   recipe.width = std::popcount(all);
   recipe.block_mask = static_cast<std::int32_t>(extract(item.diagonal, all));
@@ -170,7 +175,7 @@ Recipe PhaseWriter::product_of(const Item& item) const {
 
 void PhaseWriter::matrix(const Item& item) {
   const int width = std::popcount(item.qubits);
-  const bool real = item.form == Form::kReal;
+  const bool real = item.real;
   const OpCode code = width == 1   ? (real ? OpCode::kRealPair : OpCode::kPair)
                       : width == 2 ? OpCode::kDense2
                       : width == 3 ? OpCode::kDense3
@@ -183,26 +188,66 @@ void PhaseWriter::matrix(const Item& item) {
   write(op);
 }
 
-void PhaseWriter::write_qubits() {
+std::int32_t PhaseWriter::rotated(const Item& item) {
+  const auto [known, is_new] = records_.rotated.try_emplace(
+      item.members.front(), static_cast<std::int32_t>(records_.recipes.size()));
+  if (is_new) {
+    Item alone = item;
+    if (item.kind == ItemKind::kPhase) alone.rotated = quasim_device::kRotatedPart;
+    Recipe recipe = product_of(alone);
+    recipe.kind = RecipeKind::kRotated;
+    recipe.block_value = alone.rotated;
+    records_.recipes.push_back(recipe);
+  }
+  return known->second;
+}
+
+std::uint8_t PhaseWriter::waiting() const {
   std::uint8_t x = 0;
   for (int r = 0; r < quasim_device::kRegisterBits; ++r) {
     if (waiting_[index(r)] != nullptr) x = static_cast<std::uint8_t>(x | 1u << r);
   }
+  return x;
+}
+
+void PhaseWriter::write_qubits() {
+  const std::uint8_t x = waiting();
   if (x == 0) return;
-  flush(x);
+  const Bounds bounds = bounds_for(sets_that_meet(x));
   Op op = op_when(OpCode::kQubits, {}, 0.0);
   op.x = x;
+  op.signs = 0;
+  op.first = bounds.first;
+  op.last = bounds.second;
   op.number = records_.room_for(quasim_device::kRegisterBits * kQubitNumbers);
   for (int r = 0; r < quasim_device::kRegisterBits; ++r) {
     const Item* const item = std::exchange(waiting_[index(r)], nullptr);
     if (item == nullptr) continue;
-    Recipe recipe = product_of(*item);
-    recipe.number = op.number + r * kQubitNumbers;
-    records_.recipes.push_back(recipe);
-    op.signs = static_cast<std::uint16_t>(op.signs | static_cast<unsigned>(item->form) << 2 * r);
-    cost_ += cost_of(*item);
+    const std::int32_t number = op.number + r * kQubitNumbers;
+    Form form = Form::kComplex;
+    if (item->rotated >= 0) {
+      form = Form::kRotated;
+      records_.recipes[index(rotated(*item))].number = number;
+      ++left_.factors;
+    } else {
+      Recipe recipe = product_of(*item);
+      recipe.kind = RecipeKind::kMatrix;
+      recipe.number = number;
+      records_.recipes.push_back(recipe);
+    }
+    op.signs = static_cast<std::uint16_t>(op.signs | static_cast<unsigned>(form) << 2 * r);
+    cost_ += cost_of(*item) + kQubitCost;
   }
   write(op);
+  // Derivatives are measured on amplitudes that lack nothing.
+  if (mode_ == Mode::kAdjoint || left_.factors > kMostFactors) write_scale();
+  pending_.insert(pending_.end(), after_.begin(), after_.end());
+  after_.clear();
+}
+
+void PhaseWriter::write_scale() {
+  if (std::exchange(left_.factors, 0) == 0) return;
+  write(op_when(OpCode::kScale, {}, 2.0));
 }
 
 // Writes the op that measures a derivative, or adds one, if the item has a parameter.
@@ -289,6 +334,7 @@ void PhaseWriter::table(const Item& item) {
 
 void PhaseWriter::phase(const Item& item) {
   const Op op = op_when(OpCode::kSlopePhase, item.when, 0.0);
+  if (mode_ != Mode::kRun && (pattern_of(item.footprint.all()) & waiting()) != 0) write_qubits();
   // Of a phase -2 Im<bra|ket> where it acts, of a rotation Im<bra|Z..|ket>.
   const bool rotates =
       !item.members.empty() &&
@@ -297,47 +343,102 @@ void PhaseWriter::phase(const Item& item) {
                 item.scale);
 
   const auto number = static_cast<std::int32_t>(records_.turns.size());
-  records_.turns.push_back({item.members.empty() ? -1 : item.members.front(), 0, item.scale});
-  // As a polynomial in the register bits: a bit that has to be 0 is 1 - b, a sign is 1 - 2 b.
+  const std::int32_t angle = item.part != TurnPart::kAngle ? rotated(item)
+                             : item.members.empty()        ? -1
+                                                           : item.members.front();
+  records_.turns.push_back({angle, item.part, item.scale});
+  const bool follows = (pattern_of(item.footprint.all()) & waiting()) != 0;
+  expand({item.when.mask, item.when.value, item.when.odd, number, 1}, follows ? after_ : pending_);
+}
+
+// A bit that has to be 0 is 1 - b, a sign is 1 - 2 b.
+void PhaseWriter::expand(const Term& term, std::vector<PendingTerm>& terms) const {
   std::array<std::int32_t, kPatterns> factors{};
-  factors[0] = 1;
+  factors[0] = term.factor;
   for (int r = 0; r < static_cast<int>(layout_.registers.size()); ++r) {
     const Mask q = bit(layout_.registers[index(r)]);
-    const bool is_one = (item.when.mask & item.when.value & q) != 0;
-    const bool is_zero = (item.when.mask & ~item.when.value & q) != 0;
-    const bool is_odd = (item.when.odd & q) != 0;
-    if (!is_one && !is_zero && !is_odd) continue;
+    const bool is_one = (term.mask & term.value & q) != 0;
+    const bool is_zero = (term.mask & ~term.value & q) != 0;
+    const bool is_odd = (term.odd & q) != 0;
     for (int set = 0; set < 1 << r; ++set) {
-      factors[index(set | 1 << r)] = factors[index(set)] * (is_one ? 1 : is_zero ? -1 : -2);
-      if (is_one) factors[index(set)] = 0;
+      const std::int32_t own = factors[index(set)];
+      if (is_one || is_zero) {
+        // A sign where the bit has to be 1 is another sign.
+        factors[index(set | 1 << r)] = is_zero ? -own : is_odd ? -own : own;
+        if (is_one) factors[index(set)] = 0;
+      } else if (is_odd) {
+        factors[index(set | 1 << r)] = -2 * own;
+      }
     }
   }
   for (int set = 0; set < kPatterns; ++set) {
     if (factors[index(set)] == 0) continue;
-    pending_.push_back(
-        {static_cast<std::uint8_t>(set), {op.mask, op.value, op.odd, number, factors[index(set)]}});
+    terms.push_back({static_cast<std::uint8_t>(set),
+                     {term.mask & ~registers_, term.value & ~registers_, term.odd & ~registers_,
+                      term.number, factors[index(set)]}});
   }
 }
 
-void PhaseWriter::flush(std::uint8_t x) {
-  std::uint16_t sets = 0;  // those that do not commute
-  double apart = 0.0;
+std::uint16_t PhaseWriter::sets_that_meet(std::uint8_t x) const {
+  std::uint16_t sets = 0;
   for (const PendingTerm& term : pending_) {
-    if ((term.set & x) == 0 || ((sets >> term.set) & 1) != 0) continue;
-    sets = static_cast<std::uint16_t>(sets | 1u << term.set);
-    apart += kUnitCost + 4.0 * static_cast<double>(kPatterns >> std::popcount(term.set));
+    if ((term.set & x) != 0) sets = static_cast<std::uint16_t>(sets | 1u << term.set);
   }
-  if (sets == 0) return;
-  if (apart > kLayerCost) {
-    write_layer();
-    return;
-  }
-  write_factors(sets);
+  return sets;
 }
 
-void PhaseWriter::write_factors(std::uint16_t sets) {
+void PhaseWriter::flush(std::uint8_t x) { write_factors(bounds_for(sets_that_meet(x))); }
+
+void PhaseWriter::write_factors(Bounds bounds) {
+  if (bounds.first == bounds.second) return;
   Op op = op_when(OpCode::kFactors, {}, 0.0);
+  op.first = bounds.first;
+  op.last = bounds.second;
+  write(op);
+}
+
+void PhaseWriter::add_patterns(std::vector<std::int32_t>& bounds) {
+  Recipe recipe{};
+  recipe.kind = RecipeKind::kPhase;
+  recipe.width = kPatterns;
+  recipe.number = records_.room_for(2 * kPatterns);
+  recipe.first = static_cast<std::int32_t>(records_.terms.size());
+  for (const PendingTerm& term : pending_) {
+    if (!term.same()) continue;
+    Term of_pattern = term.term;
+    of_pattern.mask = of_pattern.value = term.set;
+    records_.terms.push_back(of_pattern);
+  }
+  recipe.last = static_cast<std::int32_t>(records_.terms.size());
+  std::erase_if(pending_, [](const PendingTerm& term) { return term.same(); });
+  records_.recipes.push_back(recipe);
+  bounds.insert(bounds.end(), {quasim_device::kOnePerPattern, 0, recipe.number});
+  cost_ += kPatternsCost;
+}
+
+PhaseWriter::Bounds PhaseWriter::bounds_for(std::uint16_t sets) {
+  if (sets == 0) return {};
+  std::uint16_t varying = 0;  // sets of terms that differ between threads
+  for (const PendingTerm& term : pending_) {
+    if (!term.same()) varying = static_cast<std::uint16_t>(varying | 1u << term.set);
+  }
+  double apart = 0.0;    // the varying ones, one after the other
+  double numbers = 0.0;  // the others
+  for (int set = 0; set < kPatterns; ++set) {
+    if (((sets >> set) & 1) == 0) continue;
+    const double product = 4.0 / static_cast<double>(1 << std::popcount(index(set)));
+    if (((varying >> set) & 1) != 0) {
+      apart += kUnitCost / kPatterns + product;
+    } else {
+      numbers += kNumberCost / kPatterns + product;
+    }
+  }
+  if (apart + std::min(numbers, kPatternsCost) > kLayerCost / kPatterns) {
+    write_layer();
+    return {};
+  }
   std::vector<std::int32_t> bounds;
+  if (numbers > kPatternsCost) add_patterns(bounds);
   for (int set = 0; set < kPatterns; ++set) {
     if (((sets >> set) & 1) == 0) continue;
     const auto first = static_cast<std::int32_t>(records_.terms.size());
@@ -345,13 +446,15 @@ void PhaseWriter::write_factors(std::uint16_t sets) {
     for (const PendingTerm& term : pending_) {
       if (term.set != set) continue;
       records_.terms.push_back(term.term);
-      same &= (term.term.mask | term.term.odd) == 0;
+      same &= term.same();
     }
     const auto last = static_cast<std::int32_t>(records_.terms.size());
-    cost_ += 4.0 / static_cast<double>(1 << std::popcount(static_cast<unsigned>(set)));
+    if (first == last) continue;
+    cost_ += 4.0 / static_cast<double>(1 << std::popcount(index(set)));
     if (same) {
       Recipe recipe{};
       recipe.kind = RecipeKind::kPhase;
+      recipe.width = 1;
       recipe.number = records_.room_for(2);
       recipe.first = first;
       recipe.last = last;
@@ -364,10 +467,9 @@ void PhaseWriter::write_factors(std::uint16_t sets) {
     }
   }
   std::erase_if(pending_, [&](const PendingTerm& term) { return (sets >> term.set) & 1; });
-  op.first = static_cast<std::int32_t>(records_.bounds.size());
+  const auto first = static_cast<std::int32_t>(records_.bounds.size());
   records_.bounds.insert(records_.bounds.end(), bounds.begin(), bounds.end());
-  op.last = static_cast<std::int32_t>(records_.bounds.size());
-  write(op);
+  return {first, static_cast<std::int32_t>(records_.bounds.size())};
 }
 
 void PhaseWriter::write_layer() {
@@ -385,21 +487,24 @@ void PhaseWriter::write_layer() {
   write(op);
 }
 
-double PhaseWriter::finish() {
+double PhaseWriter::finish(bool last) {
   write_qubits();
-  std::uint16_t sets = 0;
-  double apart = 0.0;
-  for (const PendingTerm& term : pending_) {
-    if (((sets >> term.set) & 1) != 0) continue;
-    sets = static_cast<std::uint16_t>(sets | 1u << term.set);
-    apart += kUnitCost + 4.0 * static_cast<double>(kPatterns >> std::popcount(term.set));
-  }
-  if (sets != 0) {
-    if (apart > kLayerCost) {
-      write_layer();
-    } else {
-      write_factors(sets);
+  if (last) {
+    std::uint16_t sets = 0;
+    for (const PendingTerm& term : pending_) {
+      sets = static_cast<std::uint16_t>(sets | 1u << term.set);
     }
+    write_factors(bounds_for(sets));
+    write_scale();
+  }
+  for (const PendingTerm& pending : pending_) {
+    Term term = pending.term;
+    for (std::size_t r = 0; r < layout_.registers.size(); ++r) {
+      if (((pending.set >> r) & 1) == 0) continue;
+      term.mask |= bit(layout_.registers[r]);
+      term.value |= bit(layout_.registers[r]);
+    }
+    left_.terms.push_back(term);
   }
   return cost_;
 }

@@ -16,12 +16,14 @@ using quasim_device::ProgramHeader;
 
 // Steps spent on the choice of register qubits, a phase.
 constexpr std::size_t kPhaseSteps = 2000;
+// Bytes that shared memory serves at once.
+constexpr std::uint32_t kBankBytes = 128;
 // Smaller tiles need no care for the order in which memory is read.
 constexpr int kTileWorthOrder = 8;
 // Instructions an amplitude, counted in machine code for compute capability 9.0: to read and write
 // a tile, and to exchange it through shared memory.
-constexpr double kPassCost = 11.0;
-constexpr double kExchangeCost = 7.5;
+constexpr double kPassCost = 9.1;
+constexpr double kExchangeCost = 5.5;
 
 class Builder {
  public:
@@ -156,9 +158,10 @@ class Builder {
   quasim_device::Phase& begin_phase(const Layout& layout, const Layout& at,
                                     const Layout* previous) {
     quasim_device::Phase phase{};
+    const std::uint32_t bytes = kBankBytes >> options_.bank_bits;  // of an amplitude
     const Images image =
         previous == nullptr ? Images{} : images(*previous, layout, options_.bank_bits);
-    const auto image_of = [&](int q) { return image[static_cast<std::size_t>(q)]; };
+    const auto image_of = [&](int q) { return image[static_cast<std::size_t>(q)] * bytes; };
     const std::size_t registers = layout.registers.size();
     for (std::size_t r = 0; r < registers; ++r) {
       phase.registers[r] = bit(at.registers[r]);
@@ -167,7 +170,7 @@ class Builder {
     }
     if (registers < quasim_device::kRegisterBits) {
       // The last register bit tells two parts of a tile apart; the second lies behind the first.
-      phase.put[registers] = phase.get[registers] = 1u << (registers + layout.threads.size());
+      phase.put[registers] = phase.get[registers] = bytes << (registers + layout.threads.size());
     }
     phase.places = static_cast<std::int32_t>(records_.places.size());
     for (std::size_t thread = 0; thread < std::size_t{1} << layout.threads.size(); ++thread) {
@@ -245,6 +248,7 @@ class Builder {
     const Mask low = std::popcount(tile) >= kTileWorthOrder ? low_mask(options_.low_qubits) : 0;
     double cost = kPassCost;
     Layout previous;
+    Left left;
     const auto begin = [&](Mask wanted) {
       const bool first = static_cast<std::int32_t>(records_.phases.size()) == stage.first;
       const Layout layout = layout_of(tile, wanted, registers_);
@@ -260,9 +264,9 @@ class Builder {
       // Warps read and write runs if the lowest qubits are no register qubits then.
       if (c == 0 && (wanted & low) != 0) begin(0);
       begin(wanted);
-      PhaseWriter writer(program_, options_.mode, previous, records_);
+      PhaseWriter writer(program_, options_.mode, previous, records_, left);
       for (const auto i : cuts[c].operations) writer.add(items[static_cast<std::size_t>(i)]);
-      cost += writer.finish();
+      cost += writer.finish(c + 1 == cuts.size());
       records_.phases.back().last = static_cast<std::int32_t>(records_.ops.size());
       if (c + 1 == cuts.size() && (wanted & low) != 0) begin(0);
     }
