@@ -5,6 +5,7 @@
 #pragma once
 
 #include "slopes.cuh"
+#include "tally.cuh"
 
 namespace quasim_device {
 
@@ -19,22 +20,7 @@ struct TileRun {
   Complex<T>* second;  // null, or the other one of two states
   double* slopes;      // [row][slot], one row for every warp of the launch
   i64 slots;
-};
-
-// What a register pattern changes in the place of an amplitude.
-QUASIM_DEVICE u32 image_of_pattern(const u32* images, int pattern) {
-  u32 image = 0;
-  QUASIM_UNROLL
-  for (int r = 0; r < kRegisterBits; ++r) {
-    if (pattern >> r & 1) image ^= images[r];
-  }
-  return image;
-}
-
-template <class T>
-struct Own {
-  Registers<T> held;
-  Mask where;  // index of the thread's first amplitude
+  Tally tally;  // without sums, or what the stage adds up as it stores
 };
 
 // visit(amplitude in memory, amplitude in registers) for those that exist.
@@ -119,7 +105,7 @@ QUASIM_DEVICE void run_tiles(const Block& block, const TileRun<T>& run) {
   PerThread<Own<T>> all;
 
   for (u64 tile = block.index(); tile < tiles; tile += block.blocks()) {
-    const Mask base = deposit(tile, outside);
+    const Mask base = base_of(tile, outside, run.tally);
     // One loop for all phases, so that the code of the gates is there once.
     for (i32 p = stage.first; p < stage.last; ++p) {
       const Phase& phase = phases[p];
@@ -142,20 +128,37 @@ QUASIM_DEVICE void run_tiles(const Block& block, const TileRun<T>& run) {
       for_amplitudes(run, phases[stage.last - 1], stage.padded, size, all[thread],
                      [](Complex<T>& to, const Complex<T>& from) { to = from; });
     });
+    if (run.tally.sums != nullptr) {
+      count_tile(block, run.tally, phases[stage.last - 1], (size - 1) & ~stage.outside, base,
+                 tile == block.index(), all);
+    }
   }
 }
 
-// One stage, on every member of a batch of states or on two states.
+// One stage, on every member of a batch of states or on two states. With `sums`, [member][split]
+// [value], it adds up sum |a|^2 by the value of the `counted` qubits, its bits at `places`; there
+// is one block for every split and every value that these qubits have outside of a tile.
 template <class T>
 QUASIM_DEVICE void tile(const Block& block, Complex<T>* amplitudes, Complex<T>* second,
                         const char* program, i64 stage, const T* numbers, const Turn<T>* turns,
-                        i64 number_stride, i64 turn_stride, i64 live, double* slopes, i64 slots) {
+                        i64 number_stride, i64 turn_stride, i64 live, double* slopes, i64 slots,
+                        double* sums, const i64* places, i64 counted, i64 inner) {
   const auto& header = *part<ProgramHeader>(program, 0);
   const i64 member = static_cast<i64>(block.member());
   const Numbers<T> n{numbers + member * number_stride, turns + member * turn_stride,
                      part<Term>(program, header.terms), part<i32>(program, header.bounds)};
-  run_tiles<T>(block, {program, stage, n, static_cast<Mask>(live),
-                       amplitudes + (member << header.num_qubits), second, slopes, slots});
+  const Mask values = static_cast<Mask>(counted);
+  const Mask splits = static_cast<Mask>(inner);
+  if (sums != nullptr) sums += member << (popcount(splits) + popcount(values));
+  run_tiles<T>(block, {program,
+                       stage,
+                       n,
+                       static_cast<Mask>(live),
+                       amplitudes + (member << header.num_qubits),
+                       second,
+                       slopes,
+                       slots,
+                       {sums, places, values, splits}});
 }
 
 }  // namespace quasim_device
