@@ -7,8 +7,8 @@
 //
 // An amplitude costs two conversions, a product and two additions in double, and at most one double
 // written and read in shared memory. A tile of 2^t amplitudes, c of its qubits counted, moves
-// 16 * 2^c bytes of sums, which mostly stay in the cache: at most an eighth of what the amplitudes
-// of a complex64 tile move when blocks of samples are counted.
+// 16 * 2^c bytes of sums, which mostly stay in the cache: at most a sixteenth of what the
+// amplitudes of a complex64 tile move when blocks of samples are counted.
 #pragma once
 
 #include "held.cuh"

@@ -113,7 +113,7 @@ def test_blocks_go_through_tiles_of_one_value(kernels, dtype, blocks):
 def test_partial_sums_stay_few(kernels, dtype):
     schedule = entangled(12, 6)
     with patch.object(circuits, "_MAX_PARTIAL", 32):
-        for qubits in ((), (11,), (0, 6, 11), tuple(range(12))):
+        for qubits in ((), (11,), (0, 6, 11), tuple(range(1, 4))):
             tally = Tally(qubits)
             assert_counts(kernels.start(schedule, dtype, NOTHING, tally=tally), tally)
             above = int(program_for(schedule, dtype, kernels.device).outside[-1])
@@ -162,6 +162,28 @@ def test_samples_after_a_run_read_no_whole_state(kernels, dtype, n):
     assert launched["probabilities"] == 1  # without the tally
     np.testing.assert_array_equal(tally.sums, before)
     assert kernels.sample(state, np.zeros(0), tally=tally).shape == (0,)
+
+
+def test_exchanges_that_end_a_circuit_are_counted_before_they_are_done(kernels, dtype):
+    rng = np.random.default_rng(8)
+    n = 14
+    circuit = quasim.Circuit(n)
+    for _ in range(40):
+        a, b = (int(q) for q in rng.permutation(n)[:2])
+        circuit.ry(float(rng.normal()), a).cx(a, b)
+    places = [int(q) for q in rng.permutation(n)]
+    for a, b in zip(places[:6], places[6:12], strict=True):
+        circuit.swap(a, b)
+    schedule = plan(program_of(circuit), PlanOptions(tile_qubits=13, low_qubits=3))
+    assert program_for(schedule, dtype, kernels.device).kind[-1] == StepKind.SWAPS
+    for qubits in ((), (places[0],), tuple(places[2:9]), tuple(places)):
+        tally = Tally(qubits)
+        assert_counts(kernels.start(schedule, dtype, NOTHING, tally=tally), tally)
+    tally, uniforms = Tally(None), rng.random(3000)
+    state = kernels.start(schedule, dtype, NOTHING, tally=tally)
+    drawn = kernels.sample(state, uniforms, tally=tally)
+    np.testing.assert_array_equal(drawn, NATIVE.sample(state, uniforms))
+    assert kernels.device.launches["probabilities"] == 0
 
 
 def permuted(n):

@@ -30,6 +30,8 @@ _COUNTING_BLOCKS = 8192
 """Blocks that count probabilities, if so many are not needed for the values outside of a tile."""
 _MAX_PARTIAL = 1 << 22
 """Partial sums of what is counted, at most: 32 MiB."""
+_SPARED_BITS = 2
+"""Uncounted qubits of a tile from which on adding its sums to a row costs less than a pass."""
 _SCRATCH_AMPLITUDES = 1 << 22
 """Amplitudes that wide primitives are given at a time."""
 
@@ -118,9 +120,9 @@ def run(
         parameters: float64 ``(batch, P)``, on the host or the device.
         cancel: Polled before every launch.
         from_zero: The states are ``|0...0>``: tiles that nothing has reached are left out.
-        counted: Qubits whose joint probabilities the last step is to add up as it writes the
-            states. Only stages can: not a primitive or an exchange of qubits that ends the plan,
-            nor a plan without steps.
+        counted: Qubits whose joint probabilities the last stage is to add up as it writes the
+            states. It cannot if a primitive of its own ends the plan; it does not if a tile has
+            nearly as many sums as amplitudes.
 
     Returns:
         What `probabilities` of ``counted`` returns, float64 ``(batch, 2**k)`` on the device, or
@@ -137,13 +139,18 @@ def run(
     bound = bind(device, program, states.dtype, _on_device(device, parameters))
     launcher = _Launcher(device, plan, program, bound)
     live = 0 if from_zero else _EVERYWHERE
-    steps = len(program.kind)
+    last = len(program.kind) - 1
+    if counted is not None and last >= 0 and program.kind[last] == StepKind.SWAPS:
+        # The stage before it counts the qubits that are to come to these places.
+        source = {a: b for pair in program.exchanges for a, b in (pair, pair[::-1])}
+        counted = [source.get(int(q), int(q)) for q in counted]
+        last -= 1
     sums = None
-    for step in range(steps):
+    for step in range(len(program.kind)):
         if cancel is not None:
             cancel.check()
         if program.kind[step] == StepKind.STAGE:
-            if counted is not None and step == steps - 1:
+            if counted is not None and step == last:
                 sums = launcher.counting_tile(step, states, counted, live=live)
             else:
                 launcher.tile(step, states, live=live)
@@ -258,11 +265,12 @@ class _Launcher:
 
     def counting_tile(
         self, step: int, states: Array, qubits: Sequence[int], *, live: int = _EVERYWHERE
-    ) -> Array:
+    ) -> Array | None:
         """Run a stage; return ``sum |a|**2`` by the value of ``qubits``: ``(batch, 2**k)``.
 
         A block goes through tiles of one value of the qubits outside of them. Splits share these
-        tiles out, by their lowest bits, as far as that keeps the partial sums few.
+        tiles out, by their lowest bits, as far as that keeps the partial sums few. None is returned
+        where another pass would cost less.
         """
         batch, outcomes = len(states), 1 << len(qubits)
         counted = sum(1 << int(q) for q in qubits)
@@ -274,6 +282,11 @@ class _Launcher:
             largest_power(_COUNTING_BLOCKS // (batch * values)),
             largest_power(_MAX_PARTIAL // (batch * outcomes)),
         )
+        in_tile = (counted & ~outside).bit_count()
+        tile_bits = int(self.program.thread_bits[step]) + _REGISTERS
+        if splits < 1 << free.bit_count() and in_tile > tile_bits - _SPARED_BITS:
+            self.tile(step, states, live=live)
+            return None
         inner, rest = 0, free
         while inner.bit_count() < splits.bit_length() - 1:
             inner |= rest & -rest
