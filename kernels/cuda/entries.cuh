@@ -16,6 +16,12 @@ QUASIM_TILE_KERNEL(tile,
                     i64 turn_stride, i64 live, double* slopes, i64 slots),
                    (amplitudes, second, program, stage, numbers, turns, number_stride, turn_stride,
                     live, slopes, slots))
+QUASIM_TILE_KERNEL(counting_tile,
+                   (Amplitude * amplitudes, const char* program, i64 stage, const Real* numbers,
+                    const Turn<Real>* turns, i64 number_stride, i64 turn_stride, i64 live,
+                    double* sums, const i64* places, i64 counted, i64 inner),
+                   (amplitudes, program, stage, numbers, turns, number_stride, turn_stride, live,
+                    sums, places, counted, inner))
 QUASIM_TILE_KERNEL(exchange_qubits, (Amplitude * amplitudes, const char* program, i64 number),
                    (amplitudes, program, number))
 QUASIM_KERNEL(bind,

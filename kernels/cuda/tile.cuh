@@ -5,6 +5,7 @@
 #pragma once
 
 #include "slopes.cuh"
+#include "tally.cuh"
 
 namespace quasim_device {
 
@@ -19,24 +20,7 @@ struct TileRun {
   Complex<T>* second;  // null, or the other one of two states
   double* slopes;      // [row][slot], one row for every warp of the launch
   i64 slots;
-};
-
-// The amplitude of a pattern at its place in shared memory. A thread's first place is `first`; each
-// register bit changes what it has in `images`.
-template <class T>
-QUASIM_DEVICE Complex<T>& at_place(const Block& block, u32 first, const u32* images, int pattern) {
-  QUASIM_UNROLL
-  for (int r = 0; r < kRegisterBits; ++r) {
-    if (pattern >> r & 1) first ^= images[r];
-  }
-  return *reinterpret_cast<Complex<T>*>(block.shared<char>() + first);
-}
-
-template <class T>
-struct Own {
-  Registers<T> held;
-  Mask where;  // index of the thread's first amplitude
-  T factor;    // that the amplitudes lack so far, the same for all threads
+  Tally tally;  // what a stage that counts adds up as it stores
 };
 
 // visit(amplitude in memory, amplitude in registers) for those that exist.
@@ -118,7 +102,7 @@ QUASIM_DEVICE void do_op(const Block& block, const TileRun<T>& run, const Phase&
   }
 }
 
-template <class T>
+template <class T, bool kCounts>
 QUASIM_DEVICE void run_tiles(const Block& block, const TileRun<T>& run) {
   const auto& header = *part<ProgramHeader>(run.program, 0);
   const Stage& stage = part<Stage>(run.program, header.stages)[run.stage];
@@ -128,7 +112,8 @@ QUASIM_DEVICE void run_tiles(const Block& block, const TileRun<T>& run) {
   PerThread<Own<T>> all;
 
   for (u64 tile = block.index(); tile < tiles; tile += block.blocks()) {
-    const Mask base = deposit(tile, stage.outside & run.live);
+    const Mask base = kCounts ? base_of(tile, stage.outside & run.live, run.tally)
+                              : deposit(tile, stage.outside & run.live);
     // One loop for all phases, so that the code of the gates is there once.
     for (i32 p = stage.first; p < stage.last; ++p) {
       const Phase& phase = phases[p];
@@ -153,7 +138,19 @@ QUASIM_DEVICE void run_tiles(const Block& block, const TileRun<T>& run) {
       for_amplitudes(run, phases[stage.last - 1], stage.padded, Mask{1} << header.num_qubits,
                      all[thread], [](Complex<T>& to, const Complex<T>& from) { to = from; });
     });
+    if constexpr (kCounts) {
+      count_tile(block, run.tally, phases[stage.last - 1],
+                 ((Mask{1} << header.num_qubits) - 1) & ~stage.outside, base, tile == block.index(),
+                 all);
+    }
   }
+}
+
+template <class T>
+QUASIM_DEVICE Numbers<T> numbers_of(const Block& block, const char* program, const T* numbers,
+                                    const Turn<T>* turns, i64 number_stride, i64 turn_stride) {
+  const i64 member = static_cast<i64>(block.member());
+  return {numbers + member * number_stride, turns + member * turn_stride, program};
 }
 
 // One stage, on every member of a batch of states or on two states.
@@ -162,10 +159,39 @@ QUASIM_DEVICE void tile(const Block& block, Complex<T>* amplitudes, Complex<T>* 
                         const char* program, i64 stage, const T* numbers, const Turn<T>* turns,
                         i64 number_stride, i64 turn_stride, i64 live, double* slopes, i64 slots) {
   const auto& header = *part<ProgramHeader>(program, 0);
-  const i64 member = static_cast<i64>(block.member());
-  const Numbers<T> n{numbers + member * number_stride, turns + member * turn_stride, program};
-  run_tiles<T>(block, {program, stage, n, static_cast<Mask>(live),
-                       amplitudes + (member << header.num_qubits), second, slopes, slots});
+  const i64 first = static_cast<i64>(block.member()) << header.num_qubits;
+  run_tiles<T, false>(block,
+                      {program,
+                       stage,
+                       numbers_of(block, program, numbers, turns, number_stride, turn_stride),
+                       static_cast<Mask>(live),
+                       amplitudes + first,
+                       second,
+                       slopes,
+                       slots,
+                       {}});
+}
+
+// The same for the last stage of a run, which also adds up sum |a|^2 by the value of the `counted`
+// qubits, its bits at `places`, into `sums` [member][split][value]; there is one block for every
+// split and every value that these qubits have outside of a tile. A kernel of its own, since it
+// takes registers that the other stages need.
+template <class T>
+QUASIM_DEVICE void counting_tile(const Block& block, Complex<T>* amplitudes, const char* program,
+                                 i64 stage, const T* numbers, const Turn<T>* turns,
+                                 i64 number_stride, i64 turn_stride, i64 live, double* sums,
+                                 const i64* places, i64 counted, i64 inner) {
+  const auto& header = *part<ProgramHeader>(program, 0);
+  const i64 first = static_cast<i64>(block.member()) << header.num_qubits;
+  run_tiles<T, true>(block, {program,
+                             stage,
+                             numbers_of(block, program, numbers, turns, number_stride, turn_stride),
+                             static_cast<Mask>(live),
+                             amplitudes + first,
+                             nullptr,
+                             nullptr,
+                             0,
+                             {sums, places, static_cast<Mask>(counted), static_cast<Mask>(inner)}});
 }
 
 }  // namespace quasim_device

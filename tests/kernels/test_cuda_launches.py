@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 import quasim_backend as quasim
+from quasim_backend.compile.planner import PlanOptions, plan
 from quasim_backend.compile.planner import is_available as can_plan
-from quasim_backend.compile.planner import plan
 from quasim_backend.errors import DeviceError
 from quasim_backend.ir.gates import Gate
+from quasim_backend.kernels.base import Tally
+from quasim_backend.kernels.cuda import circuits as circuits_module
 from quasim_backend.kernels.cuda import emulated, moments, paulis, probabilities, program, sampling
 from quasim_backend.kernels.cuda.kernel_set import CudaKernels
 from quasim_backend.kernels.random import shot_uniforms
@@ -165,7 +167,18 @@ def pauli_sums(kernels, dtype, rng):
     compare(got, REFERENCE.apply_pauli_sum(states[0], x, z, weights), dtype, "Pauli product")
 
 
-LOOPS = (derivatives, reductions, pauli_sums)
+def tallies(kernels, dtype, rng):
+    circuit = quasim.Circuit(WIDTH)
+    for q in range(WIDTH):
+        circuit.ry(0.3 + q, q).cx(q, (q + 5) % WIDTH)
+    schedule = plan(program_of(circuit), PlanOptions(tile_qubits=10, low_qubits=3))
+    for qubits in ((), (5,), (12, 0, 7), tuple(rng.permutation(WIDTH).tolist())):
+        tally = Tally(qubits)
+        state = kernels.start(schedule, dtype, np.zeros(0), tally=tally)
+        compare(tally.sums, REFERENCE.probabilities(state, qubits), DOUBLE, f"tally of {qubits}")
+
+
+LOOPS = (derivatives, reductions, pauli_sums, tallies)
 """Those whose kernels take turns when there are few blocks."""
 
 
@@ -183,7 +196,12 @@ def test_every_kernel_is_right_in_several_warps_and_blocks(dtype):
 @pytest.mark.parametrize("dtype", [SINGLE, DOUBLE], ids=str)
 def test_blocks_are_right_when_they_take_turns(dtype):
     device = emulated.EmulatedDevice(workspace_bytes=1)
-    limits = ((moments, "_BLOCKS"), (probabilities, "_BLOCKS"), (paulis, "_SHARES"))
+    limits = (
+        (circuits_module, "_COUNTING_BLOCKS"),
+        (moments, "_BLOCKS"),
+        (probabilities, "_BLOCKS"),
+        (paulis, "_SHARES"),
+    )
     with ExitStack() as stack:
         for module, name in limits:
             stack.enter_context(patch.object(module, name, 1))

@@ -13,7 +13,7 @@ from quasim_backend.ir.program import PrimitiveKind
 from quasim_backend.kernels.base import CancelToken
 from quasim_backend.kernels.cuda.device import Array, Device
 from quasim_backend.kernels.cuda.program import DeviceProgram, StepKind, program_for
-from quasim_backend.kernels.cuda.reductions import real_of
+from quasim_backend.kernels.cuda.reductions import add_splits, largest_power, places_of, real_of
 
 __all__ = ["Bound", "bind", "collapse", "prepare_zero", "run", "run_pair"]
 
@@ -26,6 +26,12 @@ _WARP = 32
 _MEASURING_BLOCKS = 1024
 """Blocks that measure derivatives: each keeps sums of its own for all of them."""
 _SUM_BYTES = 17 * 8
+_COUNTING_BLOCKS = 8192
+"""Blocks that count probabilities, if so many are not needed for the values outside of a tile."""
+_MAX_PARTIAL = 1 << 22
+"""Partial sums of what is counted, at most: 32 MiB."""
+_SPARED_BITS = 2
+"""Uncounted qubits of a tile from which on adding its sums to a row costs less than a pass."""
 _SCRATCH_AMPLITUDES = 1 << 22
 """Amplitudes that wide primitives are given at a time."""
 
@@ -103,7 +109,8 @@ def run(
     cancel: CancelToken | None = None,
     *,
     from_zero: bool = False,
-) -> None:
+    counted: Sequence[int] | None = None,
+) -> Array | None:
     """Run a plan on every state of a batch, each with its own parameters.
 
     Args:
@@ -113,6 +120,13 @@ def run(
         parameters: float64 ``(batch, P)``, on the host or the device.
         cancel: Polled before every launch.
         from_zero: The states are ``|0...0>``: tiles that nothing has reached are left out.
+        counted: Qubits whose joint probabilities the last stage is to add up as it writes the
+            states. It cannot if a primitive of its own ends the plan; it does not if a tile has
+            nearly as many sums as amplitudes.
+
+    Returns:
+        What `probabilities` of ``counted`` returns, float64 ``(batch, 2**k)`` on the device, or
+        None where that takes a pass of its own.
 
     Raises:
         Cancelled: If ``cancel`` was set.
@@ -120,16 +134,26 @@ def run(
     if cancel is not None:
         cancel.check()
     if len(states) == 0:
-        return
+        return None
     program = program_for(plan, states.dtype, device)
     bound = bind(device, program, states.dtype, _on_device(device, parameters))
     launcher = _Launcher(device, plan, program, bound)
     live = 0 if from_zero else _EVERYWHERE
+    last = len(program.kind) - 1
+    if counted is not None and last >= 0 and program.kind[last] == StepKind.SWAPS:
+        # The stage before it counts the qubits that are to come to these places.
+        source = {a: b for pair in program.exchanges for a, b in (pair, pair[::-1])}
+        counted = [source.get(int(q), int(q)) for q in counted]
+        last -= 1
+    sums = None
     for step in range(len(program.kind)):
         if cancel is not None:
             cancel.check()
         if program.kind[step] == StepKind.STAGE:
-            launcher.tile(step, states, live=live)
+            if counted is not None and step == last:
+                sums = launcher.counting_tile(step, states, counted, live=live)
+            else:
+                launcher.tile(step, states, live=live)
             live |= _EVERYWHERE & ~int(program.outside[step])
             continue
         if program.kind[step] == StepKind.SWAPS:
@@ -138,6 +162,7 @@ def run(
             for state in states:
                 launcher.wide(step, state)
         live = _EVERYWHERE
+    return sums
 
 
 def run_pair(
@@ -225,7 +250,7 @@ class _Launcher:
         slots: int = 0,
     ) -> Array | None:
         """Run a stage; return what the warps have measured, ``(warps, slots)``."""
-        program, bound = self.program, self.bound
+        program = self.program
         threads = 1 << int(program.thread_bits[step])
         tiles = 1 << (int(program.outside[step]) & live).bit_count()
         blocks = min(tiles, _MAX_BLOCKS)
@@ -235,12 +260,63 @@ class _Launcher:
             most = self.device.workspace_bytes // (8 * warps * slots)
             blocks = min(blocks, _MEASURING_BLOCKS, max(most, 1))
             slopes = self.device.zeros((blocks * warps, slots), np.float64)
+        self._launch_tile("tile", step, states, blocks, (live, slopes, slots), (other,))
+        return slopes
+
+    def counting_tile(
+        self, step: int, states: Array, qubits: Sequence[int], *, live: int = _EVERYWHERE
+    ) -> Array | None:
+        """Run a stage; return ``sum |a|**2`` by the value of ``qubits``: ``(batch, 2**k)``.
+
+        A block goes through tiles of one value of the qubits outside of them. Splits share these
+        tiles out, by their lowest bits, as far as that keeps the partial sums few. None is returned
+        where another pass would cost less.
+        """
+        batch, outcomes = len(states), 1 << len(qubits)
+        counted = sum(1 << int(q) for q in qubits)
+        outside = int(self.program.outside[step])
+        values = 1 << (outside & live & counted).bit_count()
+        free = outside & live & ~counted
+        splits = min(
+            1 << free.bit_count(),
+            largest_power(_COUNTING_BLOCKS // (batch * values)),
+            largest_power(_MAX_PARTIAL // (batch * outcomes)),
+        )
+        in_tile = (counted & ~outside).bit_count()
+        tile_bits = int(self.program.thread_bits[step]) + _REGISTERS
+        if splits < 1 << free.bit_count() and in_tile > tile_bits - _SPARED_BITS:
+            self.tile(step, states, live=live)
+            return None
+        inner, rest = 0, free
+        while inner.bit_count() < splits.bit_length() - 1:
+            inner |= rest & -rest
+            rest &= rest - 1
+        # Values that nothing has reached are written by nobody.
+        make = self.device.zeros if outside & counted & ~live else self.device.empty
+        sums = make((batch, splits, outcomes), np.float64)
+        places = places_of([int(q) for q in qubits])
+        order = None if places is None else self.device.upload(places)
+        tally = (sums, order, counted, inner)
+        self._launch_tile("counting_tile", step, states, splits * values, (live, *tally))
+        return add_splits(self.device, sums, real_of(states.dtype))
+
+    def _launch_tile(
+        self,
+        kernel: str,
+        step: int,
+        states: Array,
+        blocks: int,
+        more: tuple[object, ...],
+        others: tuple[Array | None, ...] = (),
+    ) -> None:
+        program, bound = self.program, self.bound
+        threads = 1 << int(program.thread_bits[step])
         arguments = (
-            states, other, program.data, int(program.number[step]), bound.numbers, bound.turns,
-            bound.numbers.shape[1], bound.turns.shape[1], live, slopes, slots,
+            states, *others, program.data, int(program.number[step]), bound.numbers, bound.turns,
+            bound.numbers.shape[1], bound.turns.shape[1], *more,
         )  # fmt: skip
         self.device.launch(
-            "tile",
+            kernel,
             real_of(states.dtype),
             blocks,
             threads,
@@ -248,7 +324,6 @@ class _Launcher:
             members=len(states),
             shared_bytes=(threads << _REGISTERS) * states.dtype.itemsize,
         )
-        return slopes
 
     def swaps(self, step: int, states: Array) -> None:
         """Exchange qubits; a block does two tiles."""

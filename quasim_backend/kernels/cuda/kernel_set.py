@@ -13,7 +13,7 @@ from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels.base import CancelToken, Collapse, State, Tally
 from quasim_backend.kernels.cuda import circuits, moments, paulis, sampling
-from quasim_backend.kernels.cuda.device import MAX_MEMBERS, Device
+from quasim_backend.kernels.cuda.device import MAX_MEMBERS, Array, Device
 from quasim_backend.kernels.cuda.probabilities import probabilities
 from quasim_backend.kernels.cuda.program import program_for
 
@@ -95,15 +95,24 @@ class CudaKernels:
     ) -> None:
         """Run a whole straight-line plan, overwriting ``state``.
 
-        One pass over the state a stage. ``tally`` is counted after the last one if it names qubits.
+        One pass over the state a stage.
+
+        Args:
+            plan: The schedule.
+            state: Overwritten; undefined after `Cancelled`.
+            parameters: float64 ``(P,)``.
+            cancel: Polled before every launch.
+            collapse: Done first.
+            tally: Counted in the pass of the last stage, one for `sample` as an array that stays
+                on the device. Where no stage ends the plan, qubits that are named take a pass of
+                their own, and blocks are not counted.
 
         Raises:
             Cancelled: If ``cancel`` was set.
         """
         if collapse is not None:
             self.collapse(state, *collapse)
-        circuits.run(self.device, plan, state[None], np.asarray(parameters)[None], cancel)
-        self._count(state, tally)
+        self._run(plan, state, parameters, cancel, tally)
 
     def start(
         self,
@@ -116,6 +125,8 @@ class CudaKernels:
     ) -> State:
         """Return what a plan makes of ``|0...0>``; stages skip what nothing has reached yet.
 
+        ``tally`` as for `run`.
+
         Raises:
             Cancelled: If ``cancel`` was set.
             MemoryLimitError: If the state does not fit into the device's memory.
@@ -123,9 +134,7 @@ class CudaKernels:
         if cancel is not None:
             cancel.check()
         state = self.zero_state(plan.num_qubits, dtype)
-        rows = np.asarray(parameters)[None]
-        circuits.run(self.device, plan, state[None], rows, cancel, from_zero=True)
-        self._count(state, tally)
+        self._run(plan, state, parameters, cancel, tally, from_zero=True)
         return state
 
     def run_batch(
@@ -157,9 +166,33 @@ class CudaKernels:
         """Return how often running a plan reads and writes the state."""
         return program_for(plan, dtype, self.device).passes
 
-    def _count(self, state: State, tally: Tally | None) -> None:
-        if tally is not None and tally.qubits is not None:
+    def _run(
+        self,
+        plan: ExecutionPlan,
+        state: State,
+        parameters: NDArray[np.float64],
+        cancel: CancelToken | None,
+        tally: Tally | None,
+        *,
+        from_zero: bool = False,
+    ) -> None:
+        counted: Sequence[int] | None = None
+        if tally is not None:
+            counted = tally.qubits
+            if counted is None:
+                counted = sampling.block_qubits(plan.num_qubits)
+        rows = np.asarray(parameters)[None]
+        sums = circuits.run(
+            self.device, plan, state[None], rows, cancel, from_zero=from_zero, counted=counted
+        )
+        if tally is None:
+            return
+        if tally.qubits is None:
+            tally.sums = None if sums is None else sums[0]
+        elif sums is None:
             tally.sums = self.probabilities(state, tally.qubits)
+        else:
+            tally.sums = self.device.download(sums[0])
 
     # --- measuring ----------------------------------------------------------------------------
 
@@ -180,10 +213,18 @@ class CudaKernels:
     ) -> NDArray[np.uint64]:
         """Draw basis states by inverse transform: one index for each uniform, in its order.
 
+        One pass over the state, which a ``tally`` that the run has counted spares.
+
         Raises:
             ValueError: If the state's norm is zero or not finite, or a uniform is out of range.
         """
-        drawn: NDArray[np.uint64] = self.sample_batch(state[None], uniforms[None])[0]
+        drawn: NDArray[np.uint64]
+        if tally is None or tally.sums is None or not uniforms.size:
+            drawn = self.sample_batch(state[None], uniforms[None])[0]
+        else:
+            sums: Array = tally.sums
+            result = sampling.sample(self.device, state[None], uniforms[None], sums[None])
+            drawn = self.device.download(result)[0]
         return drawn
 
     def sample_batch(self, states: State, uniforms: NDArray[np.float64]) -> NDArray[np.uint64]:

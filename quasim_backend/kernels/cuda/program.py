@@ -92,6 +92,8 @@ class DeviceProgram:
         num_numbers: Reals that binding makes.
         num_turns: Angles that binding makes.
         num_bindings: Threads of the kernel that binds.
+        exchanges: Pairs of qubits that change places in the step of kind ``SWAPS``, if there is
+            one.
     """
 
     data: Array
@@ -106,6 +108,7 @@ class DeviceProgram:
     num_numbers: int
     num_turns: int
     num_bindings: int
+    exchanges: tuple[tuple[int, int], ...]
 
     @property
     def passes(self) -> int:
@@ -114,8 +117,8 @@ class DeviceProgram:
 
 
 _RECIPE_THREADS = 16
-_HEADER_RECIPES = 9
-"""Place of the number of recipes in the program's header, in words of 64 bits."""
+_HEADER_SWAPS, _HEADER_BOUNDS, _HEADER_RECIPES = 6, 7, 9
+"""Places in the program's header, in words of 64 bits; the last one of the number of recipes."""
 
 
 def program_for(
@@ -163,6 +166,14 @@ def make_program(plan: ExecutionPlan, dtype: np.dtype[Any], mode: str = "run") -
         parts = _device.make_program(plan, mode, qubits, shape.low_qubits, shape.bank_bits)
     except ValueError as cause:
         raise UnsupportedError(f"The GPU kernels cannot run this circuit: {cause}.") from None
-    recipes = int(parts["data"][: 8 * (_HEADER_RECIPES + 1)].view(np.int64)[_HEADER_RECIPES])
-    bindings = recipes * _RECIPE_THREADS + int(parts["num_turns"])
-    return DeviceProgram(num_bindings=bindings, **parts)
+    header = parts["data"][: 8 * (_HEADER_RECIPES + 1)].view(np.int64)
+    bindings = int(header[_HEADER_RECIPES]) * _RECIPE_THREADS + int(parts["num_turns"])
+    exchanges = _exchanges(parts["data"], header) if StepKind.SWAPS in parts["kind"] else ()
+    return DeviceProgram(num_bindings=bindings, exchanges=exchanges, **parts)
+
+
+def _exchanges(data: NDArray[np.uint8], header: NDArray[np.int64]) -> tuple[tuple[int, int], ...]:
+    """Read the pairs of the program's only record of ``Swaps``, whose last words bound them."""
+    record = data[header[_HEADER_SWAPS] :][:24].view(np.int32)
+    pairs = data[header[_HEADER_BOUNDS] :][: 4 * record[5]].view(np.int32)[record[4] :]
+    return tuple((int(a), int(b)) for a, b in pairs.reshape(-1, 2))

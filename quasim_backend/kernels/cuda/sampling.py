@@ -9,13 +9,18 @@ from quasim_backend.kernels.cuda.device import Array, Device
 from quasim_backend.kernels.cuda.probabilities import probabilities
 from quasim_backend.kernels.cuda.reductions import Real, largest_power, num_qubits_of, real_of
 
-__all__ = ["BLOCK_BITS", "sample", "shot_uniforms"]
+__all__ = ["BLOCK_BITS", "block_qubits", "sample", "shot_uniforms"]
 
 BLOCK_BITS = 8
 """Blocks of ``2**BLOCK_BITS`` neighbouring amplitudes are what `sample` wants the sums of."""
 
 _CHUNK = 4096
 """Block sums that a block of 256 threads adds up at once."""
+
+
+def block_qubits(num_qubits: int) -> range:
+    """Return the qubits whose joint probabilities are the block sums that `sample` makes use of."""
+    return range(min(BLOCK_BITS, num_qubits), num_qubits)
 
 
 def sample(
@@ -49,7 +54,7 @@ def sample(
     block_bits = min(BLOCK_BITS, num_qubits)
     running = None
     if block_sums is None:
-        block_sums = running = probabilities(device, states, range(block_bits, num_qubits))
+        block_sums = running = probabilities(device, states, block_qubits(num_qubits))
     running, ends = _running_sums(device, block_sums, running, real)
     if isinstance(uniforms, np.ndarray):
         uniforms = device.upload(np.ascontiguousarray(uniforms, np.float64))
