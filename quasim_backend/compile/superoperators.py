@@ -144,10 +144,16 @@ def _product(done: Sequence[_Placed], entry: _Placed) -> tuple[int, _Placed] | N
         if set(others).isdisjoint(qubits):
             continue
         wide = max(others, qubits, key=len)
-        if isinstance(earlier, Channel) or isinstance(later, Channel) or {*others, *qubits} > {*wide}:
+        if (
+            isinstance(earlier, Channel)
+            or isinstance(later, Channel)
+            or {*others, *qubits} > {*wide}
+        ):
             return None
         product = _embedded(later, qubits, wide) @ _embedded(earlier, others, wide)
-        return (number, (product, wide)) if _cost(product) <= _cost(later) + _cost(earlier) else None
+        return (
+            (number, (product, wide)) if _cost(product) <= _cost(later) + _cost(earlier) else None
+        )
     return None
 
 
@@ -161,7 +167,7 @@ def _embedded(matrix: Matrix, qubits: Sequence[int], wide: Sequence[int]) -> Mat
     for i, p in enumerate(places):
         own |= (index >> p & 1) << i
     rest = index & ~sum(1 << p for p in places)
-    return matrix[np.ix_(own, own)] * (rest[:, None] == rest)
+    return np.where(rest[:, None] == rest, matrix[np.ix_(own, own)], 0)
 
 
 def _blocks(matrix: Matrix) -> Matrix | None:

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray
-from quasim_backend.kernels.base import CancelToken, Collapse, DeviceKernels, KernelSet, State, Tally
+from quasim_backend.kernels.base import (
+    CancelToken,
+    Collapse,
+    DeviceKernels,
+    KernelSet,
+    State,
+    Tally,
+)
 
 __all__ = ["DensityKernels", "density_kernels"]
 
@@ -159,7 +166,7 @@ class DensityKernels:
         ladder = np.cumsum(weights)
         drawn = np.searchsorted(ladder, uniforms * ladder[-1], side="right")
         # Rounding up to the total must not draw what has no weight.
-        return np.minimum(drawn, np.flatnonzero(weights)[-1]).astype(np.uint64)
+        return np.asarray(np.minimum(drawn, np.flatnonzero(weights)[-1]), np.uint64)
 
     def sample_batch(self, states: State, uniforms: NDArray[np.float64]) -> NDArray[np.uint64]:
         """Draw from every state of a batch: uint64 ``(batch, shots)``."""

@@ -37,6 +37,8 @@ class DensityMatrixEngine:
     """Runs any circuit on the ``4**n`` entries of its density matrix."""
 
     name = "density_matrix"
+    averages = True
+    """Without shots, saved values are averages over everything that depends on chance."""
 
     def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
         """Return why the run cannot be done here, or None."""

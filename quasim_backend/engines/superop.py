@@ -1,6 +1,7 @@
 """The superoperator engine: the matrix of a noisy circuit on vectors of density matrices.
 
-The circuit acts on the lower ``2n`` qubits of ``sum_c |c>|c>``; the upper ``2n`` number the columns.
+The circuit acts on the lower ``2n`` qubits of ``sum_c |c>|c>``; the upper ``2n`` number the
+columns.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The program of a density matrix: every gate on the rows, its conjugate on the columns.
 
 The density matrix of ``n`` qubits is a vector of ``2n`` bits, ``vec[i + (j << n)] = rho[i, j]``:
-qubit ``q`` of the rows is bit ``q``, that of the columns is bit ``q + n``. A unitary maps ``rho`` to
-``U rho U^dagger``, that is ``conj(U) (x) U`` on the vector.
+qubit ``q`` of the rows is bit ``q``, that of the columns is bit ``q + n``. A unitary maps ``rho``
+to ``U rho U^dagger``, that is ``conj(U) (x) U`` on the vector.
 """
 
 from __future__ import annotations
@@ -15,21 +15,7 @@ from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.program import MAX_QUBITS, PrimitiveKind, Program
 from quasim_backend.ir.program_parts import chained, reordered
 
-__all__ = ["doubled", "widened"]
-
-
-def widened(program: Program) -> Program:
-    """Return a program of ``n`` qubits as one of ``2n`` that leaves the upper ones alone.
-
-    Raises:
-        UnsupportedError: If twice the width exceeds `MAX_QUBITS`.
-    """
-    width = 2 * program.num_qubits
-    if width > MAX_QUBITS:
-        raise UnsupportedError(
-            f"A density matrix has at most {MAX_QUBITS // 2} qubits; got {program.num_qubits}."
-        )
-    return replace(program, num_qubits=width)
+__all__ = ["doubled"]
 
 
 def doubled(program: Program) -> Program:
@@ -45,7 +31,7 @@ def doubled(program: Program) -> Program:
     Raises:
         UnsupportedError: If twice the width exceeds `MAX_QUBITS`.
     """
-    rows = widened(program)
+    rows = _widened(program)
     count = len(program)
     order = np.arange(2 * count).reshape(2, count).T.reshape(-1)
     return reordered(chained([rows, _conjugate(rows)]), order)
@@ -68,3 +54,13 @@ def _conjugate(rows: Program) -> Program:
         angle_offset=sign * rows.angle_offset,
         term_weight=np.repeat(sign, np.diff(rows.term_start)) * rows.term_weight,
     )
+
+
+def _widened(program: Program) -> Program:
+    """Return a program of ``n`` qubits as one of ``2n`` that leaves the upper ones alone."""
+    width = 2 * program.num_qubits
+    if width > MAX_QUBITS:
+        raise UnsupportedError(
+            f"A density matrix has at most {MAX_QUBITS // 2} qubits; got {program.num_qubits}."
+        )
+    return replace(program, num_qubits=width)
