@@ -8,8 +8,8 @@ each ``x``; a two-qubit channel then costs a quarter of its 16 x 16 matrix or le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,14 @@ def superoperator(channel: Channel) -> Matrix:
         complex128 ``(4**k, 4**k)``: ``sum conj(K) (x) K``, so that entry
         ``[i + (j << k), a + (b << k)]`` is the weight of ``rho[a, b]`` in ``rho'[i, j]``.
     """
-    weights = channel.probabilities or (1.0,) * len(channel.operators)
-    terms = (p * np.kron(k.conj(), k) for p, k in zip(weights, channel.operators, strict=True) if p)
-    return np.asarray(sum(terms), np.complex128)
+    operators = np.array(channel.operators)
+    weights = np.ones(len(operators)) if channel.probabilities is None else channel.probabilities
+    weighted = np.array(weights)[:, None, None] * operators
+    size = len(operators[0])
+    # One product of matrices: rows (j, b) by columns (i, a).
+    total = operators.conj().reshape(-1, size * size).T @ weighted.reshape(-1, size * size)
+    tensor = total.reshape((size,) * 4).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(tensor).reshape(size * size, size * size)
 
 
 def noisy_program(step: NoisyStep) -> Program:
@@ -54,10 +59,19 @@ def noisy_program(step: NoisyStep) -> Program:
     gates = doubled(step.program)
     builder = ProgramBuilder(gates.num_qubits)
     places: list[int] = []
-    for place in sorted({site.place for site in step.sites}):
-        for channel, qubits in _merged([site for site in step.sites if site.place == place]):
+    # By identity: the same few channels act in many places.
+    matrices = {id(site.channel): superoperator(site.channel) for site in step.sites}
+    forms = {id(matrix): _form(matrix) for matrix in matrices.values()}
+    at_place: dict[int, list[Site]] = {}
+    for site in step.sites:
+        at_place.setdefault(site.place, []).append(site)
+    for place in sorted(at_place):
+        for channel, qubits in _merged(at_place[place], matrices):
             before = len(builder)
-            _append(builder, channel, qubits)
+            if isinstance(channel, Channel):
+                _append_single(builder, channel, qubits)
+            else:
+                _append_form(builder, forms.get(id(channel)) or _form(channel), qubits)
             places += [place] * (len(builder) - before)
     both = chained([gates, builder.build()])
     # A channel comes before the two primitives that stand for the one at its place.
@@ -73,37 +87,62 @@ def append_superoperator(builder: ProgramBuilder, matrix: Matrix, qubits: Sequen
         matrix: As `superoperator` returns it.
         qubits: Rows' bits, below ``n``; the first is the lowest index bit.
     """
-    shift = builder.num_qubits // 2
-    both = (*qubits, *(q + shift for q in qubits))
+    _append_form(builder, _form(matrix), qubits)
+
+
+class _Form(NamedTuple):
+    """A superoperator taken apart.
+
+    Attributes:
+        whole: The matrix on rows' and columns' bits, if it stays whole.
+        blocks: Matrices on the rows' bits, each with the ``x`` where it acts, after the CX.
+        factors: What the rest is multiplied by: ``(4**k,)`` on rows' and columns' bits, ``(2**k,)``
+            on the columns' bits; None for nothing.
+    """
+
+    whole: Matrix | None = None
+    blocks: tuple[tuple[int, Matrix], ...] = ()
+    factors: Matrix | None = None
+
+
+def _form(matrix: Matrix) -> _Form:
     if _is_diagonal(matrix):
-        if not np.array_equal(matrix, np.eye(len(matrix))):
-            builder.diagonal(both, matrix.diagonal())
-        return
-    blocks = None if len(qubits) == 1 else _blocks(matrix)
+        factors = matrix.diagonal()
+        return _Form(factors=None if (factors == 1).all() else factors)
+    blocks = None if len(matrix) == 4 else _blocks(matrix)
     if blocks is None:  # the planner fuses a matrix on two bits with the gates around it
-        builder.matrix(both, matrix)
-        return
-    _append_differences(builder, qubits)
+        return _Form(whole=matrix)
+    dense: list[tuple[int, Matrix]] = []
     factors = np.ones(blocks.shape[:2], np.complex128)
     for x, block in enumerate(blocks):
         if _is_diagonal(block):
             factors[x] = block.diagonal()
-            continue
-        differ = [q + shift for q in qubits]
+        else:
+            dense.append((x, block))
+    if (factors == factors[:, :1]).all():
+        factors = factors[:, :1]
+    return _Form(None, tuple(dense), None if (factors == 1).all() else factors.reshape(-1))
+
+
+def _append_form(builder: ProgramBuilder, form: _Form, qubits: Sequence[int]) -> None:
+    differ = [q + builder.num_qubits // 2 for q in qubits]
+    if form.whole is not None:
+        builder.matrix((*qubits, *differ), form.whole)
+        return
+    if form.blocks:
+        _append_differences(builder, qubits)
+    for x, block in form.blocks:
         value = sum(1 << q for i, q in enumerate(differ) if x >> i & 1)
         builder.matrix(qubits, block, sum(1 << q for q in differ), value)
-    if (factors == factors[:, :1]).all():
-        both, factors = both[len(qubits) :], factors[:, :1]
-    if (factors != 1).any():
-        builder.diagonal(both, factors.reshape(-1))
-    _append_differences(builder, qubits)
+    if form.factors is not None:
+        on = differ if len(form.factors) == 1 << len(differ) else (*qubits, *differ)
+        builder.diagonal(on, form.factors)
+    if form.blocks:
+        _append_differences(builder, qubits)
 
 
-def _append(builder: ProgramBuilder, channel: Channel | Matrix, qubits: Sequence[int]) -> None:
-    """Append a superoperator, or a channel of one operator as that on rows and on columns."""
-    if not isinstance(channel, Channel):
-        append_superoperator(builder, channel, qubits)
-        return
+def _append_single(builder: ProgramBuilder, channel: Channel, qubits: Sequence[int]) -> None:
+    """Append a channel of one operator, as that on rows and its conjugate on columns."""
     (operator,) = channel.kraus_operators()
     shift = builder.num_qubits // 2
     builder.matrix(qubits, operator)
@@ -117,11 +156,16 @@ def _append_differences(builder: ProgramBuilder, qubits: Sequence[int]) -> None:
         builder.permutation((q + shift,), np.array([1, 0], np.int64), 1 << q, 1 << q)
 
 
-def _merged(sites: Sequence[Site]) -> list[_Placed]:
-    """Multiply channels that follow each other where the product costs less than its factors."""
+def _merged(sites: Sequence[Site], matrices: Mapping[int, Matrix]) -> list[_Placed]:
+    """Multiply channels that follow each other where the product costs less than its factors.
+
+    Args:
+        sites: Channels at one place, in the order they act.
+        matrices: Superoperator of each channel, by identity.
+    """
     done: list[_Placed] = []
     for site in sites:
-        entry: _Placed = superoperator(site.channel), site.qubits
+        entry: _Placed = matrices[id(site.channel)], site.qubits
         if len(site.channel.operators) == 1 and len(site.qubits) > 1:
             entry = site.channel, site.qubits
         place = len(done)

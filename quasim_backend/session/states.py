@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -133,9 +134,15 @@ def reduced(
         raise QubitError(
             f"qubits must be different ones of 0..{width - 1}, lowest bit first; got {places}."
         )
-    compiled = executor.compiled(source, saves=(Save(kind, kind, places),))
+    compiled = executor.compiled(source, saves=(_whole_save(kind, places),))
     refuse_inexact(compiled, executor.config, "has no single final state")
     return np.asarray(executor.execute(compiled, parameters, shots=0, exact=True).saved[kind])
+
+
+@lru_cache(maxsize=64)
+def _whole_save(kind: str, qubits: tuple[int, ...]) -> Save:
+    """Return one record for equal calls, so that the compiler recognises the circuit."""
+    return Save(kind, kind, qubits)
 
 
 def inner_product(

@@ -1,8 +1,7 @@
 """Exact noisy simulation beside Aer, Cirq and PennyLane, in one run.
 
-A circuit of 1-qubit rotations and CX gates on random pairs; 1-qubit depolarising after each rotation,
-2-qubit depolarising after each CX. Every simulator gives the distribution of all qubits, in single
-precision where it has one.
+A circuit of rotations and CX gates on random qubits, with depolarising channels on the same qubits
+after each. Every simulator gives the distribution of all qubits, in single precision where it can.
 
     python tests/benchmarks/density_matrix.py --qubits 12 --gates 300
 """
