@@ -22,11 +22,11 @@ from quasim_backend.kernels.base import passes_of
 
 __all__ = ["DensityMatrixEngine"]
 
-_FMA_RATE = 10e9
-"""Real multiply-adds a second in complex64 on a core, of many small operations; half in complex128.
-"""
+_FMA_RATE = 12e9
+"""Real multiply-adds a second of one core in complex64, in many small operations; half as many in
+complex128."""
 _BANDWIDTH = 8e9
-"""Bytes a second that are read and written together."""
+"""Bytes a second that one core reads and writes together."""
 _STEP_SECONDS = 10e-6
 """What a step costs however small the state is."""
 _OPERATION_SECONDS = 0.3e-6
@@ -91,7 +91,7 @@ class DensityMatrixEngine:
         return output
 
     def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
-        """Return about how long a run takes.
+        """Return about how many seconds of one core a run takes; kernels share them out.
 
         A stage takes the longer of two times, that of its arithmetic and that of reading and
         writing the state; steps and operations cost something however small the state is. From a

@@ -151,14 +151,18 @@ def main() -> None:
     for name in asked.only:
         run = SIMULATORS[name](asked.qubits, gates)
         times: list[float] = []
+        work: list[float] = []
         for _ in range(asked.repeats if name == "quasim" else 1):
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             found = np.asarray(run(), np.float64)
             times.append(time.perf_counter() - began)
+            work.append(time.process_time() - worked)
         expected = found if expected is None else expected
         error = float(np.abs(found - expected).max())
         first = f", first {times[0]:.3f} s" if len(times) > 1 else ""
-        print(f"{name:10} {min(times):9.3f} s{first}; differs by {error:.1e}", flush=True)
+        # On a machine that others use, the processors' time says more than the clock.
+        cpu = f"{min(work):.3f} s of all processors"
+        print(f"{name:10} {min(times):9.3f} s{first}; {cpu}; differs by {error:.1e}", flush=True)
 
 
 if __name__ == "__main__":
