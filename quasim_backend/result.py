@@ -32,6 +32,7 @@ class Result:
         metadata: Facts about the run: engine and why it was chosen, kernel set, device and why
             it computes there (``placement``), dtype, precision, passes, bytes moved, times in
             seconds, seed, simulated qubits, notes.
+        superop: The circuit's superoperator ``(4**n, 4**n)``, if it was asked for.
     """
 
     shots: int = 0
@@ -41,6 +42,7 @@ class Result:
     unitary: NDArray[np.complexfloating[Any, Any]] | None = None
     saved: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    superop: NDArray[np.complexfloating[Any, Any]] | None = None
 
     @property
     def samples(self) -> NDArray[np.uint8]:

@@ -29,6 +29,7 @@ class EngineRequest:
             ``uniforms[s, j]`` instead of Philox.
         want_state: Whether the final amplitudes are wanted.
         want_unitary: Whether the circuit's unitary is wanted.
+        want_superop: Whether the circuit's superoperator is wanted.
         initial_state: complex ``(2**n,)`` on the simulated qubits; never overwritten. A device
             array only if the kernel set is a `quasim_backend.kernels.base.DeviceKernels`.
         on_device: Whether the final amplitudes may stay on the kernel set's device.
@@ -44,6 +45,7 @@ class EngineRequest:
     uniforms: NDArray[np.float64] | None = None
     want_state: bool = False
     want_unitary: bool = False
+    want_superop: bool = False
     initial_state: Any = None
     on_device: bool = False
     workspace_bytes: int = 512 << 20
@@ -60,6 +62,8 @@ class EngineOutput:
         state: Final amplitudes ``(2**n,)`` on the simulated qubits, if asked for; a device array
             if they were asked to stay there.
         unitary: complex ``(2**n, 2**n)``, if asked for.
+        superop: complex ``(4**n, 4**n)``, if asked for: the circuit's matrix on column-stacked
+            density matrices, ``vec[i + j * 2**n] = rho[i, j]``.
         saved: Values of the circuit's save points by label, after averaging or listing.
         metadata: Facts about the run.
     """
@@ -67,6 +71,7 @@ class EngineOutput:
     packed: NDArray[np.uint64] | None = None
     state: Any = None
     unitary: ComplexArray | None = None
+    superop: ComplexArray | None = None
     saved: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 

@@ -17,6 +17,8 @@ def result_bytes(compiled: CompiledCircuit, request: EngineRequest) -> int:
     """
     state = request.dtype.itemsize << compiled.num_qubits
     total = request.shots * 8 * max(1, -(-compiled.num_clbits // 64))
+    if request.want_superop:
+        total += request.dtype.itemsize << 4 * compiled.num_qubits
     if request.want_unitary:
         total += request.dtype.itemsize << 2 * compiled.num_qubits
     for step in compiled.steps:
@@ -40,6 +42,8 @@ class StateVectorEngine:
         """Return why the run cannot be done here, or None."""
         if request.want_unitary:
             return "the state-vector engine gives states, not unitaries; use method='unitary'"
+        if request.want_superop:
+            return "the state-vector engine gives no superoperators; use method='superop'"
         return None
 
     def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:

@@ -27,6 +27,8 @@ class UnitaryEngine:
             if not isinstance(step, SegmentStep):
                 name = type(step).__name__.removesuffix("Step").lower()
                 return f"a unitary needs a circuit of gates only; this one has a '{name}' step"
+        if request.want_superop:
+            return "the unitary engine gives no superoperators; use method='superop'"
         if request.shots or request.want_state or request.initial_state is not None:
             return "the unitary engine gives the circuit's matrix only: no shots and no states"
         return None

@@ -214,6 +214,10 @@ class ProgramBuilder:
         self._parts: list[Packed] = []
         self._angles = Angles()
 
+    def __len__(self) -> int:
+        """Return the number of primitives so far."""
+        return len(self._parts)
+
     def matrix(
         self,
         targets: Sequence[int],

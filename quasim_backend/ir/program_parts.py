@@ -1,4 +1,4 @@
-"""Programs cut and put together: stretches of one, several one after the other."""
+"""Programs cut and put together: stretches of one, several in turn, another order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from quasim_backend.ir.program import Program
 
-__all__ = ["chained", "part"]
+__all__ = ["chained", "part", "reordered"]
 
 _RUNS = {
     "target_start": ("targets",),
@@ -52,6 +52,21 @@ def chained(programs: Sequence[Program]) -> Program:
             arrays[name] = np.concatenate([getattr(p, name) for p in programs])
     parameters = max((p.parameters for p in programs), key=len)
     return replace(programs[0], parameters=parameters, **_read_only(arrays))
+
+
+def reordered(program: Program, order: NDArray[np.int64]) -> Program:
+    """Return the primitives ``order[0], order[1], ...``, each any number of times."""
+    arrays: dict[str, NDArray[Any]] = {name: getattr(program, name)[order] for name in _FIELDS}
+    for starts, runs in _RUNS.items():
+        old = getattr(program, starts)
+        sizes = np.diff(old)[order]
+        begin = np.zeros(len(order) + 1, old.dtype)
+        np.cumsum(sizes, out=begin[1:])
+        arrays[starts] = begin
+        entries = np.arange(begin[-1]) + np.repeat(old[:-1][order] - begin[:-1], sizes)
+        for name in runs:
+            arrays[name] = getattr(program, name)[entries]
+    return replace(program, **_read_only(arrays))
 
 
 def _read_only(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:

@@ -23,6 +23,10 @@ def quasim_engines() -> Iterator[EngineSpec]:
         priority=0,
     )
     yield EngineSpec("unitary", _unitary, "the whole matrix of a unitary circuit", priority=-1)
+    yield EngineSpec(
+        "density_matrix", _density_matrix, "channels and resets exactly, on 4**n entries"
+    )
+    yield EngineSpec("superop", _superop, "the superoperator of gates, channels and resets")
 
 
 @hookimpl
@@ -46,6 +50,18 @@ def _unitary() -> Engine:
     from quasim_backend.engines.unitary import UnitaryEngine
 
     return UnitaryEngine()
+
+
+def _density_matrix() -> Engine:
+    from quasim_backend.engines.density_matrix import DensityMatrixEngine
+
+    return DensityMatrixEngine()
+
+
+def _superop() -> Engine:
+    from quasim_backend.engines.superop import SuperopEngine
+
+    return SuperopEngine()
 
 
 def _native(config: Config) -> KernelSet:

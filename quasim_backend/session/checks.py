@@ -14,6 +14,7 @@ from quasim_backend.compile.code import (
     ResetStep,
     SampleStep,
 )
+from quasim_backend.engines.doubled_circuit import reads_outcomes
 from quasim_backend.errors import OptionError, ShapeError, UnsupportedError
 from quasim_backend.kernels.base import DeviceKernels, KernelSet, state_of
 from quasim_backend.options import Config
@@ -23,6 +24,8 @@ __all__ = [
     "check_initial_state",
     "check_shots",
     "check_uniforms",
+    "depends_on_chance",
+    "refuse_inexact",
     "refuse_random",
     "refuse_unavailable",
 ]
@@ -86,9 +89,34 @@ def check_initial_state(
     return array if stays else np.ascontiguousarray(array)
 
 
+def depends_on_chance(compiled: CompiledCircuit) -> bool:
+    """Return whether a circuit has no single final state."""
+    return compiled.measured or compiled.branches
+
+
+def refuse_inexact(compiled: CompiledCircuit, config: Config, problem: str) -> None:
+    """Refuse a circuit whose averages no engine gives exactly; a density matrix gives most.
+
+    Args:
+        compiled: What would be run.
+        config: The session's configuration.
+        problem: What the circuit has not, if it is refused.
+    """
+    if config.method not in ("auto", "density_matrix"):
+        advice = f"method='auto' or 'density_matrix' give it exactly, not '{config.method}'"
+        refuse_random(compiled, problem, advice)
+    elif reads_outcomes(compiled):
+        refuse_random(
+            compiled,
+            f"{problem}: what it does depends on the outcomes",
+            "Run it with shots and saves of kind 'expectation' or 'density_matrix' and subtype "
+            "'average'",
+        )
+
+
 def refuse_random(compiled: CompiledCircuit, problem: str, advice: str) -> None:
     """Refuse a circuit whose final state depends on chance, saying what in it does."""
-    if not (compiled.measured or compiled.branches):
+    if not depends_on_chance(compiled):
         return
     causes = {
         MeasureStep: "measures",

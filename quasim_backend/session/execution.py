@@ -21,7 +21,12 @@ from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import RunRecord
 from quasim_backend.result import Result
 from quasim_backend.session.batch import sampled_step
-from quasim_backend.session.checks import check_initial_state, check_shots, check_uniforms
+from quasim_backend.session.checks import (
+    check_initial_state,
+    check_shots,
+    check_uniforms,
+    depends_on_chance,
+)
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
 from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.memory import SMALL
@@ -35,6 +40,9 @@ __all__ = ["Executor"]
 
 _PROMOTED_BELOW = 16
 """Complex64 requests on fewer qubits are computed in complex128: it costs nothing there."""
+
+_COPIES = {"density_matrix": 2, "superop": 4}
+"""Bits of the state for each qubit, where it is not one."""
 
 
 class Executor:
@@ -122,13 +130,20 @@ class Executor:
         amplitudes = states << compiled.num_qubits
         return self._placement.kernels(amplitudes, self.dtypes(compiled)[1].itemsize)
 
-    def dtypes(self, compiled: CompiledCircuit) -> tuple[np.dtype[Any], np.dtype[Any]]:
-        """Return the dtype of results and the one to compute in."""
+    def dtypes(
+        self, compiled: CompiledCircuit, copies: int = 1
+    ) -> tuple[np.dtype[Any], np.dtype[Any]]:
+        """Return the dtype of results and the one to compute in.
+
+        Args:
+            compiled: What is run.
+            copies: How many bits of the state there are for each qubit.
+        """
         double = np.dtype(np.complex128)
         if self.config.simulation_precision == "fp64":
             return double, double
         single = np.dtype(np.complex64)
-        small = self.config.promote_small and compiled.num_qubits < _PROMOTED_BELOW
+        small = self.config.promote_small and copies * compiled.num_qubits < _PROMOTED_BELOW
         return single, double if small else single
 
     def seed(self, seed: int | None) -> int:
@@ -177,6 +192,8 @@ class Executor:
         uniforms: ArrayLike | None = None,
         want_state: bool = False,
         want_unitary: bool = False,
+        want_superop: bool = False,
+        exact: bool = False,
         on_device: bool = False,
         cancel: CancelToken | None = None,
         extra_bytes: int = 0,
@@ -192,6 +209,8 @@ class Executor:
             uniforms: float64 ``(shots, draws)`` in place of the seed.
             want_state: Keep the final amplitudes.
             want_unitary: Keep the unitary.
+            want_superop: Keep the superoperator.
+            exact: Saved values are averages over everything that depends on chance.
             on_device: Leave the final amplitudes where they were computed.
             cancel: Stops the run.
             extra_bytes: What the caller allocates besides the engine.
@@ -206,8 +225,15 @@ class Executor:
             shots = DEFAULT_SHOTS if random else 0
         shots = check_shots(shots)
         key = self.seed(seed)
-        returned, dtype = self.dtypes(compiled)
-        chosen = self.kernels(compiled, 1 << compiled.num_qubits if want_unitary else 1)
+        method = self.config.method
+        if method == "auto" and want_superop:
+            method = "superop"
+        elif method == "auto" and exact and depends_on_chance(compiled):
+            method = "density_matrix"
+        copies = 2 if want_unitary else _COPIES.get(method, 1)
+        # A state vector is doubled in precision below a width, and a unitary with it.
+        returned, dtype = self.dtypes(compiled, _COPIES.get(method, 1))
+        chosen = self.kernels(compiled, 1 << (copies - 1) * compiled.num_qubits)
         kernels = chosen.kernels
         request = EngineRequest(
             kernels=kernels,
@@ -218,13 +244,16 @@ class Executor:
             uniforms=check_uniforms(uniforms, shots),
             want_state=want_state,
             want_unitary=want_unitary,
+            want_superop=want_superop,
             initial_state=check_initial_state(initial_state, compiled.num_qubits, kernels, dtype),
             on_device=on_device,
             workspace_bytes=int(self.config.max_workspace_mb * 2**20),
             cancel=cancel or CancelToken(),
         )
         options = RunOptions(self.config, shots, key, want_state, want_unitary)
-        engine = choose_engine(compiled, request, options, self.plugins, self._engine, extra_bytes)
+        engine = choose_engine(
+            compiled, request, options, self.plugins, self._engine, extra_bytes, method
+        )
         metadata = self._metadata(compiled, request, chosen, engine, returned)
         began = time.perf_counter()
         try:
@@ -293,9 +322,20 @@ def _result(
     metadata: dict[str, Any],
     dtype: np.dtype[Any],
 ) -> Result:
-    state, unitary = output.state, output.unitary
+    state, unitary, superop = output.state, output.unitary, output.superop
     if state is None and isinstance(saved := output.saved.get("statevector"), np.ndarray):
         state = saved.astype(dtype, copy=False)
     if unitary is not None:
         unitary = unitary.astype(dtype, copy=False)
-    return Result(shots, compiled.num_clbits, output.packed, state, unitary, output.saved, metadata)
+    if superop is not None:
+        superop = superop.astype(dtype, copy=False)
+    return Result(
+        shots,
+        compiled.num_clbits,
+        output.packed,
+        state,
+        unitary,
+        output.saved,
+        metadata,
+        superop,
+    )

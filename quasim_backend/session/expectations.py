@@ -16,7 +16,7 @@ from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
 from quasim_backend.kernels.base import CancelToken
 from quasim_backend.session.batch import expect_batch, parameter_rows, run_one_by_one
-from quasim_backend.session.checks import refuse_random
+from quasim_backend.session.checks import depends_on_chance, refuse_inexact
 from quasim_backend.session.execution import Executor
 from quasim_backend.session.inputs import to_circuit, width_of
 from quasim_backend.session.observables import (
@@ -29,10 +29,7 @@ from quasim_backend.session.parameters import ParameterValues, parameter_vector
 
 __all__ = ["expectations", "hermitian_expectations", "variances"]
 
-_NO_EXPECTATION = (
-    "has no single final state, so no exact expectation values",
-    "Leave its measurements out, or run it with saves of kind 'expectation' and subtype 'average'",
-)
+_NO_EXPECTATION = "has no single final state, so no exact expectation values"
 
 
 def hermitian_expectations(
@@ -61,11 +58,12 @@ def expectations(
     source = to_circuit(circuit, executor.plugins)
     checked = check_observables(observables, width_of(source))
     compiled = executor.compiled(source, starts_at_zero=initial_state is None)
-    refuse_random(compiled, *_NO_EXPECTATION)
+    refuse_inexact(compiled, executor.config, _NO_EXPECTATION)
     rows = parameter_rows(compiled.parameters, parameters)
     sums = [observable for observable in checked if isinstance(observable, PauliSum)]
     straight = None
-    if initial_state is None and len(sums) == len(checked):
+    pure = not depends_on_chance(compiled)
+    if pure and initial_state is None and len(sums) == len(checked):
         straight = executor.straight(compiled, 1 if rows is None else len(rows))
     if straight is not None and (rows is not None or executor.is_small(straight)):
         terms = ObservableTerms.of([on_simulated(compiled, observable) for observable in sums])
@@ -112,13 +110,13 @@ def _moments(
     """Return what a save of the observables at the end of the circuit keeps."""
     whole = any(isinstance(o, SparseObservable) for o in observables)
     compiled = executor.compiled(circuit, keep_idle=whole, starts_at_zero=initial_state is None)
-    refuse_random(compiled, *_NO_EXPECTATION)
+    refuse_inexact(compiled, executor.config, _NO_EXPECTATION)
     listed = on_simulated(compiled, ObservableList(tuple(observables)))
     # The state is not touched by a save, so it can be added to compiled code.
     step = SaveStep(Save(kind, kind, observable=listed))
     with_save = replace(compiled, steps=(*compiled.steps, step))
     result = executor.execute(
-        with_save, parameters, initial_state=initial_state, shots=0, cancel=cancel
+        with_save, parameters, initial_state=initial_state, shots=0, exact=True, cancel=cancel
     )
     return result.saved[kind]
 

@@ -110,6 +110,8 @@ def _on_host(compiled: CompiledCircuit, request: EngineRequest) -> int:
         total += request.dtype.itemsize << compiled.num_qubits
     if request.want_unitary:  # it arrives transposed
         total += request.dtype.itemsize << 2 * compiled.num_qubits
+    if request.want_superop:
+        total += request.dtype.itemsize << 4 * compiled.num_qubits
     return total
 
 

@@ -294,7 +294,8 @@ class Runtime:
         """Return exact expectation values of Hermitian observables in the final state.
 
         Args:
-            circuit: Any accepted form, without measurements and channels.
+            circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
+                on a density matrix of ``4**n`` entries.
             paulis: Labels with one letter for each qubit, the leftmost for the highest;
                 `PauliString`, `PauliSum`, or ``{label: weight}``; `MatrixObservable`,
                 `DiagonalObservable`, `SparseObservable`. One observable or several.
@@ -321,7 +322,8 @@ class Runtime:
         observables is faster than many calls.
 
         Args:
-            circuit: Any accepted form, without measurements and channels.
+            circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
+                on a density matrix of ``4**n`` entries.
             observables: As for `measure`; they need not be Hermitian.
             parameters: As for `simulate`; also a batch, of which no amplitudes are kept.
             initial_state: As for `simulate`.
@@ -331,7 +333,7 @@ class Runtime:
             complex128 ``(len(observables),)``; of a batch ``(batch, len(observables))``.
 
         Raises:
-            UnsupportedError: If the circuit measures, resets an entangled qubit or has channels.
+            UnsupportedError: If what the circuit does depends on measured outcomes.
             QubitError: If an observable acts on a qubit the circuit does not have.
         """
         return expectations.expectations(
@@ -351,7 +353,8 @@ class Runtime:
         A sum of more than a few Pauli strings takes memory for a second state.
 
         Args:
-            circuit: Any accepted form, without measurements and channels.
+            circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
+                on a density matrix of ``4**n`` entries.
             observables: As for `measure`; one or several.
             parameters: As for `simulate`.
             initial_state: As for `simulate`.
@@ -376,7 +379,8 @@ class Runtime:
         """Return the exact distribution of some qubits in the final state: float64 ``(2**k,)``.
 
         Args:
-            circuit: Any accepted form, without measurements and channels.
+            circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
+                on a density matrix of ``4**n`` entries.
             qubits: The first is the lowest bit of the result's index; none means all.
             parameters: As for `simulate`.
 
@@ -395,7 +399,8 @@ class Runtime:
         """Return the density matrix of some qubits, the others traced out.
 
         Args:
-            circuit: Any accepted form, without measurements and channels.
+            circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
+                on a density matrix of ``4**n`` entries.
             qubits: The first is the lowest bit of the result's indices; none means all.
             parameters: As for `simulate`.
 
@@ -406,6 +411,43 @@ class Runtime:
             QubitError: If a qubit repeats or the circuit does not have it.
         """
         return states.reduced(self._executor, "density_matrix", circuit, qubits, parameters)
+
+    def density_matrix(
+        self, circuit: object, *, parameters: ParameterValues | None = None
+    ) -> NDArray[np.complex128]:
+        """Return the density matrix of all qubits at the end of a circuit, exactly.
+
+        >>> import quasim_backend as quasim
+        >>> with quasim.runtime() as rt:
+        ...     rt.density_matrix(quasim.Circuit(1, 1).h(0).measure(0, 0)).real.round(6).tolist()
+        [[0.5, 0.0], [0.0, 0.5]]
+
+        Args:
+            circuit: As for `reduced_density_matrix`.
+            parameters: As for `simulate`.
+
+        Returns:
+            complex128 ``(2**n, 2**n)``.
+        """
+        return states.reduced(self._executor, "density_matrix", circuit, (), parameters)
+
+    def superop(
+        self, circuit: object, *, parameters: ParameterValues | None = None
+    ) -> ComplexArray:
+        """Return the superoperator of a circuit of gates, channels and resets.
+
+        Args:
+            circuit: Any accepted form.
+            parameters: As for `simulate`.
+
+        Returns:
+            ``(4**n, 4**n)``, complex64 or complex128 as configured. It acts on density matrices
+            stacked by columns, ``vec[i + j * 2**n] = rho[i, j]``.
+
+        Raises:
+            UnsupportedError: If the circuit measures, saves or has control flow.
+        """
+        return states.superop(self._executor, circuit, parameters)
 
     def overlap(
         self, left: object, right: object, *, parameters: ParameterValues | None = None

@@ -90,6 +90,7 @@ def choose_engine(
     plugins: PluginManager,
     make: Callable[[str], Engine],
     extra_bytes: int = 0,
+    method: str = "auto",
 ) -> ChosenEngine:
     """Choose the engine of a run and check that the run fits into memory.
 
@@ -103,6 +104,8 @@ def choose_engine(
         plugins: Where engines come from.
         make: Returns the engine of a name.
         extra_bytes: What the session allocates besides the engine.
+        method: The engine that alone can give what is asked for, where the configuration names
+            none.
 
     Raises:
         OptionError: If the name is unknown.
@@ -112,6 +115,8 @@ def choose_engine(
     config = options.config
     if config.method != "auto":
         candidates, how = [config.method], "asked for by name"
+    elif method != "auto":
+        candidates, how = [method], "the one that gives this exactly"
     elif (wanted := plugins.select_engine(compiled, options)) is not None:
         candidates, how = [wanted[0]], f"chosen by the plug-in '{wanted[1]}'"
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -15,12 +16,12 @@ from quasim_backend.kernels import native
 from quasim_backend.kernels.base import CancelToken, DeviceKernels
 from quasim_backend.session.arrays import on_host
 from quasim_backend.session.batch import parameter_rows, run_one_by_one, simulate_batch
-from quasim_backend.session.checks import refuse_random
+from quasim_backend.session.checks import refuse_inexact, refuse_random
 from quasim_backend.session.execution import Executor
 from quasim_backend.session.inputs import to_circuit, width_of
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
 
-__all__ = ["in_double", "inner_product", "reduced", "simulate", "unitary"]
+__all__ = ["in_double", "inner_product", "reduced", "simulate", "superop", "unitary"]
 
 _PIECE = 1 << 22
 """Amplitudes of two host states that are multiplied at a time."""
@@ -102,6 +103,16 @@ def unitary(
     return result.unitary
 
 
+def superop(
+    executor: Executor, circuit: object, parameters: ParameterValues | None
+) -> ComplexArray:
+    """Return the superoperator of a circuit; see `quasim_backend.Runtime.superop`."""
+    compiled = executor.compiled(circuit, keep_idle=True)
+    result = executor.execute(compiled, parameters, want_superop=True, shots=0)
+    assert result.superop is not None
+    return result.superop
+
+
 def reduced(
     executor: Executor,
     kind: Literal["probabilities", "density_matrix"],
@@ -113,7 +124,8 @@ def reduced(
 
     Raises:
         QubitError: If a qubit repeats or the circuit does not have it.
-        UnsupportedError: If the final state depends on chance.
+        UnsupportedError: If what the circuit does depends on measured outcomes, or if a method
+            is configured that follows one outcome only.
     """
     source = to_circuit(circuit, executor.plugins)
     places = tuple(int(q) for q in qubits)
@@ -122,9 +134,15 @@ def reduced(
         raise QubitError(
             f"qubits must be different ones of 0..{width - 1}, lowest bit first; got {places}."
         )
-    compiled = executor.compiled(source, saves=(Save(kind, kind, places),))
-    refuse_random(compiled, "has no single final state", "Run it with saves in the circuit")
-    return np.asarray(executor.execute(compiled, parameters, shots=0).saved[kind])
+    compiled = executor.compiled(source, saves=(_whole_save(kind, places),))
+    refuse_inexact(compiled, executor.config, "has no single final state")
+    return np.asarray(executor.execute(compiled, parameters, shots=0, exact=True).saved[kind])
+
+
+@lru_cache(maxsize=64)
+def _whole_save(kind: str, qubits: tuple[int, ...]) -> Save:
+    """Return one record for equal calls, so that the compiler recognises the circuit."""
+    return Save(kind, kind, qubits)
 
 
 def inner_product(

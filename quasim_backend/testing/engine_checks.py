@@ -22,6 +22,7 @@ from quasim_backend.errors import Cancelled
 from quasim_backend.ir.channels import ReadoutError
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.expr import Bit
+from quasim_backend.ir.instructions import SetState
 from quasim_backend.ir.observables import PauliSum
 from quasim_backend.ir.parameters import Parameter
 from quasim_backend.kernels.base import CancelToken, KernelSet
@@ -34,6 +35,7 @@ from quasim_backend.testing.dynamic_generators import (
 from quasim_backend.testing.generators import random_circuit, random_state, random_values
 from quasim_backend.testing.goals import Goals, goals_of
 from quasim_backend.testing.kernel_checks import assert_close
+from quasim_backend.testing.noisy_generators import random_noisy_circuit
 from quasim_backend.testing.oracles import (
     dense_state,
     dense_unitary,
@@ -321,6 +323,73 @@ def check_save_subtypes(subject: Subject) -> None:
         assert_close(saved["each"][memory], value[memory], goal, f"memory {memory}")
         exact = branches[memory] / np.trace(branches[memory])
         assert_close(saved["rho"][memory], exact, goal, f"density matrix of memory {memory}")
+
+
+# --- averages over chance -----------------------------------------------------------------------
+
+
+def check_density_matrices(subject: Subject) -> None:
+    """An engine with ``averages`` gives the density matrix of a noisy circuit without shots."""
+    _needs_averages(subject)
+    rng = np.random.default_rng(12)
+    observable = PauliSum.of({"XZ": 0.7, "ZY": -1.3, "IX": 0.2, "YX": 0.45, "II": 0.1})
+    for number in range(20):
+        width = number % 5 + 1
+        circuit = random_noisy_circuit(rng, width, int(rng.integers(1, 9)))
+        values = random_values(rng, circuit)
+        rho = np.asarray(sum(exact_branches(circuit, values).values()))
+        some = tuple(int(q) for q in rng.permutation(width)[: width // 2 + 1])
+        circuit.save("density_matrix").save("density_matrix", "some", qubits=some)
+        circuit.save("probabilities")
+        wanted: dict[str, tuple[Any, float]] = {
+            "density_matrix": (rho, subject.goals.amplitude),
+            "some": (reduced_density_matrix(rho, some), subject.goals.value),
+            "probabilities": (rho.diagonal().real, subject.goals.value),
+        }
+        if width == 2:
+            circuit.save("expectation", observable=observable)
+            circuit.save("variance", observable=observable)
+            matrix = observable_matrix(observable, width)
+            mean = float(np.trace(matrix @ rho).real)
+            square = float(np.trace(matrix @ matrix @ rho).real)
+            wanted["expectation"] = (mean, 4 * subject.goals.value)
+            wanted["variance"] = (square - mean**2, 40 * subject.goals.value)
+        saved = subject.run(circuit, values=values, keep_idle=True).saved
+        for label, (value, goal) in wanted.items():
+            assert_close(saved[label], value, goal, f"saved '{label}' of noisy circuit {number}")
+
+
+def check_unread_measurements(subject: Subject) -> None:
+    """Without shots, a measurement that nothing reads leaves the average over its outcomes."""
+    _needs_averages(subject)
+    circuit = _entangler(3).measure([1, 0], [0, 2]).h(1).cx(1, 0).reset(2).ry(0.4, 2).cx(2, 1)
+    rho = np.asarray(sum(exact_branches(circuit).values()))
+    saved = subject.run(circuit.save("density_matrix"), keep_idle=True).saved
+    assert_close(saved["density_matrix"], rho, subject.goals.amplitude, "the average state")
+
+
+def check_superoperators(subject: Subject) -> None:
+    """Superoperators take every ``|a><b|`` where the channels take it."""
+    rng = np.random.default_rng(13)
+    for number in range(8):
+        width = number % 3 + 1
+        circuit = random_noisy_circuit(rng, width, int(rng.integers(1, 8)))
+        values = random_values(rng, circuit)
+        output = subject.run(circuit, values=values, keep_idle=True, want_superop=True)
+        assert output.superop is not None, "want_superop was set, but there is none."
+        for _ in range(3):
+            start = random_state(rng, width)
+            begun = Circuit(width)
+            begun.instructions += [SetState(start), *circuit.instructions]
+            rho = np.asarray(sum(exact_branches(begun, values).values()))
+            ended = output.superop @ np.kron(start.conj(), start)
+            what = f"superoperator {number}"
+            assert_close(ended, rho.reshape(-1, order="F"), subject.goals.amplitude, what)
+
+
+def _needs_averages(subject: Subject) -> None:
+    if not getattr(subject.engine, "averages", False):
+        raise Refused("the engine follows one course of chance for each shot")
 
 
 # --- the rest ---------------------------------------------------------------------------------

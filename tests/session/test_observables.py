@@ -7,6 +7,7 @@ import pytest
 
 import quasim_backend as quasim
 from quasim_backend.errors import CircuitError, QubitError, ShapeError, UnsupportedError
+from quasim_backend.ir.expr import Bit
 from quasim_backend.testing.oracles import pauli_matrix
 
 WIDTH = 5
@@ -224,5 +225,7 @@ def test_observables_of_other_circuits_are_refused():
                 method(small, [0, 0])
             with pytest.raises(QubitError, match="different ones"):
                 method(small, [2])
-        with pytest.raises(UnsupportedError, match="measures"):
-            session.variances(quasim.Circuit(1, 1).h(0).measure(0, 0), "Z")
+        chosen = quasim.Circuit(1, 1).h(0).measure(0, 0)
+        chosen.if_(Bit(0), quasim.Circuit(1, 1).x(0))
+        with pytest.raises(UnsupportedError, match=r"measures.*depends on the outcomes"):
+            session.variances(chosen, "Z")

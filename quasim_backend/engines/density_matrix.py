@@ -1,0 +1,121 @@
+"""The density-matrix engine: channels and resets exactly, without sampling them.
+
+The state is a vector of ``2n`` bits, which the kernels for state vectors run on. Only measurements
+branch, and not even those where no shots are asked for and nothing depends on what they read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from quasim_backend.compile.code import CompiledCircuit, MeasureStep, SaveStep, SegmentStep
+from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.density_kernels import density_kernels
+from quasim_backend.engines.doubled_circuit import doubled_circuit, reads_outcomes
+from quasim_backend.engines.moments import variance_copies_state
+from quasim_backend.engines.shot_tree import ShotTree
+from quasim_backend.engines.statevector import result_bytes
+from quasim_backend.ir.program import MAX_QUBITS
+from quasim_backend.kernels.base import passes_of
+
+__all__ = ["DensityMatrixEngine"]
+
+_FMA_RATE = 12e9
+"""Real multiply-adds a second of one core in complex64, in many small operations; half as many in
+complex128."""
+_BANDWIDTH = 8e9
+"""Bytes a second that one core reads and writes together."""
+_STEP_SECONDS = 10e-6
+"""What a step costs however small the state is."""
+_OPERATION_SECONDS = 0.3e-6
+"""The same of an operation of a plan."""
+
+
+class DensityMatrixEngine:
+    """Runs any circuit on the ``4**n`` entries of its density matrix."""
+
+    name = "density_matrix"
+    averages = True
+    """Without shots, saved values are averages over everything that depends on chance."""
+
+    def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
+        """Return why the run cannot be done here, or None."""
+        if compiled.num_qubits > MAX_QUBITS // 2:
+            return (
+                f"a density matrix has at most {MAX_QUBITS // 2} qubits; this circuit has "
+                f"{compiled.num_qubits}"
+            )
+        if request.want_state:
+            return "a density matrix is no state vector; save 'density_matrix' instead"
+        if request.want_unitary:
+            return "the density-matrix engine gives no unitaries; use method='unitary'"
+        if request.want_superop:
+            return "the density-matrix engine gives no superoperators; use method='superop'"
+        for step in compiled.steps:
+            if isinstance(step, SaveStep) and step.save.kind in ("statevector", "amplitudes"):
+                return (
+                    f"a density matrix has no amplitudes to save as '{step.save.kind}'; save "
+                    f"'density_matrix' or 'probabilities' instead"
+                )
+        return None
+
+    def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:
+        """Return state, snapshots within the workspace, saved data and samples, in bytes."""
+        state = request.dtype.itemsize << 2 * compiled.num_qubits
+        total = state
+        dephases = _dephases(compiled, request)
+        if not dephases and any(isinstance(step, MeasureStep) for step in compiled.steps):
+            # One working copy beside the snapshots, which respect the workspace limit.
+            total += state + min(request.workspace_bytes // state, 64) * state
+        for step in compiled.steps:
+            if isinstance(step, SaveStep) and step.save.kind == "variance":
+                total += 2 * state * variance_copies_state(step.save.observable)
+        return total + result_bytes(compiled, request)
+
+    def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:
+        """Run the circuit.
+
+        Raises:
+            Cancelled: If the request's token was set.
+        """
+        doubled = doubled_circuit(compiled, request.dtype, dephase=_dephases(compiled, request))
+        # Kernels and widths belong together: the tree sees a circuit of 2n qubits.
+        wrapped = density_kernels(request.kernels, compiled.num_qubits)
+        output = ShotTree(doubled, replace(request, kernels=wrapped)).run()
+        plans = [step.plan for step in doubled.steps if isinstance(step, SegmentStep)]
+        stages = sum(passes_of(request.kernels, plan, request.dtype) for plan in plans)
+        moved = stages * 2 * request.dtype.itemsize << doubled.num_qubits
+        output.metadata |= {"stages": stages, "bytes": moved}
+        return output
+
+    def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
+        """Return about how many seconds of one core a run takes; kernels share them out.
+
+        A stage takes the longer of two times, that of its arithmetic and that of reading and
+        writing the state; steps and operations cost something however small the state is. From a
+        measurement that branches on, everything is done once for each outcome, of which there are
+        at most as many as shots. A loop's body is counted once.
+        """
+        doubled = doubled_circuit(compiled, request.dtype, dephase=_dephases(compiled, request))
+        itemsize = request.dtype.itemsize
+        size = float(2**doubled.num_qubits)
+        memory = 2 * itemsize * size / _BANDWIDTH
+        rate = _FMA_RATE * 8 / itemsize
+        nodes, total = 1, 0.0
+        for step in doubled.steps:
+            total += nodes * _STEP_SECONDS
+            if isinstance(step, SegmentStep):
+                arithmetic = step.plan.stage_fma * size / rate
+                once = float(np.maximum(arithmetic, memory).sum())
+                total += nodes * (once + step.plan.num_ops * _OPERATION_SECONDS)
+            elif isinstance(step, MeasureStep):
+                nodes = min(nodes << len(step.qubits), max(request.shots, 1))
+                total += nodes * memory
+        return total
+
+
+def _dephases(compiled: CompiledCircuit, request: EngineRequest) -> bool:
+    """Return whether measurements average over their outcomes: nobody would see them."""
+    return not request.shots and not reads_outcomes(compiled)
