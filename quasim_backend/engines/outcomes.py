@@ -112,7 +112,13 @@ class OutcomeLaw:
             read = _choose_one(step.readout.matrix[value].tolist(), uniforms[1])
         return Outcome(value, weights[value] ** -0.5, read)
 
-    def apply(self, step: MeasureStep | ResetStep | InitializeStep, state: State, outcome: Outcome, pending: Pending) -> State:
+    def apply(
+        self,
+        step: MeasureStep | ResetStep | InitializeStep,
+        state: State,
+        outcome: Outcome,
+        pending: Pending,
+    ) -> State:
         """Apply an outcome.
 
         Args:
@@ -170,9 +176,7 @@ class OutcomeLaw:
             values |= (indices >> np.uint64(q) & np.uint64(1)).astype(np.int64) << i
         return values
 
-    def _channel_weights(
-        self, step: Site, state: State, pending: Pending
-    ) -> NDArray[np.float64]:
+    def _channel_weights(self, step: Site, state: State, pending: Pending) -> NDArray[np.float64]:
         channel = step.channel
         if channel.probabilities is not None:
             return np.array(channel.probabilities)

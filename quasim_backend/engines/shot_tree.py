@@ -54,6 +54,8 @@ Shots = NDArray[np.int64]
 _LOSS = 20.0
 """Unnormalised states lose no more than ``exp(-20)`` of their norm, which float32 holds."""
 
+_NO_PARAMETERS = np.empty(0, np.float64)
+
 _LEFT = Outcome(-1, 1.0, -1)
 """Stands in a trail where a `NoisyStep` was left."""
 
@@ -139,6 +141,7 @@ class ShotTree:
         self._laws = OutcomeLaw(request.kernels, compiled.num_qubits)
         self._stack: list[_Split] = []
         self._final: tuple[int, State] | None = None
+        self._samples: dict[tuple[SampleStep, int], list[tuple[Shots, NDArray[np.uint64]]]] = {}
         state_bytes = request.dtype.itemsize << compiled.num_qubits
         self._snapshot_limit = request.workspace_bytes // state_bytes
         self._snapshots = 0
@@ -169,6 +172,7 @@ class ShotTree:
                 self._drop(split)
                 continue
             self._advance(child)
+        self._write_samples()
         request = self._request
         output = EngineOutput(saved=self._sink.result(), metadata=dict(self.counts))
         if request.shots:
@@ -326,7 +330,7 @@ class ShotTree:
             if isinstance(step, MeasureStep | ResetStep | NoisyStep | InitializeStep):
                 mark = next(forced, None)
                 if isinstance(step, NoisyStep):
-                    self._run_to(step, node, split.node.done if mark is None else mark.site + 1)
+                    self._run_to(step, node, split.node.done if mark is None else 2 * mark.site + 1)
                 if mark is None:
                     return node
                 if mark.site == len(getattr(step, "sites", ())):
@@ -364,11 +368,11 @@ class ShotTree:
                 known = node.events.known
                 node.events = choices.events(self._uniforms, node.shots, node.draws, known)
             elif site is None:
-                self._run_to(step, node, len(choices) + 1)
+                self._run_to(step, node, 2 * len(choices) + 1)
                 self._leave(step, node)
                 return True
             else:
-                self._run_to(step, node, site + 1)
+                self._run_to(step, node, 2 * site + 1)
                 if not self._event(step, node, site):
                     return False
 
@@ -391,35 +395,33 @@ class ShotTree:
             self._take_operator(step, node, draw[0][0])
             return True
         gone = np.concatenate([members for _, members in draw])
-        rest = node.shots[~np.isin(node.shots, gone, assume_unique=True)]
+        rest = np.delete(node.shots, np.searchsorted(node.shots, gone))
         # The default comes last, so that it inherits the snapshot: one is enough for them all.
         waiting = [(Outcome(default, 1.0, default), rest)] if len(rest) else []
         self._split(step, node, waiting + draw)
         return False
 
     def _take_operator(self, step: NoisyStep, node: _Node, outcome: Outcome) -> None:
-        """Apply an operator at the site a node waits at, and run the gates up to the next.
-
-        The default is left to the stretch that follows.
-        """
+        """Apply an operator at the site a node waits at; the default is left to the next stretch."""
         choices, plans = self._form(step)
-        site = node.done - 1
+        site = node.done // 2
         if outcome.value == choices.operators[site]:
             return
         node.trail = _Trail(outcome, node.trail, 1 + _length(node.trail), site)
         node.done += 1
         if node.state is None:
             return
-        plan = plans.choice(site, outcome.value)
+        plan = plans.operator(site, outcome.value)
         if plan is not None:
-            self._run(step, node, plan)
+            collapse = node.pending.take()
+            self._kernels.run(plan, node.state, _NO_PARAMETERS, collapse=collapse)
         if outcome.scale != 1.0:
             node.loss = -2 * float(np.log(outcome.scale))
 
     def _run_to(self, step: NoisyStep, node: _Node, last: int) -> None:
         """Run the elements of a step before number ``last`` with default operators."""
         choices, plans = self._form(step)
-        loss, end = choices.loss, len(choices) + 1
+        loss, end = choices.loss, 2 * len(choices) + 1
         while node.done < last:
             first, stop = node.done, last
             if not choices.mixed:
@@ -505,16 +507,25 @@ class ShotTree:
             tally = node.pending.sample_tally()
             indices = self._kernels.sample(node.state, uniforms, tally=tally)
             self._memory.write_value(node.shots, node.bits)
+            self._samples.setdefault((step, node.draws), []).append((node.shots, indices))
+        node.pc += 1
+        return False
+
+    def _write_samples(self) -> None:
+        """Write what was sampled; once for all nodes, of which there may be one for each shot."""
+        for (step, draws), found in self._samples.items():
+            shots, indices = found[0]
+            if len(found) > 1:
+                shots = np.concatenate([s for s, _ in found])
+                order = np.argsort(shots)
+                shots, indices = shots[order], np.concatenate([i for _, i in found])[order]
             if step.readouts:
                 values = bits_of(indices, step.qubits)
                 for number, (positions, readout) in enumerate(step.readouts, start=1):
-                    uniforms = self._uniforms.draw(node.shots, node.draws + number)
-                    confuse(values, positions, readout, uniforms)
-                self._memory.write_bits(node.shots, step.clbits, values)
+                    confuse(values, positions, readout, self._uniforms.draw(shots, draws + number))
+                self._memory.write_bits(shots, step.clbits, values)
             else:
-                self._memory.write_indices(node.shots, step.clbits, indices, step.qubits)
-        node.pc += 1
-        return False
+                self._memory.write_indices(shots, step.clbits, indices, step.qubits)
 
     def _set_state(self, step: SetStateStep, node: _Node) -> bool:
         node.pending.take()
