@@ -62,8 +62,8 @@ class DefaultChoices:
         operators: Number of each site's default operator.
         low: float64 ``(sites,)``; uniforms from here on, up to ``high``, are no events.
         high: float64 ``(sites,)``.
-        loss: float64 ``(2 * sites + 2,)``; entry ``e`` is a lower bound of the logarithm of the
-            squared norm that is left of a state after ``e`` elements of `IntervalPlans`.
+        loss: float64 ``(2 * sites + 2,)``; ascending; ``exp(-loss[e])`` is the least that can be
+            left of a state's squared norm after ``e`` elements of `IntervalPlans`.
         mixed: Whether every channel is a mixture, so that norms stay.
     """
 
@@ -80,7 +80,7 @@ class DefaultChoices:
         self.mixed = all(s.channel.probabilities is not None for s in sites)
         keeps = np.array([s.channel.probabilities is not None for s in sites])
         least = np.where(keeps, 1.0, np.maximum(self.high - self.low, 1e-300))
-        self.loss = np.repeat(np.concatenate([[0.0], np.cumsum(np.log(least))]), 2)
+        self.loss = np.repeat(np.concatenate([[0.0], np.cumsum(-np.log(least))]), 2)
 
     def __len__(self) -> int:
         """Return the number of sites."""

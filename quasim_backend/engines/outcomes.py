@@ -47,6 +47,7 @@ class OutcomeLaw:
         self._kernels = kernels
         self._num_qubits = num_qubits
         self._flips: dict[tuple[tuple[int, ...], int], ExecutionPlan] = {}
+        self._effects: dict[int, NDArray[np.complex128]] = {}  # K^dagger K, by the channel's id
 
     def draws(self, step: BranchStep) -> int:
         """Return how many uniforms a shot draws at a step."""
@@ -181,10 +182,13 @@ class OutcomeLaw:
         if channel.probabilities is not None:
             return np.array(channel.probabilities)
         pending.settle(self._kernels, state)
+        effects = self._effects.get(id(channel))
+        if effects is None:
+            products = np.array([k.conj().T @ k for k in channel.operators])
+            effects = self._effects[id(channel)] = products.reshape(len(products), -1)
         rho = self._kernels.reduced_density_matrix(state, step.qubits)
-        return np.array(
-            [max(0.0, float(np.trace(k @ rho @ k.conj().T).real)) for k in channel.operators]
-        )
+        weights: NDArray[np.float64] = (effects @ rho.T.reshape(-1)).real
+        return np.maximum(weights, 0.0)
 
     def _flip(self, qubits: tuple[int, ...], value: int) -> ExecutionPlan:
         key = (qubits, value)

@@ -402,7 +402,7 @@ class ShotTree:
         return False
 
     def _take_operator(self, step: NoisyStep, node: _Node, outcome: Outcome) -> None:
-        """Apply an operator at the site a node waits at; the default is left to the next stretch."""
+        """Apply an operator at the site a node waits at; the next stretch applies a default."""
         choices, plans = self._form(step)
         site = node.done // 2
         if outcome.value == choices.operators[site]:
@@ -425,15 +425,15 @@ class ShotTree:
         while node.done < last:
             first, stop = node.done, last
             if not choices.mixed:
-                bearable = loss[first] - node.loss - _LOSS
-                stop = int(np.searchsorted(-loss, -bearable, side="right")) - 1
+                bearable = loss[first] + node.loss + _LOSS
+                stop = int(np.searchsorted(loss, bearable, side="right")) - 1
                 stop = min(max(stop, first + 1), last)
             pieces = [*plans.interval(first, stop)]
             for number, piece in enumerate(pieces, start=1):
                 counted = stop == end and number == len(pieces) and self._keeps_norm(step, node)
                 self._run(step, node, piece, node.pc + 1 if counted else None)
             node.done = stop
-            node.loss += float(loss[stop] - loss[first])
+            node.loss -= float(loss[stop] - loss[first])
             if node.loss < -_LOSS:
                 self._normalise(node)
 

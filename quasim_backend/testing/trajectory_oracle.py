@@ -95,7 +95,7 @@ def _draw(weights: NDArray[np.float64], uniform: float) -> int:
 
 
 def _outcomes(width: int, *, flipped: bool) -> list[Matrix]:
-    """Return the projectors on each value of ``width`` qubits, followed by a flip to zero or not."""
+    """Return the projectors on each value of ``width`` qubits, with a flip to zero after or not."""
     operators = np.zeros((1 << width, 1 << width, 1 << width), np.complex128)
     for value in range(1 << width):
         operators[value, 0 if flipped else value, value] = 1

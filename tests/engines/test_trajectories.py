@@ -27,7 +27,7 @@ PAULIS = (np.eye(2), np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), 
 
 
 def random_channel(rng: np.random.Generator, width: int) -> Channel:
-    """Return a channel of a random kind; weak and strong noise, defaults first and in the middle."""
+    """Return a channel of a random kind, weak or strong, its default first or in the middle."""
     size, kind = 2**width, rng.integers(6)
     rate = float(rng.choice([0.02, 0.2, 0.7]))
     if kind == 0 or (width == 2 and kind < 3):
@@ -102,7 +102,7 @@ def kernels(request: pytest.FixtureRequest) -> KernelSet:
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_the_same_uniforms_give_the_same_bits(seed: int, dynamic: bool, kernels: KernelSet) -> None:
     rng = np.random.default_rng(seed)
     circuit = noisy_circuit(rng, 4, 14, dynamic)
@@ -114,8 +114,9 @@ def test_the_same_uniforms_give_the_same_bits(seed: int, dynamic: bool, kernels:
     np.testing.assert_array_equal(bits(scarce), want)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_wide_circuits_give_the_bits_of_narrow_ones(seed: int, kernels: KernelSet) -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_wide_circuits_give_the_bits_of_narrow_ones(seed: int) -> None:
+    kernels = PluginManager().kernels["native"].make(Config())
     rng = np.random.default_rng(100 + seed)
     narrow = noisy_circuit(rng, 4, 12, True)
     wide = Circuit(16, 8)
