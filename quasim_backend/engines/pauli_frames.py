@@ -51,6 +51,11 @@ class PauliFrames:
             return False
         return all(s >= 0 for s in steps[-2].sources) and _signs(steps[-2]) is not None
 
+    @staticmethod
+    def batches(compiled: CompiledCircuit) -> bool:
+        """Return whether states are run in batches, not as a tree."""
+        return compiled.num_qubits < _BATCHED
+
     def __init__(self, compiled: CompiledCircuit, request: EngineRequest) -> None:
         """Prepare a run that `fits`."""
         noisy, sampled, signs = compiled.steps[-2], compiled.steps[-1], None
@@ -84,7 +89,7 @@ class PauliFrames:
         angles = self._signs.angles(self._step.program.angles(self._parameters()))
         indices = np.empty(request.shots, np.uint64)
         metadata = {"trajectories": len(patterns), "pauli_frames": int(np.count_nonzero(flips))}
-        if self._compiled.num_qubits < _BATCHED:
+        if self.batches(self._compiled):
             runs = self._batches(angles, turns, members, uniforms)
         else:
             tree = SignTree(request, self._signs, angles, turns, self._step.plan_options)
@@ -103,9 +108,7 @@ class PauliFrames:
             memory.write_indices(shots, step.clbits, indices, step.qubits)
         return EngineOutput(packed=memory.words, metadata=metadata)
 
-    def _drawn(
-        self, shots: NDArray[np.int64]
-    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    def _drawn(self, shots: NDArray[np.int64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """Return the turned signs ``(shots, words)``, one bit each, and the flips ``(shots,)``."""
         choices = DefaultChoices(self._step.sites)
         total = np.zeros((len(shots), self._words + 1), np.uint64)

@@ -85,7 +85,9 @@ def pauli_signs(step: NoisyStep) -> PauliSigns | None:
     for site in reversed(step.sites):
         rows.back_to(site.place)
         paulis = masks[id(site.channel)] or []
-        found.append(tuple(rows.of(_spread(x, site.qubits), _spread(z, site.qubits)) for x, z in paulis))
+        found.append(
+            tuple(rows.of(_spread(x, site.qubits), _spread(z, site.qubits)) for x, z in paulis)
+        )
     return writer.signs(tuple(reversed(found)))
 
 

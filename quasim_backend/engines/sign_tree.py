@@ -95,9 +95,7 @@ class SignTree:
             request.cancel.check()
 
     def _zero(self) -> State:
-        return self._request.kernels.zero_state(
-            self._signs.program.num_qubits, self._request.dtype
-        )
+        return self._request.kernels.zero_state(self._signs.program.num_qubits, self._request.dtype)
 
     def _parting(self, first: int, last: int) -> int | None:
         """Return the first angle where sorted patterns differ; None for a single one."""
