@@ -148,10 +148,10 @@ def _unital(
             shrink[2] *= -1
             matrix[(slice(None), 2) if axis == 0 else 2] *= -1
     x, y, z = shrink
-    weights = np.array([1 + x + y + z, 1 + x - y - z, 1 - x + y - z, 1 - x - y + z]) / 4
+    shares = np.array([1 + x + y + z, 1 + x - y - z, 1 - x + y - z, 1 - x - y + z]) / 4
     before, after = _rotation(right), _rotation(left)
-    kept = [i for i in range(4) if weights[i] > _EXACT]
-    return [float(weights[i]) for i in kept], [after @ _PAULIS[i] @ before for i in kept]
+    kept = [i for i in range(4) if shares[i] > _EXACT]
+    return [float(shares[i]) for i in kept], [after @ _PAULIS[i] @ before for i in kept]
 
 
 def _rotation(matrix: NDArray[np.float64]) -> NDArray[np.complex128]:
@@ -202,4 +202,4 @@ def _is_unitary(matrix: NDArray[np.complex128]) -> bool:
 
 def _same(left: NDArray[np.complex128], right: NDArray[np.complex128]) -> bool:
     """Return whether unitaries differ by a phase only."""
-    return abs(abs(np.vdot(left, right)) / len(left) - 1) < _EXACT
+    return bool(abs(abs(np.vdot(left, right)) / len(left) - 1) < _EXACT)

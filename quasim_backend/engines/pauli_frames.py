@@ -58,10 +58,10 @@ class PauliFrames:
 
     def __init__(self, compiled: CompiledCircuit, request: EngineRequest) -> None:
         """Prepare a run that `fits`."""
-        noisy, sampled, signs = compiled.steps[-2], compiled.steps[-1], None
-        if isinstance(noisy, NoisyStep):
-            signs = _signs(noisy)
-        assert isinstance(noisy, NoisyStep) and isinstance(sampled, SampleStep)
+        noisy, sampled = compiled.steps[-2:]
+        assert isinstance(noisy, NoisyStep)
+        assert isinstance(sampled, SampleStep)
+        signs = _signs(noisy)
         assert signs is not None
         self._compiled, self._request = compiled, request
         self._step, self._sampled, self._signs = noisy, sampled, signs
@@ -81,9 +81,8 @@ class PauliFrames:
             turned, axis=0, return_inverse=True, return_counts=True
         )
         order = np.argsort(pattern.reshape(-1), kind="stable")
-        starts = np.concatenate([[0], np.cumsum(counts)])
         uniforms = self._uniforms.draw(shots, sites)
-        members = [order[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+        members = np.split(order, np.cumsum(counts)[:-1])
         bits = np.unpackbits(patterns.view(np.uint8), axis=1, bitorder="little")
         turns = bits[:, : len(self._signs.places)].astype(np.bool_)
         angles = self._signs.angles(self._step.program.angles(self._parameters()))

@@ -147,9 +147,10 @@ def _images(data: bytes, width: int) -> tuple[Masks, ...] | None:
     found = []
     for q in range(width):
         for pauli in ((1, 0), (0, 1)):
-            before = np.eye(1)
+            before = np.eye(1, dtype=np.complex128)
             for place in range(width):
-                before = np.kron(_PAULIS[pauli if place == q else (0, 0)], before)
+                letter = _PAULIS[pauli if place == q else (0, 0)]
+                before = np.asarray(np.kron(letter, before), np.complex128)
             masks = pauli_masks(unitary @ before @ unitary.conj().T)
             if masks is None:
                 return None

@@ -333,7 +333,7 @@ class ShotTree:
                     self._run_to(step, node, split.node.done if mark is None else 2 * mark.site + 1)
                 if mark is None:
                     return node
-                if mark.site == len(getattr(step, "sites", ())):
+                if isinstance(step, NoisyStep) and mark.site == len(step.sites):
                     self._leave(step, node)
                 else:
                     self._take(step, node, mark.outcome)

@@ -40,12 +40,12 @@ class TrajectoriesEngine(StateVectorEngine):
     def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
         """Return why the run cannot be done here, or None."""
         for step in compiled.steps:
-            if isinstance(step, SaveStep) and step.save.kind == "density_matrix":
-                if step.save.subtype != "average":
-                    return (
-                        f"the save point '{step.save.label}' of a density matrix would hold that "
-                        f"of one shot; give it subtype='average', or use method='density_matrix'"
-                    )
+            save = step.save if isinstance(step, SaveStep) else None
+            if save and save.kind == "density_matrix" and save.subtype != "average":
+                return (
+                    f"the save point '{save.label}' would hold the density matrix of one shot; "
+                    f"give it subtype='average', or use another method"
+                )
         return super().refuses(compiled, request)
 
 

@@ -26,7 +26,8 @@ def test_phase_damping_is_a_mixture_with_z() -> None:
     rate = 0.3
     channel = Channel.kraus([np.diag([1, np.sqrt(1 - rate)]), np.diag([0, np.sqrt(rate)])])
     found = canonical_channel(channel)
-    assert found is not None and found.probabilities is not None
+    assert found is not None
+    assert found.probabilities is not None
     assert found.probabilities[1] == pytest.approx((1 - np.sqrt(1 - rate)) / 2, abs=1e-12)
     assert np.abs(np.vdot(Z, found.operators[1])) == pytest.approx(2)
     np.testing.assert_allclose(choi(found), choi(channel), atol=1e-12)
@@ -42,7 +43,9 @@ def test_unital_channels_become_mixtures(seed: int) -> None:
     kraus = [np.sqrt(w) * u for w, u in zip(weights, unitaries, strict=True)]
     channel = Channel.kraus(np.tensordot(mixer, np.array(kraus), axes=1))
     found = canonical_channel(channel)
-    assert found is not None and found.probabilities is not None and len(found.operators) <= 4
+    assert found is not None
+    assert found.probabilities is not None
+    assert len(found.operators) <= 4
     np.testing.assert_allclose(choi(found), choi(channel), atol=1e-10)
 
 
@@ -54,7 +57,8 @@ def test_channels_that_are_not_unital_stay() -> None:
 def test_equal_operators_become_one_and_the_likeliest_comes_first() -> None:
     channel = Channel.mixture([0.2, 0.3, 0.1, 0.4], [X, 1j * X, np.eye(2), -np.eye(2)])
     found = canonical_channel(channel)
-    assert found is not None and found.probabilities == pytest.approx((0.5, 0.5))
+    assert found is not None
+    assert found.probabilities == pytest.approx((0.5, 0.5))
     np.testing.assert_allclose(choi(found), choi(channel), atol=1e-12)
     assert canonical_channel(Channel.mixture([0.5, 0.5], [np.eye(2), 1j * np.eye(2)])) is None
 
@@ -68,7 +72,8 @@ def test_noise_that_nothing_sees_is_left_out() -> None:
     circuit = Circuit(3, 2).channel(damping(0.1), [2]).channel(flip, [1]).h(0).cx(0, 1)
     circuit.channel(flip, [0]).channel(flip, [2]).measure([0, 1], [0, 1]).channel(flip, [0])
     found = canonical_noise(circuit)
-    assert channels(circuit) == 5 and channels(found) == 2
+    assert channels(circuit) == 5
+    assert channels(found) == 2
     want, got = exact_distribution(circuit), exact_distribution(found)
     assert got == pytest.approx(want)
 

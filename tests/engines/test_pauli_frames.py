@@ -18,6 +18,7 @@ from quasim_backend.engines.pauli_signs import pauli_signs
 from quasim_backend.engines.statevector import StateVectorEngine
 from quasim_backend.ir import Channel, Circuit, Parameter, ReadoutError
 from quasim_backend.ir.gates import Gate
+from quasim_backend.ir.instructions import ChannelOp
 from quasim_backend.kernels.base import KernelSet
 from quasim_backend.kernels.native import NativeKernels
 from quasim_backend.kernels.reference import ReferenceKernels
@@ -27,7 +28,12 @@ from quasim_backend.testing.oracles import apply_matrix, dense_state
 from quasim_backend.testing.statistics import FALSE_ALARM, goodness_of_fit
 
 DOUBLE = np.dtype(np.complex128)
-PAULIS = {"I": np.eye(2), "X": [[0, 1], [1, 0]], "Y": [[0, -1j], [1j, 0]], "Z": np.diag([1, -1])}
+PAULIS: dict[str, Any] = {
+    "I": np.eye(2),
+    "X": np.array([[0, 1], [1, 0]]),
+    "Y": np.array([[0, -1j], [1j, 0]]),
+    "Z": np.diag([1, -1]),
+}
 PAIRS = {a + b: np.kron(PAULIS[b], PAULIS[a]) for a in PAULIS for b in PAULIS}
 
 
@@ -105,7 +111,7 @@ def test_an_error_is_signs_and_a_pauli_at_the_end(seed: int) -> None:
     assert signs is not None
     angles = signs.angles(step.program.angles(np.empty(0)))
     kernels, width = ReferenceKernels(), circuit.num_qubits
-    places = [p for p, i in enumerate(circuit.instructions) if hasattr(i, "channel")]
+    places = [p for p, i in enumerate(circuit.instructions) if isinstance(i, ChannelOp)]
     for _ in range(12):
         site = int(rng.integers(len(step.sites)))
         operator = int(rng.integers(len(signs.rows[site])))

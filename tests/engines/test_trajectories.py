@@ -47,7 +47,7 @@ def random_channel(rng: np.random.Generator, width: int) -> Channel:
     column = np.linalg.qr(
         rng.normal(size=(3 * size, size)) + 1j * rng.normal(size=(3 * size, size))
     )
-    return Channel.kraus(column[0].reshape(3, size, size))
+    return Channel.kraus(list(column[0].reshape(3, size, size)))
 
 
 def haar_list(rng: np.random.Generator, size: int, count: int) -> list[np.ndarray]:
