@@ -134,7 +134,7 @@ def _unital(
     The Bloch matrix is ``R diag(l) S`` with rotations ``R`` and ``S``; between them the channel
     mixes Paulis, with the weights that give each axis its shrinking ``l``.
     """
-    bloch = np.array(
+    bloch: NDArray[np.float64] = np.array(
         [
             [sum(np.trace(p @ k @ q @ k.conj().T) for k in operators).real / 2 for q in _PAULIS[1:]]
             for p in _PAULIS[1:]
@@ -142,11 +142,10 @@ def _unital(
     )
     left, shrink, right = np.linalg.svd(bloch)
     # Rotations keep orientation; a reflection's sign goes to the shrinking.
-    shrink = shrink.copy()
-    for matrix, axis in ((left, 0), (right, 1)):
+    for matrix, axis in ((left, 1), (right, 0)):
         if np.linalg.det(matrix) < 0:
             shrink[2] *= -1
-            matrix[(slice(None), 2) if axis == 0 else 2] *= -1
+            matrix[(slice(None), 2) if axis else 2] *= -1
     x, y, z = shrink
     shares = np.array([1 + x + y + z, 1 + x - y - z, 1 - x + y - z, 1 - x - y + z]) / 4
     before, after = _rotation(right), _rotation(left)

@@ -6,8 +6,8 @@ A Pauli ``E`` before a Clifford ``C`` is ``C E C^dagger`` after it. A rotation
 one Pauli string at the end, up to a phase.
 
 What becomes of ``X`` or ``Z`` on a qubit is kept as one Python integer, a *row*, whose exclusive or
-is the product of Paulis: bits ``0 .. n - 1`` are the x mask at the end, ``n .. 2 n - 1`` the z mask,
-and bit ``2 n + r`` is the sign of angle ``r``. The sweep goes from the end to the beginning.
+is the product of Paulis: bits ``0 .. n - 1`` are the x mask at the end, ``n .. 2 n - 1`` the z
+mask, and bit ``2 n + r`` is the sign of angle ``r``. The sweep goes from the end to the beginning.
 """
 
 from __future__ import annotations
@@ -85,9 +85,8 @@ def pauli_signs(step: NoisyStep) -> PauliSigns | None:
     for site in reversed(step.sites):
         rows.back_to(site.place)
         paulis = masks[id(site.channel)] or []
-        found.append(
-            tuple(rows.of(_spread(x, site.qubits), _spread(z, site.qubits)) for x, z in paulis)
-        )
+        on_x, on_z = rows.subsets(site.qubits)
+        found.append(tuple([on_x[x] ^ on_z[z] for x, z in paulis]))
     return writer.signs(tuple(reversed(found)))
 
 
@@ -174,6 +173,14 @@ class _Rows:
             row ^= self._z[q]
         return row
 
+    def subsets(self, qubits: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Return the rows of ``X``, and of ``Z``, on each subset of qubits, a mask of places."""
+        on_x, on_z = [0], [0]
+        for q in qubits:
+            on_x += [row ^ self._x[q] for row in on_x]
+            on_z += [row ^ self._z[q] for row in on_z]
+        return on_x, on_z
+
     def back_to(self, place: int) -> None:
         """Go back to before primitive ``place``."""
         while self._place > place:
@@ -209,7 +216,3 @@ def _paulis(channel: Channel) -> list[tuple[int, int]] | None:
     found = [pauli_masks(u) for u in channel.operators]
     known = [masks for masks in found if masks is not None]
     return known if len(known) == len(found) else None
-
-
-def _spread(mask: int, qubits: Sequence[int]) -> int:
-    return sum(1 << q for place, q in enumerate(qubits) if mask >> place & 1)
