@@ -162,8 +162,7 @@ def _rotation(matrix: NDArray[np.float64]) -> NDArray[np.complex128]:
             choi += entry * np.kron(p, q.conj())
     vector = np.linalg.eigh(choi)[1][:, -1]
     # A row-major vector of U is sum U_ij |i>|j>, and U Q U^dagger gives P (x) Q^*.
-    result: NDArray[np.complex128] = vector.reshape(2, 2) * math.sqrt(2)
-    return result
+    return np.asarray(vector.reshape(2, 2) * math.sqrt(2), np.complex128)
 
 
 def _seen(instructions: Sequence[Instruction]) -> list[Instruction]:
