@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.compile.planner import PlanOptions
 from quasim_backend.ir.channels import Channel, ReadoutError
 from quasim_backend.ir.expr import Value
 from quasim_backend.ir.instructions import Save
@@ -126,12 +127,14 @@ class NoisyStep:
         program: The primitives between the channels, all in one program.
         sources: As for `SegmentStep`.
         sites: The channels, in the order they act.
+        plan_options: For the planner, of whatever part of the program is run at one time.
         cache: Engines keep their own form of the step here; never part of its meaning.
     """
 
     program: Program
     sources: tuple[int, ...]
     sites: tuple[Site, ...]
+    plan_options: PlanOptions = field(default_factory=PlanOptions)
     cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
 

@@ -379,7 +379,7 @@ class Lineariser:
                 Site(operation.channel, self._places(operation.qubits), starts[gates])
                 for operation, gates in self._channels
             )
-            self.steps.append(NoisyStep(program, sources, sites))
+            self.steps.append(NoisyStep(program, sources, sites, self._plan_options))
         else:
             self.steps.append(SegmentStep(plan(program, self._plan_options), sources))
         self._pending.clear()

@@ -47,7 +47,7 @@ class OutcomeLaw:
         self._kernels = kernels
         self._num_qubits = num_qubits
         self._flips: dict[tuple[tuple[int, ...], int], ExecutionPlan] = {}
-        self._operators: dict[tuple[int, tuple[int, ...], int], ExecutionPlan] = {}
+        self._effects: dict[int, NDArray[np.complex128]] = {}  # K^dagger K, by the channel's id
 
     def draws(self, step: BranchStep) -> int:
         """Return how many uniforms a shot draws at a step."""
@@ -73,8 +73,7 @@ class OutcomeLaw:
             Distinct outcomes with the positions of their shots, ascending.
         """
         if isinstance(step, Site):
-            pending.settle(self._kernels, state)
-            weights = self._channel_weights(step, state)
+            weights = self._channel_weights(step, state, pending)
             values = _choose(weights, uniforms[0])
             # A mixture's unitaries keep the norm; a Kraus operator leaves sqrt(weight) of it.
             if step.channel.probabilities is not None:
@@ -101,8 +100,7 @@ class OutcomeLaw:
     ) -> Outcome:
         """Draw the outcome of one shot; as `draw`, without array overhead."""
         if isinstance(step, Site):
-            pending.settle(self._kernels, state)
-            weights = self._channel_weights(step, state).tolist()
+            weights = self._channel_weights(step, state, pending).tolist()
             value = _choose_one(weights, uniforms[0])
             mixed = step.channel.probabilities is not None
             return Outcome(value, 1.0 if mixed else weights[value] ** -0.5, value)
@@ -115,11 +113,17 @@ class OutcomeLaw:
             read = _choose_one(step.readout.matrix[value].tolist(), uniforms[1])
         return Outcome(value, weights[value] ** -0.5, read)
 
-    def apply(self, step: BranchStep, state: State, outcome: Outcome, pending: Pending) -> State:
+    def apply(
+        self,
+        step: MeasureStep | ResetStep | InitializeStep,
+        state: State,
+        outcome: Outcome,
+        pending: Pending,
+    ) -> State:
         """Apply an outcome.
 
         Args:
-            step: The branching step.
+            step: The branching step; channels are not for here, see `IntervalPlans.choice`.
             state: State of the node; overwritten, unless the collapse is left pending.
             outcome: What was drawn.
             pending: What the state waits for; brought up to date.
@@ -128,13 +132,6 @@ class OutcomeLaw:
             The state.
         """
         kernels = self._kernels
-        if isinstance(step, Site):
-            pending.settle(kernels, state)
-            pending.forget()
-            kernels.run(self._operator(step, outcome.value), state, _NO_PARAMETERS)
-            if outcome.scale != 1.0:
-                kernels.collapse(state, (), 0, outcome.scale)
-            return state
         if outcome.scale == 0.0:
             pending.settle(kernels, state)
             kernels.collapse(state, step.qubits, outcome.value, 1.0)
@@ -180,22 +177,18 @@ class OutcomeLaw:
             values |= (indices >> np.uint64(q) & np.uint64(1)).astype(np.int64) << i
         return values
 
-    def _channel_weights(self, step: Site, state: State) -> NDArray[np.float64]:
+    def _channel_weights(self, step: Site, state: State, pending: Pending) -> NDArray[np.float64]:
         channel = step.channel
         if channel.probabilities is not None:
             return np.array(channel.probabilities)
+        pending.settle(self._kernels, state)
+        effects = self._effects.get(id(channel))
+        if effects is None:
+            products = np.array([k.conj().T @ k for k in channel.operators])
+            effects = self._effects[id(channel)] = products.reshape(len(products), -1)
         rho = self._kernels.reduced_density_matrix(state, step.qubits)
-        return np.array(
-            [max(0.0, float(np.trace(k @ rho @ k.conj().T).real)) for k in channel.operators]
-        )
-
-    def _operator(self, site: Site, number: int) -> ExecutionPlan:
-        key = (id(site.channel), site.qubits, number)
-        if key not in self._operators:
-            builder = ProgramBuilder(self._num_qubits)
-            builder.matrix(site.qubits, site.channel.operators[number])
-            self._operators[key] = trivial_plan(builder.build())
-        return self._operators[key]
+        weights: NDArray[np.float64] = (effects @ rho.T.reshape(-1)).real
+        return np.maximum(weights, 0.0)
 
     def _flip(self, qubits: tuple[int, ...], value: int) -> ExecutionPlan:
         key = (qubits, value)

@@ -33,23 +33,31 @@ from quasim_backend.compile.code import (
     SaveStep,
     SegmentStep,
     SetStateStep,
-    Site,
     SwitchStep,
 )
-from quasim_backend.compile.planner import trivial_plan
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.classical_memory import PackedMemory, bits_of, confuse
 from quasim_backend.engines.collapse import Pending, waits_for
+from quasim_backend.engines.default_choices import DefaultChoices, Events
+from quasim_backend.engines.interval_plans import IntervalPlans
 from quasim_backend.engines.outcomes import Outcome, OutcomeLaw
 from quasim_backend.engines.saves import SaveSink, save_value
 from quasim_backend.engines.uniforms import ShotUniforms
 from quasim_backend.ir.expr import Value
-from quasim_backend.ir.program_parts import part
+from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.kernels.base import State, Tally, handed_out, state_of
 
 __all__ = ["ShotTree"]
 
 Shots = NDArray[np.int64]
+
+_LOSS = 20.0
+"""Unnormalised states lose no more than ``exp(-20)`` of their norm, which float32 holds."""
+
+_NO_PARAMETERS = np.empty(0, np.float64)
+
+_LEFT = Outcome(-1, 1.0, -1)
+"""Stands in a trail where a `NoisyStep` was left."""
 
 
 @dataclass(eq=False)
@@ -67,6 +75,8 @@ class _Trail:
     outcome: Outcome
     before: _Trail | None
     length: int
+    site: int = -1
+    """In a `NoisyStep`, the channel; the number of channels says that the step was left."""
 
 
 @dataclass(eq=False)
@@ -81,10 +91,12 @@ class _Node:
     shots: Shots
     draws: int
     trail: _Trail | None
-    site: int = 0
-    """Number of the next channel of a `NoisyStep`."""
-    place: int = 0
-    """Primitives of a `NoisyStep` that were run."""
+    done: int = 0
+    """Elements of a `NoisyStep` that were run, see `IntervalPlans`."""
+    loss: float = 0.0
+    """Lower bound of the logarithm of the state's squared norm."""
+    events: Events | None = None
+    """Draws of a `NoisyStep` that may not be the default."""
 
     def fork(self, shots: Shots) -> _Node:
         """Return the same place without the state."""
@@ -98,8 +110,8 @@ class _Node:
             shots,
             self.draws,
             self.trail,
-            self.site,
-            self.place,
+            self.done,
+            self.loss,
         )
 
 
@@ -129,6 +141,7 @@ class ShotTree:
         self._laws = OutcomeLaw(request.kernels, compiled.num_qubits)
         self._stack: list[_Split] = []
         self._final: tuple[int, State] | None = None
+        self._samples: dict[tuple[SampleStep, int], list[tuple[Shots, NDArray[np.uint64]]]] = {}
         state_bytes = request.dtype.itemsize << compiled.num_qubits
         self._snapshot_limit = request.workspace_bytes // state_bytes
         self._snapshots = 0
@@ -159,6 +172,7 @@ class ShotTree:
                 self._drop(split)
                 continue
             self._advance(child)
+        self._write_samples()
         request = self._request
         output = EngineOutput(saved=self._sink.result(), metadata=dict(self.counts))
         if request.shots:
@@ -211,7 +225,7 @@ class ShotTree:
 
     # --- splitting ----------------------------------------------------------------------------
 
-    def _branch(self, step: MeasureStep | ResetStep | Site | InitializeStep, node: _Node) -> bool:
+    def _branch(self, step: MeasureStep | ResetStep | InitializeStep, node: _Node) -> bool:
         """Draw outcomes; go on in place if all shots agree, else leave a split behind."""
         draws = self._laws.draws(step)
         uniforms = [self._uniforms.draw(node.shots, node.draws + i) for i in range(draws)]
@@ -225,8 +239,12 @@ class ShotTree:
         if len(draw) == 1:
             self._take(step, node, draw[0][0])
             return True
-        self.counts["nodes"] += len(draw)
-        waiting = [(outcome, node.shots[members]) for outcome, members in draw]
+        self._split(step, node, [(outcome, node.shots[members]) for outcome, members in draw])
+        return False
+
+    def _split(self, step: Any, node: _Node, waiting: list[tuple[Outcome, Shots]]) -> None:
+        """Leave the children of a node behind; the last of them is run first."""
+        self.counts["nodes"] += len(waiting)
         split = _Split(node, waiting)
         if self._snapshots < self._snapshot_limit:
             split.snapshot = _Snapshot(node.state)
@@ -238,37 +256,43 @@ class ShotTree:
                 split.anchor[1].users += 1
             # The state at hand serves one child; the others recompute it.
             outcome, shots = waiting.pop()
-            split.ready = node.fork(shots)
+            split.ready = self._child(node, shots)
             split.ready.state = node.state
             self._take(step, split.ready, outcome)
         node.state = None
         self._stack.append(split)
-        return False
+
+    def _child(self, node: _Node, shots: Shots) -> _Node:
+        child = node.fork(shots)
+        if node.events is not None:
+            child.events = node.events.of(shots, self._shots)
+        return child
 
     def _take(self, step: Any, node: _Node, outcome: Outcome) -> None:
         """Apply an outcome to a node's state and memory, and step on."""
+        if isinstance(step, NoisyStep):
+            self._take_operator(step, node, outcome)
+            return
         if node.state is not None:
             node.state = self._laws.apply(step, node.state, outcome, node.pending)
         if isinstance(step, MeasureStep):
             self._write(node, step.clbits, outcome.read)
-        node.trail = _Trail(outcome, node.trail, 1 + (node.trail.length if node.trail else 0))
-        if isinstance(step, Site):
-            node.site += 1
-        else:
-            node.pc += 1
+        node.trail = _Trail(outcome, node.trail, 1 + _length(node.trail))
+        node.pc += 1
 
     def _next_child(self, split: _Split) -> _Node:
         outcome, shots = split.waiting.pop()
-        child = split.node.fork(shots)
+        child = self._child(split.node, shots)
         snapshot = split.snapshot
         if snapshot is None:
-            child.state, child.pending = self._recompute(split)
+            again = self._recompute(split)
+            child.state, child.pending, child.loss = again.state, again.pending, again.loss
         elif split.waiting or snapshot.users:
             child.state = self._kernels.copy(snapshot.state)
         else:
             child.state = snapshot.state
             self._release(split)
-        self._take(self._branching(split.node), child, outcome)
+        self._take(self._steps[split.node.pc], child, outcome)
         return child
 
     def _release(self, split: _Split) -> None:
@@ -288,8 +312,8 @@ class ShotTree:
                 return split.node, split.snapshot
         return None
 
-    def _recompute(self, split: _Split) -> tuple[State, Pending]:
-        """Rebuild the state before a split by replaying its outcomes from the nearest snapshot."""
+    def _recompute(self, split: _Split) -> _Node:
+        """Rebuild the node before a split by replaying its outcomes from the nearest snapshot."""
         self.counts["recomputations"] += 1
         if split.anchor is None:
             node = self._root()
@@ -299,19 +323,20 @@ class ShotTree:
             origin, snapshot = split.anchor
             node = origin.fork(origin.shots[:0])
             node.state = self._kernels.copy(snapshot.state)
-        forced = _outcomes(split.node.trail, node.trail.length if node.trail else 0)
+        forced = _outcomes(split.node.trail, _length(node.trail))
         while True:
             self._request.cancel.check()
             step: Any = self._steps[node.pc]
-            if isinstance(step, NoisyStep):
-                step = self._to_site(step, node)
-                if step is None:
-                    continue
-            if isinstance(step, MeasureStep | ResetStep | Site | InitializeStep):
-                outcome = next(forced, None)
-                if outcome is None:
-                    return node.state, node.pending
-                self._take(step, node, outcome)
+            if isinstance(step, MeasureStep | ResetStep | NoisyStep | InitializeStep):
+                mark = next(forced, None)
+                if isinstance(step, NoisyStep):
+                    self._run_to(step, node, split.node.done if mark is None else 2 * mark.site + 1)
+                if mark is None:
+                    return node
+                if isinstance(step, NoisyStep) and mark.site == len(step.sites):
+                    self._leave(step, node)
+                else:
+                    self._take(step, node, mark.outcome)
             elif isinstance(step, SaveStep):
                 node.pc += 1
             else:
@@ -331,33 +356,129 @@ class ShotTree:
         self._kernels.run(step.plan, node.state, values, cancel, collapse=collapse, tally=tally)
         return True
 
+    # --- channels -----------------------------------------------------------------------------
+
     def _noisy(self, step: NoisyStep, node: _Node) -> bool:
-        site = self._to_site(step, node)
-        return True if site is None else self._branch(site, node)
+        choices = self._form(step)[0]
+        if node.events is None:
+            node.events = choices.events(self._uniforms, node.shots, node.draws, 0)
+        while True:
+            site = node.events.next_site()
+            if site is None and node.events.known < len(choices):
+                known = node.events.known
+                node.events = choices.events(self._uniforms, node.shots, node.draws, known)
+            elif site is None:
+                self._run_to(step, node, 2 * len(choices) + 1)
+                self._leave(step, node)
+                return True
+            else:
+                self._run_to(step, node, 2 * site + 1)
+                if not self._event(step, node, site):
+                    return False
 
-    def _to_site(self, step: NoisyStep, node: _Node) -> Site | None:
-        """Run the gates before the next channel; after the last one, leave the step."""
-        first = node.place
-        site = step.sites[node.site] if node.site < len(step.sites) else None
-        last = len(step.program) if site is None else site.place
-        if last > first:
+    def _event(self, step: NoisyStep, node: _Node, site: int) -> bool:
+        """Draw operators for the shots with an event; as `_branch`."""
+        assert node.events is not None
+        default = self._form(step)[0].operators[site]
+        here = node.events.take(site)
+        uniforms, shots = node.events.uniforms[here], node.events.shots[here]
+        if len(shots) == 1:
+            value = float(uniforms[0])
+            one = self._laws.draw_one(step.sites[site], node.state, [value], node.pending)
+            draw = [] if one.value == default else [(one, shots)]
+        else:
+            found = self._laws.draw(step.sites[site], node.state, [uniforms], node.pending)
+            draw = [(o, shots[members]) for o, members in found if o.value != default]
+        if not draw:
+            return True
+        if len(draw) == 1 and len(draw[0][1]) == len(node.shots):
+            self._take_operator(step, node, draw[0][0])
+            return True
+        gone = np.concatenate([members for _, members in draw])
+        rest = np.delete(node.shots, np.searchsorted(node.shots, gone))
+        # The default comes last, so that it inherits the snapshot: one is enough for them all.
+        waiting = [(Outcome(default, 1.0, default), rest)] if len(rest) else []
+        self._split(step, node, waiting + draw)
+        return False
+
+    def _take_operator(self, step: NoisyStep, node: _Node, outcome: Outcome) -> None:
+        """Apply an operator at the site a node waits at; the next stretch applies a default."""
+        choices, plans = self._form(step)
+        site = node.done // 2
+        if outcome.value == choices.operators[site]:
+            return
+        node.trail = _Trail(outcome, node.trail, 1 + _length(node.trail), site)
+        node.done += 1
+        if node.state is None:
+            return
+        plan = plans.operator(site, outcome.value)
+        if plan is not None:
             collapse = node.pending.take()
-            key = f"{first}:{last}"
-            plan = step.cache.get(key)
-            if plan is None:
-                plan = step.cache[key] = trivial_plan(part(step.program, first, last))
-            values, cancel = self._bound(step, node), self._request.cancel
-            self._kernels.run(plan, node.state, values, cancel, collapse=collapse)
-        node.place = last
-        if site is None:
-            node.site = node.place = 0
-            node.pc += 1
-        return site
+            self._kernels.run(plan, node.state, _NO_PARAMETERS, collapse=collapse)
+        if outcome.scale != 1.0:
+            node.loss = -2 * float(np.log(outcome.scale))
 
-    def _branching(self, node: _Node) -> Any:
-        """Return the step, or the place of a channel, that a node waits at."""
-        step = self._steps[node.pc]
-        return step.sites[node.site] if isinstance(step, NoisyStep) else step
+    def _run_to(self, step: NoisyStep, node: _Node, last: int) -> None:
+        """Run the elements of a step before number ``last`` with default operators."""
+        choices, plans = self._form(step)
+        loss, end = choices.loss, 2 * len(choices) + 1
+        while node.done < last:
+            first, stop = node.done, last
+            if not choices.mixed:
+                bearable = loss[first] + node.loss + _LOSS
+                stop = int(np.searchsorted(loss, bearable, side="right")) - 1
+                stop = min(max(stop, first + 1), last)
+            pieces = [*plans.interval(first, stop)]
+            for number, piece in enumerate(pieces, start=1):
+                counted = stop == end and number == len(pieces) and self._keeps_norm(step, node)
+                self._run(step, node, piece, node.pc + 1 if counted else None)
+            node.done = stop
+            node.loss -= float(loss[stop] - loss[first])
+            if node.loss < -_LOSS:
+                self._normalise(node)
+
+    def _run(
+        self, step: NoisyStep, node: _Node, plan: ExecutionPlan, counted: int | None = None
+    ) -> None:
+        """Run a plan of a step; ``counted`` is the step that a tally is for."""
+        self.counts["segments"] += 1
+        collapse = node.pending.take()
+        tally = None if counted is None else self._wish(node, counted)
+        values, cancel = self._bound(step, node), self._request.cancel
+        self._kernels.run(plan, node.state, values, cancel, collapse=collapse, tally=tally)
+
+    def _leave(self, step: NoisyStep, node: _Node) -> None:
+        if not self._keeps_norm(step, node):
+            self._normalise(node)
+        sites = len(step.sites)
+        node.trail = _Trail(_LEFT, node.trail, 1 + _length(node.trail), sites)
+        node.draws += sites
+        node.pc += 1
+        node.done, node.loss, node.events = 0, 0.0, None
+
+    def _keeps_norm(self, step: NoisyStep, node: _Node) -> bool:
+        """Return whether what follows a step needs no factor for the state that it leaves."""
+        if self._form(step)[0].mixed:
+            return True
+        after = self._steps[node.pc + 1] if node.pc + 1 < len(self._steps) else None
+        return isinstance(after, SampleStep) and not self._request.want_state
+
+    def _normalise(self, node: _Node) -> None:
+        node.pending.settle(self._kernels, node.state)
+        scale = self._kernels.norm_squared(node.state) ** -0.5
+        self._kernels.collapse(node.state, (), 0, scale)
+        node.pending.forget()
+        node.loss = 0.0
+
+    def _form(self, step: NoisyStep) -> tuple[DefaultChoices, IntervalPlans]:
+        """Return what is known of a step's channels and plans; the step keeps it."""
+        key = f"trajectories:{self._request.dtype.itemsize}"
+        form: tuple[DefaultChoices, IntervalPlans] | None = step.cache.get(key)
+        if form is None:
+            choices = DefaultChoices(step.sites)
+            plans = IntervalPlans(step, choices.operators, self._request.dtype.itemsize)
+            form = step.cache[key] = (choices, plans)
+        return form
 
     def _wish(self, node: _Node, at: int) -> Tally | None:
         """Return what a run is to count for the step at ``at``: nothing where no shot is drawn."""
@@ -386,16 +507,25 @@ class ShotTree:
             tally = node.pending.sample_tally()
             indices = self._kernels.sample(node.state, uniforms, tally=tally)
             self._memory.write_value(node.shots, node.bits)
+            self._samples.setdefault((step, node.draws), []).append((node.shots, indices))
+        node.pc += 1
+        return False
+
+    def _write_samples(self) -> None:
+        """Write what was sampled; once for all nodes, of which there may be one for each shot."""
+        for (step, draws), found in self._samples.items():
+            shots, indices = found[0]
+            if len(found) > 1:
+                shots = np.concatenate([s for s, _ in found])
+                order = np.argsort(shots)
+                shots, indices = shots[order], np.concatenate([i for _, i in found])[order]
             if step.readouts:
                 values = bits_of(indices, step.qubits)
                 for number, (positions, readout) in enumerate(step.readouts, start=1):
-                    uniforms = self._uniforms.draw(node.shots, node.draws + number)
-                    confuse(values, positions, readout, uniforms)
-                self._memory.write_bits(node.shots, step.clbits, values)
+                    confuse(values, positions, readout, self._uniforms.draw(shots, draws + number))
+                self._memory.write_bits(shots, step.clbits, values)
             else:
-                self._memory.write_indices(node.shots, step.clbits, indices, step.qubits)
-        node.pc += 1
-        return False
+                self._memory.write_indices(shots, step.clbits, indices, step.qubits)
 
     def _set_state(self, step: SetStateStep, node: _Node) -> bool:
         node.pending.take()
@@ -476,10 +606,14 @@ _ACTIONS: dict[type, Callable[[ShotTree, Any, _Node], bool]] = {
 """What each kind of step does to a node; whether the node goes on."""
 
 
-def _outcomes(trail: _Trail | None, skip: int) -> Iterator[Outcome]:
-    """Yield the outcomes of a trail, oldest first, without the first ``skip``."""
-    found: list[Outcome] = []
+def _length(trail: _Trail | None) -> int:
+    return trail.length if trail is not None else 0
+
+
+def _outcomes(trail: _Trail | None, skip: int) -> Iterator[_Trail]:
+    """Yield the marks of a trail, oldest first, without the first ``skip``."""
+    found: list[_Trail] = []
     while trail is not None and trail.length > skip:
-        found.append(trail.outcome)
+        found.append(trail)
         trail = trail.before
     return reversed(found)

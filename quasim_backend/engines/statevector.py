@@ -5,6 +5,7 @@ from __future__ import annotations
 from quasim_backend.compile.code import CompiledCircuit, SaveStep
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.moments import variance_copies_state
+from quasim_backend.engines.pauli_frames import PauliFrames
 from quasim_backend.engines.shot_tree import ShotTree
 
 __all__ = ["StateVectorEngine", "result_bytes"]
@@ -64,4 +65,6 @@ class StateVectorEngine:
         Raises:
             Cancelled: If the request's token was set.
         """
+        if PauliFrames.fits(compiled, request):
+            return PauliFrames(compiled, request).run()
         return ShotTree(compiled, request).run()

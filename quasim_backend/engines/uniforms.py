@@ -48,11 +48,7 @@ class ShotUniforms:
             ShapeError: If the caller's array has fewer draws.
         """
         if self._given is not None:
-            if draw >= self._given.shape[1]:
-                raise ShapeError(
-                    f"The run draws more than the {self._given.shape[1]} uniforms a shot that were "
-                    f"given."
-                )
+            self._check(draw)
             return np.asarray(self._given[shots, draw])
         block, place = divmod(draw, self._block)
         table = self._tables.get(block)
@@ -66,3 +62,35 @@ class ShotUniforms:
             self._tables[block] = table
         # Shots are distinct and ascending: as many as there are means all, without a gather.
         return np.asarray(table[place] if len(shots) == self._shots else table[place, shots])
+
+    def block(self, shots: NDArray[np.int64], first: int, count: int) -> NDArray[np.float64]:
+        """Return ``count`` draws of some shots from number ``first`` on, ``(count, len(shots))``.
+
+        Raises:
+            ShapeError: If the caller's array has fewer draws.
+        """
+        if self._given is not None:
+            self._check(first + count - 1)
+            return np.asarray(self._given[shots, first : first + count].T)
+        result = np.empty((count, len(shots)))
+        done = 0
+        while done < count:
+            number, place = divmod(first + done, self._block)
+            size = min(self._block - place, count - done)
+            result[done] = self.draw(shots, first + done)  # makes the table, if there is room
+            table = self._tables.get(number)
+            if table is None:
+                done += 1
+                continue
+            rows = table[place : place + size]
+            result[done : done + size] = rows if len(shots) == self._shots else rows[:, shots]
+            done += size
+        return result
+
+    def _check(self, draw: int) -> None:
+        assert self._given is not None
+        if draw >= self._given.shape[1]:
+            raise ShapeError(
+                f"The run draws more than the {self._given.shape[1]} uniforms a shot that were "
+                f"given."
+            )

@@ -22,6 +22,12 @@ def quasim_engines() -> Iterator[EngineSpec]:
         "exact amplitudes; branches on measurement, reset and channels",
         priority=0,
     )
+    yield EngineSpec(
+        "trajectories",
+        _trajectories,
+        "the same for noise, shot by shot; what shots have in common is run once",
+        priority=-2,
+    )
     yield EngineSpec("unitary", _unitary, "the whole matrix of a unitary circuit", priority=-1)
     yield EngineSpec(
         "density_matrix", _density_matrix, "channels and resets exactly, on 4**n entries"
@@ -44,6 +50,12 @@ def _statevector() -> Engine:
     from quasim_backend.engines.statevector import StateVectorEngine
 
     return StateVectorEngine()
+
+
+def _trajectories() -> Engine:
+    from quasim_backend.engines.trajectories import TrajectoriesEngine
+
+    return TrajectoriesEngine()
 
 
 def _unitary() -> Engine:

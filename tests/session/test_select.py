@@ -109,7 +109,8 @@ def test_an_engine_of_a_name_that_two_claim_is_not_replaced_in_silence() -> None
     class Claims:
         @hookimpl
         def quasim_engines(self) -> Iterator[EngineSpec]:
-            yield EngineSpec("statevector", lambda: Engine("statevector"), priority=0)
+            for name in ("statevector", "trajectories"):
+                yield EngineSpec(name, lambda: Engine("statevector"), priority=0)
 
     with pytest.warns(RuntimeWarning, match="'quasim' and 'toy'"):
         PluginManager(entry_points=False, plugins={"toy": Claims()}).failures  # noqa: B018
