@@ -84,6 +84,8 @@ class _QuasimDevice(Device):
         readout = readout_prob if readout is None else readout
         self._insertion, model = _noise(noise_model)
         model = with_readout(model, readout, self.wires)
+        if self._insertion is not None and model is None:
+            model = NoiseModel()  # states are density matrices, whether noise falls on them or not
         self._noise = None if model is None else DeviceNoise(model, self.wires)
         self._runtime = Runtime(
             _config(
@@ -155,7 +157,7 @@ class _QuasimDevice(Device):
 
     def preprocess_transforms(self, config: ExecutionConfig | None = None) -> Any:
         """Return the device's compile pipeline."""
-        noisy = self._noise is not None
+        noisy = self._noise is not None and not self._noise.model.is_ideal
         config = config or ExecutionConfig()
         return pipeline(config, self.wires, self.name, noisy, self._insertion)
 
@@ -181,7 +183,7 @@ class _QuasimDevice(Device):
         self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> bool:
         """Return whether a circuit can be differentiated by the adjoint method."""
-        if self._noise is not None or self._insertion is not None:
+        if self._noise is not None:
             return False
         if execution_config is None:
             return True

@@ -12,6 +12,7 @@ from typing import Any
 import pennylane as qml
 from pennylane.devices.preprocess import decompose
 from pennylane.exceptions import DecompositionUndefinedError
+from pennylane.noise.conditionals import OpEq, OpIn, WiresEq, WiresIn
 from pennylane.tape import QuantumScript, make_qscript
 from pennylane.transforms import transform
 
@@ -36,7 +37,9 @@ class Insertion:
         self._at_measurements = (
             qml.NoiseModel({}, dict(model.meas_map), **model.metadata) if model.meas_map else None
         )
-        self._keeps = all(map(is_fixed, model.model_map.values()))
+        self._keeps = all(map(is_fixed, model.model_map.values())) and all(
+            map(_sees_class_and_wires, model.model_map)
+        )
         self._known: dict[Hashable, _Around] = {}
 
     def __call__(self, tape: QuantumScript) -> tuple[Any, Callable[[Any], Any]]:
@@ -52,9 +55,8 @@ class Insertion:
         return tapes, join
 
     def _around(self, op: Any) -> _Around:
-        if not self._keeps or op.arithmetic_depth:
+        if not self._keeps or op.arithmetic_depth or isinstance(op, qml.ops.MidMeasure):
             return self._search(op)
-        # A class may have instances of several names, and names several classes.
         key = (type(op), op.wires.labels)
         found = self._known.get(key)
         if found is None:
@@ -83,6 +85,14 @@ def is_fixed(function: Any) -> bool:
     """Return whether what a function inserts depends on nothing but the operator's wires."""
     made_by = getattr(function, "__qualname__", "") == "partial_wires.<locals>._partial"
     return made_by or bool(getattr(function, "depends_on_wires_only", False))
+
+
+def _sees_class_and_wires(condition: Any) -> bool:
+    """Return whether a condition depends on nothing but an operator's class and wires."""
+    operands = getattr(condition, "operands", None)
+    if operands is not None:
+        return all(map(_sees_class_and_wires, operands))
+    return isinstance(condition, OpEq | OpIn | WiresEq | WiresIn)
 
 
 @transform

@@ -380,20 +380,30 @@ def test_a_pennylane_model_of_the_device_is_that_of_add_noise(make):
         np.testing.assert_allclose(found, expected, **TIGHT)
 
 
-def test_noise_by_wires_is_searched_once(make):
+def test_noise_by_wires_is_searched_once(make, monkeypatch):
+    import quasim_pennylane.insertion
+
     calls = []
-    known = qml.noise.op_eq("RX")
-    condition = qml.BooleanFn(lambda op: calls.append(op) or known(op))
-    model = qml.NoiseModel({condition: qml.noise.partial_wires(qml.BitFlip, 0.1)})
+    search = quasim_pennylane.insertion.Insertion._search
+    monkeypatch.setattr(
+        quasim_pennylane.insertion.Insertion,
+        "_search",
+        lambda self, op: calls.append(op) or search(self, op),
+    )
+    fixed = {qml.noise.op_eq("RX"): qml.noise.partial_wires(qml.BitFlip, 0.1)}
+    seen = {qml.BooleanFn(lambda op: op.data[0] > 0.15): qml.noise.partial_wires(qml.BitFlip, 0.1)}
+    for model_map, noisy_from, count in ((fixed, 0, 1), (seen, 0.15, 3)):
+        calls.clear()
 
-    @qml.qnode(make(1, noise_model=model))
-    def circuit(x):
-        qml.RX(x, 0)
-        return qml.expval(qml.Z(0))
+        @qml.qnode(make(1, noise_model=qml.NoiseModel(model_map)))
+        def circuit(x):
+            qml.RX(x, 0)
+            return qml.expval(qml.Z(0))
 
-    for x in (0.1, 0.2, 0.3):
-        assert float(circuit(x)) == pytest.approx(0.8 * np.cos(x), abs=1e-9)
-    assert len(calls) == 1
+        for x in (0.1, 0.2, 0.3):
+            factor = 0.8 if x > noisy_from else 1.0
+            assert float(circuit(x)) == pytest.approx(factor * np.cos(x), abs=1e-9)
+        assert len(calls) == count
 
 
 def test_zero_noise_extrapolation_runs_as_on_default_mixed(make):
