@@ -91,12 +91,12 @@ def averages(model: NoiseModel) -> dict[str, dict[Any, float]]:
     single = {nodes[q]: _rate(model, (q,), width) for q in nodes}
     double = {(nodes[a], nodes[b]): _rate(model, (a, b), width) for a, b in sorted(pairs)}
     readout = {nodes[q]: _readout_rate(model, q, width) for q in nodes}
-    found = {
+    found: dict[str, dict[Any, float]] = {
         "averaged_node_gate_errors": single,
         "averaged_edge_gate_errors": double,
         "averaged_readout_errors": readout,
     }
-    return {name: values for name, values in found.items() if any(values.values())}  # type: ignore[attr-defined]
+    return {name: values for name, values in found.items() if any(values.values())}
 
 
 def named_gates(model: NoiseModel) -> frozenset[OpType]:
@@ -143,7 +143,7 @@ def _error(circuit: Circuit, qubits: tuple[int, ...]) -> float:
 
 def _widened(op: ChannelOp, qubits: tuple[int, ...]) -> Channel:
     """Return a channel on all of one or two qubits, the first the lowest bit."""
-    operators = [np.asarray(k) for k in op.channel.kraus_operators()]
+    operators: list[Any] = [np.asarray(k) for k in op.channel.kraus_operators()]
     if len(op.qubits) < len(qubits):
         one = np.eye(2)
         low = op.qubits[0] == qubits[0]

@@ -145,7 +145,9 @@ OURS = {
     "two qubits": lambda m: m.on_gates(TWO, ["cx", "cz"]),
     "ordered": lambda m: m.on_gates(TWO, ["cx"], [2, 0]),
     "every gate": lambda m: m.on_gates(noise.depolarizing(0.05)).on_gates(TWO),
-    "crosstalk": lambda m: m.on_gates(noise.bit_flip(0.2), ["cx"], [0, 1], on=[2]),
+    "crosstalk": lambda m: m.on_gates(
+        noise.bit_flip(0.2), ["cx", "cz", "swap", "crx"], [0, 1], on=[2]
+    ),
     "before": lambda m: m.on_gates(noise.amplitude_damping(0.2), ["rx"], before=True),
     "fallback": lambda m: m.on_gates(noise.bit_flip(0.1), ["rx"], fallback=True).on_gates(
         noise.phase_flip(0.2), ["rx"], [1]
