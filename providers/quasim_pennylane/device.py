@@ -14,10 +14,14 @@ from pennylane.devices.modifiers import simulator_tracking, single_tape_support
 from pennylane.exceptions import DeviceError, QuantumFunctionError
 from pennylane.tape import QuantumScript
 
-from quasim_backend import Config, Runtime
+from quasim_backend import Config, NoiseModel, Runtime
 from quasim_backend.ir import Circuit
+from quasim_backend.plugins import default_manager
+from quasim_backend.session.noise import as_noise_model
 from quasim_pennylane import gradients
 from quasim_pennylane.execution import Executor
+from quasim_pennylane.insertion import Insertion
+from quasim_pennylane.noise import DeviceNoise, with_readout
 from quasim_pennylane.preprocess import pipeline
 from quasim_pennylane.support import refuses_gradient
 
@@ -50,6 +54,9 @@ class _QuasimDevice(Device):
         c_dtype: Any = np.complex128,
         num_threads: int | None = None,
         max_memory_mb: float | None = None,
+        noise_model: Any = None,
+        readout: Any = None,
+        readout_prob: float | None = None,
     ) -> None:
         """Make a device.
 
@@ -61,11 +68,25 @@ class _QuasimDevice(Device):
             c_dtype: complex128 (``"double"``) or complex64 (``"single"``).
             num_threads: Threads of the CPU kernels; None leaves the process's number as it is.
             max_memory_mb: Limit in MiB for what a circuit allocates; None: what is free.
+            noise_model: Noise of every circuit: a `qml.NoiseModel`, applied as `qml.add_noise`
+                does; or a `quasim_backend.NoiseModel`, a dictionary, or a model of another SDK
+                whose adapter is installed, whose qubit ``q`` is wire number ``q``. It is read now.
+            readout: The probability to read a bit wrong, a matrix ``[true, read]``, or a mapping
+                from wires to these.
+            readout_prob: A name for ``readout`` that ``default.mixed`` knows.
 
         Raises:
             DeviceError: If an option has an impossible value.
         """
         super().__init__(wires=wires, shots=shots)
+        if readout_prob is not None and readout is not None:
+            raise DeviceError("Give readout= or readout_prob=, which are the same, not both.")
+        readout = readout_prob if readout is None else readout
+        self._insertion, model = _noise(noise_model)
+        model = with_readout(model, readout, self.wires)
+        if self._insertion is not None and model is None:
+            model = NoiseModel()  # states are density matrices, whether noise falls on them or not
+        self._noise = None if model is None else DeviceNoise(model, self.wires)
         self._runtime = Runtime(
             _config(
                 device=self._kind,
@@ -76,7 +97,7 @@ class _QuasimDevice(Device):
         )
         self._c_dtype = c_dtype
         self._debugger: Any = None  # where PennyLane puts what collects snapshots
-        self._executor = Executor(self._runtime, _generator(seed))
+        self._executor = Executor(self._runtime, _generator(seed), self._noise)
 
     @property
     def name(self) -> str:
@@ -103,7 +124,8 @@ class _QuasimDevice(Device):
         if config.device_options:
             raise DeviceError(
                 f"Unknown device options {', '.join(config.device_options)} of {self.name}; it "
-                f"takes its options when it is made: c_dtype, seed, num_threads, max_memory_mb."
+                f"takes its options when it is made: c_dtype, seed, num_threads, max_memory_mb, "
+                f"noise_model, readout."
             )
         changes: dict[str, Any] = {"mcm_config": self._mcm_config(config.mcm_config, circuit)}
         if config.gradient_method in _METHODS:
@@ -135,7 +157,9 @@ class _QuasimDevice(Device):
 
     def preprocess_transforms(self, config: ExecutionConfig | None = None) -> Any:
         """Return the device's compile pipeline."""
-        return pipeline(config or ExecutionConfig(), self.wires, self.name)
+        noisy = self._noise is not None and not self._noise.model.is_ideal
+        config = config or ExecutionConfig()
+        return pipeline(config, self.wires, self.name, noisy, self._insertion)
 
     # --- results ------------------------------------------------------------------------------
 
@@ -159,6 +183,8 @@ class _QuasimDevice(Device):
         self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> bool:
         """Return whether a circuit can be differentiated by the adjoint method."""
+        if self._noise is not None:
+            return False
         if execution_config is None:
             return True
         method = execution_config.gradient_method
@@ -268,6 +294,8 @@ class _QuasimDevice(Device):
 
     def _refuse(self, tape: QuantumScript) -> None:
         reason = gradients.refuse_adjoint(tape)
+        if self._noise is not None:
+            reason = "needs circuits without noise; use parameter-shift or finite-diff"
         if reason is not None:
             raise DeviceError(f"The adjoint method of {self.name} {reason}.")
 
@@ -324,6 +352,16 @@ def _uses_products(config: ExecutionConfig) -> bool:
         # PennyLane's products for JAX take no Python numbers: only if asked for.
         return bool(config.use_device_jacobian_product)
     return True
+
+
+def _noise(model: Any) -> tuple[Insertion | None, NoiseModel | None]:
+    """Return a noise model as PennyLane's to insert, or as ours."""
+    if isinstance(model, qml.NoiseModel):
+        return Insertion(model), None
+    try:
+        return None, as_noise_model(model, default_manager())
+    except ValueError as cause:
+        raise DeviceError(str(cause)) from cause
 
 
 def _config(**options: Any) -> Config:

@@ -13,6 +13,8 @@ from pennylane.measurements import ExpectationMP
 from quasim_backend import Runtime
 from quasim_backend.errors import QuasimError
 from quasim_pennylane.measurements import Analyst
+from quasim_pennylane.mixed import density_matrix, measure_mixed
+from quasim_pennylane.noise import DeviceNoise
 from quasim_pennylane.programs import Prepared, ProgramCache, places_of
 from quasim_pennylane.samplers import Sampler, StateSampler, TreeSampler
 from quasim_pennylane.sampling import measure_with_shots
@@ -28,11 +30,14 @@ _KEPT_BYTES = 256 << 20
 class Executor:
     """Runs the tapes of one device; remembers circuits, observables and the latest states."""
 
-    def __init__(self, runtime: Runtime, rng: np.random.Generator) -> None:
-        """Take what runs circuits and where seeds come from."""
+    def __init__(
+        self, runtime: Runtime, rng: np.random.Generator, noise: DeviceNoise | None = None
+    ) -> None:
+        """Take what runs circuits, where seeds come from, and the noise of every circuit."""
         self._runtime = runtime
         self._rng = rng
-        self._programs = ProgramCache()
+        self._noise = noise
+        self._programs = ProgramCache(noise)
         self.analyst = Analyst(runtime, self._programs)
         self._kept: dict[int, tuple[Any, Prepared, list[FinalState]]] = {}
 
@@ -94,11 +99,17 @@ class Executor:
     def _exact(
         self, tape: Any, prepared: Prepared, entries: Sequence[int | None], *, keep: bool
     ) -> list[Any]:
-        if prepared.random:
+        if prepared.mcms.operations:
             raise DeviceError(
-                "A circuit with channels or mid-circuit measurements needs shots on this device; "
-                "set shots (qml.set_shots), or mcm_method='deferred' for measurements."
+                "A circuit with mid-circuit measurements needs shots on this device; set shots "
+                "(qml.set_shots), or mcm_method='deferred'."
             )
+        if prepared.random or self._noise is not None:
+            readout = None if self._noise is None else self._noise.readout(prepared.places)
+            return [
+                _squeezed(measure_mixed(tape.measurements, rho, prepared.places, readout))
+                for rho in (density_matrix(prepared, self._runtime, e) for e in entries)
+            ]
         keep = keep and bool(tape.trainable_params)
         if not keep and entries != [None]:
             together = self._batch(tape, prepared)
@@ -140,7 +151,7 @@ class Executor:
         copies = [s.shots for s in tape.shots.shot_vector for _ in range(s.copies)]
         mode = mcm_config.postselect_mode
         sampler: Sampler
-        if prepared.random:
+        if prepared.random or self._noise is not None:
             sampler = TreeSampler(
                 prepared,
                 entry,
@@ -149,6 +160,7 @@ class Executor:
                 self._programs,
                 self._seed,
                 fill=mode == "fill-shots",
+                noise=self._noise,
             )
         else:
             final = final_state(prepared, self._runtime, entry)

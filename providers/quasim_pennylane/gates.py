@@ -76,8 +76,13 @@ def _nothing(params: Sequence[Any], width: int) -> list[Placed]:
     return []
 
 
+def _identity(params: Sequence[Any], width: int) -> list[Placed]:
+    """Return a gate for each wire: noise models may know it."""
+    return [(Gate.named("id"), (wire,)) for wire in range(width)]
+
+
 ROWS: dict[str, Row] = {
-    "Identity": _nothing,
+    "Identity": _identity,
     "Barrier": _nothing,
     "WireCut": _nothing,
     "Snapshot": _nothing,

@@ -10,6 +10,7 @@ import pennylane as qml
 from numpy.typing import NDArray
 from pennylane.measurements import ExpectationMP, ProbabilityMP, StateMP, VarianceMP
 
+from quasim_pennylane.channels import is_channel
 from quasim_pennylane.measurements import Analyst
 from quasim_pennylane.programs import Prepared
 from quasim_pennylane.states import FinalState
@@ -43,7 +44,7 @@ def refuse_adjoint(tape: Any, *, deferred: bool = False) -> str | None:
     for op in tape.operations:
         if deferred and isinstance(op, qml.ops.MidMeasure) and op.postselect is None:
             continue
-        if isinstance(op, qml.Projector | qml.ops.MidMeasure | qml.operation.Channel):
+        if isinstance(op, qml.Projector | qml.ops.MidMeasure) or is_channel(op):
             return f"needs circuits that are unitary; {op} is not"
     return None
 

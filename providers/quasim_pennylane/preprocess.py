@@ -25,8 +25,10 @@ from pennylane.tape import QuantumScript
 from pennylane.transforms import broadcast_expand, defer_measurements, transform
 from pennylane.transforms.core import CompilePipeline
 
+from quasim_pennylane.channels import is_channel
 from quasim_pennylane.gates import EXCITATIONS, ROWS
 from quasim_pennylane.gradients import refuse_adjoint
+from quasim_pennylane.insertion import Insertion, insert, open_templates
 from quasim_pennylane.translate import has_rule, runs_as_matrix
 
 __all__ = ["GATE_SET", "expand", "pipeline"]
@@ -43,7 +45,7 @@ def is_native(op: Any) -> bool:
         return True
     if isinstance(op, qml.ops.Conditional):
         return is_native(op.base)
-    if isinstance(op, qml.operation.Channel) or has_rule(op):
+    if is_channel(op) or has_rule(op):
         return True
     if op.name in ("Allocate", "Deallocate"):
         return True
@@ -63,13 +65,28 @@ def expand(tape: QuantumScript) -> QuantumScript:
     return expanded
 
 
-def pipeline(config: Any, wires: Any, name: str) -> CompilePipeline:
+def pipeline(
+    config: Any, wires: Any, name: str, noisy: bool = False, insertion: Insertion | None = None
+) -> CompilePipeline:
     """Return the device's pipeline for one configuration.
 
     There is no expansion of broadcasted parameters in it: batches run on one compiled circuit.
+
+    Args:
+        config: PennyLane's execution configuration.
+        wires: The device's wires, or None.
+        name: The device's.
+        noisy: Whether the device puts noise at gates; templates are opened to find them.
+        insertion: Noise that is put into tapes as operators.
     """
     program = CompilePipeline()
     method = config.mcm_config.mcm_method
+    if insertion is not None:
+        program.add_transform(insert, insertion=insertion)
+    if noisy:
+        program.add_transform(open_templates)
+    if noisy and method == "deferred":
+        program.add_transform(refuse_deferred, name=name)
     if method == "deferred":
         program.add_transform(defer_measurements, allow_postselect=True)
     program.add_transform(
@@ -89,7 +106,6 @@ def pipeline(config: Any, wires: Any, name: str) -> CompilePipeline:
         sample_measurements=is_sampled,
         name=name,
     )
-    program.add_transform(validate_channels, name=name)
     if config.gradient_method == "adjoint":
         program.add_transform(no_sampling, name=f"the adjoint method of {name}")
         program.add_transform(
@@ -107,15 +123,13 @@ def pipeline(config: Any, wires: Any, name: str) -> CompilePipeline:
 
 
 @transform
-def validate_channels(tape: QuantumScript, name: str = "device") -> Any:
-    """Refuse noise in circuits without shots: it is simulated by sampled trajectories."""
-    if not tape.shots:
-        for op in tape.operations:
-            if isinstance(op, qml.operation.Channel):
-                raise DeviceError(
-                    f"Channel {op.name} on {name} needs shots: it is simulated by trajectories. "
-                    f"Set shots (qml.set_shots), or use default.mixed for exact noisy results."
-                )
+def refuse_deferred(tape: QuantumScript, name: str = "device") -> Any:
+    """Refuse mid-circuit measurements that a noise model would take for gates."""
+    if any(isinstance(op, qml.ops.MidMeasure) for op in tape.operations):
+        raise DeviceError(
+            f"The noise model of {name} acts on mid-circuit measurements only if they are not "
+            f"deferred: set shots (qml.set_shots) and leave mcm_method='deferred' out."
+        )
     return (tape,), _first
 
 

@@ -18,7 +18,10 @@ from pennylane.exceptions import DeviceError
 
 from quasim_backend import CompiledCircuit, Runtime
 from quasim_backend.ir import Circuit, Parameter
+from quasim_backend.ir.instructions import ChannelOp
+from quasim_pennylane.channels import is_channel
 from quasim_pennylane.conditions import McmTable, append_conditional, append_measurement
+from quasim_pennylane.noise import DeviceNoise
 from quasim_pennylane.translate import (
     Places,
     append_operator,
@@ -114,8 +117,9 @@ class Prepared:
 class ProgramCache:
     """Prepares tapes and remembers the structures it has seen."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, noise: DeviceNoise | None = None) -> None:
+        """Start empty; ``noise`` is put into every tape that is prepared."""
+        self._noise = noise
         self._programs: OrderedDict[Hashable, Program] = OrderedDict()
 
     def prepare(self, operations: Sequence[Any], places: Places) -> Prepared:
@@ -130,8 +134,9 @@ class ProgramCache:
             start = operations[0]
             first = 1
         offset = len(start.data) if start is not None else 0
-        builder = _Builder(places, offset)
-        if isinstance(start, qml.BasisState):
+        builder = _Builder(places, offset, self._noise)
+        # With noise a preparation is no gate that a rule could mean.
+        if isinstance(start, qml.BasisState) and self._noise is None:
             builder.basis_state(start)
             start = None
         for op in operations[first:]:
@@ -174,8 +179,9 @@ class ProgramCache:
 class _Builder:
     """Collects signatures and values; circuits are only made for structures that are new."""
 
-    def __init__(self, places: Places, first_slot: int) -> None:
+    def __init__(self, places: Places, first_slot: int, noise: DeviceNoise | None) -> None:
         self.places = places
+        self._noise = noise
         self.parts: list[tuple[Hashable, Callable[[], Program], list[Any], list[int]]] = []
         self.projections: list[Any] = []
         self.mcms = McmTable()
@@ -204,7 +210,7 @@ class _Builder:
         elif isinstance(op, qml.ops.MidMeasure):
             bit = self.mcms.add(op)
             self._append(op, ("measure", op.wires.labels, op.reset, bit))
-        elif not isinstance(base, qml.operation.Channel) and _is_unknown(base):
+        elif not is_channel(base) and _is_unknown(base):
             raise DeviceError(
                 f"Operator {base} is not supported on this device: it has neither a rule nor a "
                 f"matrix. Decompose it first (qml.decompose)."
@@ -223,8 +229,12 @@ class _Builder:
     def cut(self) -> None:
         """End the part."""
         key = (self.places.order, tuple(self._keys))
-        ops, places, mcms = self._ops, self.places, self.mcms
-        self.parts.append((key, lambda: _translate(ops, places, mcms), self._values, self._slots))
+        ops, places, mcms, noise = self._ops, self.places, self.mcms, self._noise
+
+        def make() -> Program:
+            return _translate(ops, places, mcms, noise)
+
+        self.parts.append((key, make, self._values, self._slots))
         self._begin()
 
 
@@ -232,7 +242,9 @@ def _is_unknown(op: Any) -> bool:
     return not (has_rule(op) or op.has_matrix)
 
 
-def _translate(ops: Sequence[Any], places: Places, mcms: McmTable) -> Program:
+def _translate(
+    ops: Sequence[Any], places: Places, mcms: McmTable, noise: DeviceNoise | None
+) -> Program:
     """Translate the operators of one part, their parameters symbolic."""
     with qml.QueuingManager.stop_recording():
         circuit = Circuit(places.num_qubits, len(mcms))
@@ -252,8 +264,11 @@ def _translate(ops: Sequence[Any], places: Places, mcms: McmTable) -> Program:
             if base is not op:
                 append_conditional(circuit, op, symbols, places, mcms)
             else:
-                random |= isinstance(op, qml.operation.Channel)
+                random |= is_channel(op)
                 append_operator(circuit, op, places, symbols)
+        if noise is not None:
+            circuit = noise.among(circuit, places)
+            random |= any(isinstance(i, ChannelOp) for i in circuit.instructions)
     order = [int(p.name[1:]) for p in circuit.parameters]
     return Program(circuit, np.array(order, np.intp), random)
 

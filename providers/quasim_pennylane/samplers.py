@@ -14,7 +14,8 @@ from pennylane.exceptions import DeviceError
 
 from quasim_backend import Runtime
 from quasim_backend.ir import Circuit
-from quasim_backend.ir.instructions import Measure
+from quasim_backend.ir.instructions import Instruction, Measure
+from quasim_pennylane.noise import DeviceNoise
 from quasim_pennylane.programs import Prepared, ProgramCache
 from quasim_pennylane.states import FinalState
 from quasim_pennylane.translate import Places
@@ -105,6 +106,7 @@ class TreeSampler:
         seeds: Callable[[], int],
         *,
         fill: bool,
+        noise: DeviceNoise | None = None,
     ) -> None:
         """Take the circuit.
 
@@ -116,6 +118,7 @@ class TreeSampler:
             programs: What remembers circuits.
             seeds: Returns a fresh seed.
             fill: Draw until every shot saw the postselected outcomes.
+            noise: Of the measurements at the end; what else the model says is in the circuit.
 
         Raises:
             DeviceError: If the circuit also has projectors.
@@ -133,6 +136,11 @@ class TreeSampler:
         self._programs = programs
         self._seeds = seeds
         self._fill = fill and prepared.mcms.postselects
+        self._end: Sequence[Instruction] = (
+            (_measurement(self.places.num_qubits, len(prepared.mcms)),)
+            if noise is None
+            else noise.measurements(self.places, len(prepared.mcms))
+        )
 
     def draw(self, gates: Sequence[Any]) -> Draw:
         """Draw every shot anew."""
@@ -162,7 +170,7 @@ class TreeSampler:
         width = len(prepared.mcms)
         turned = self._programs.fixed(gates, self.places)
         result = self._runtime.run(
-            _measured([part.program.circuit, turned], width),
+            _ended([part.program.circuit, turned], self._end, width),
             shots=shots,
             seed=self._seeds(),
             parameters=part.vector(self._entry),
@@ -173,7 +181,12 @@ class TreeSampler:
 
 
 def _measured(circuits: Sequence[Circuit], first_bit: int) -> Circuit:
-    """Return circuits one after the other, then every qubit measured into the bits that follow.
+    """Return circuits one after the other, then every qubit measured into the bits that follow."""
+    return _ended(circuits, (_measurement(circuits[0].num_qubits, first_bit),), first_bit)
+
+
+def _ended(circuits: Sequence[Circuit], end: Sequence[Instruction], first_bit: int) -> Circuit:
+    """Return circuits one after the other, then what measures every qubit.
 
     The instructions are shared, by which the runtime recognises what it has compiled.
     """
@@ -181,7 +194,7 @@ def _measured(circuits: Sequence[Circuit], first_bit: int) -> Circuit:
     result = Circuit(width, first_bit + width)
     for circuit in circuits:
         result.instructions.extend(circuit.instructions)
-    result.instructions.append(_measurement(width, first_bit))
+    result.instructions.extend(end)
     return result
 
 

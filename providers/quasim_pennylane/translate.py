@@ -16,7 +16,8 @@ import numpy as np
 import pennylane as qml
 from pennylane.exceptions import DeviceError
 
-from quasim_backend.ir import Channel, Circuit, Gate, Parameter
+from quasim_backend.ir import Circuit, Gate, Parameter
+from quasim_pennylane.channels import channel_of, channel_signature, is_channel
 from quasim_pennylane.gates import (
     EXCITATIONS,
     ROWS,
@@ -122,9 +123,8 @@ def _structure(op: Any) -> Hashable:
 
 def _data_signature(op: Any) -> Hashable:
     """Identify an operator by its numbers: they are part of what is compiled."""
-    if isinstance(op, qml.operation.Channel):
-        arrays = [np.asarray(k, np.complex128) for k in op.kraus_matrices()]
-        return (op.name, op.wires.labels, *(a.tobytes() for a in arrays))
+    if is_channel(op):
+        return channel_signature(op)
     if isinstance(op, qml.DiagonalQubitUnitary):
         return (op.name, op.wires.labels, np.asarray(op.data[0], np.complex128).tobytes())
     matrix = np.asarray(op.matrix(wire_order=op.wires), np.complex128)
@@ -145,9 +145,8 @@ def append_operator(
     Raises:
         DeviceError: If the operator has neither a rule nor a matrix.
     """
-    if isinstance(op, qml.operation.Channel):
-        kraus = [np.asarray(k, np.complex128) for k in op.kraus_matrices()]
-        circuit.channel(Channel.kraus(kraus, op.name), places.lowest_first(op.wires.labels))
+    if is_channel(op):
+        circuit.channel(channel_of(op), places.lowest_first(op.wires.labels))
         return
     if not has_rule(op):
         circuit.append(*_fixed(op, places))

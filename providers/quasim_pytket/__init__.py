@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from quasim_pytket.backend import QuasimBackend as QuasimBackend
+    from quasim_pytket.noise import averages as averages
     from quasim_pytket.variants import QuasimDensityMatrixBackend as QuasimDensityMatrixBackend
     from quasim_pytket.variants import QuasimShotsBackend as QuasimShotsBackend
     from quasim_pytket.variants import QuasimStateBackend as QuasimStateBackend
@@ -17,6 +18,7 @@ __all__ = [
     "QuasimShotsBackend",
     "QuasimStateBackend",
     "QuasimUnitaryBackend",
+    "averages",
 ]
 
 
@@ -24,9 +26,9 @@ def __getattr__(name: str) -> Any:
     """Import pytket and the backends when they are first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from quasim_pytket import backend, variants
+    from quasim_pytket import backend, noise, variants
 
-    home = backend if name == "QuasimBackend" else variants
+    home = {"QuasimBackend": backend, "averages": noise}.get(name, variants)
     globals()[name] = value = getattr(home, name)
     return value
 

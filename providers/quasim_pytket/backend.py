@@ -22,16 +22,23 @@ from pytket.utils.operators import QubitPauliOperator
 from pytket.utils.prepare import prepare_circuit
 
 from quasim_backend import Runtime, __version__, runtime
-from quasim_backend.errors import Cancelled
+from quasim_backend.errors import Cancelled, OptionError
 from quasim_backend.plugins import default_manager
 from quasim_backend.session.jobs import Job, JobPool
+from quasim_backend.session.noise import as_noise_model
 from quasim_pytket.compilation import (
     GATE_SET,
     compilation_pass,
     rebase_pass,
     required_predicates,
 )
-from quasim_pytket.execution import Task, expectation_value, lower_operator
+from quasim_pytket.execution import (
+    Task,
+    expectation_value,
+    lower_operator,
+    without_final_measurements,
+)
+from quasim_pytket.noise import averages, named_gates, noisy
 from quasim_pytket.options import check_arguments, check_result_type, lower_seed, make_config
 from quasim_pytket.result import QuasimResult
 from quasim_pytket.translate import translate
@@ -71,12 +78,13 @@ class QuasimBackend(Backend):
         num_threads: int | None = None,
         require_gpu: bool = False,
         max_memory_mb: float | None = None,
+        noise_model: Any = None,
     ) -> None:
         """Make a backend.
 
         Args:
             result_type: What a circuit gives besides shots: ``"state_vector"``, ``"unitary"`` or
-                ``"density_matrix"`` (of circuits whose state is pure).
+                ``"density_matrix"`` (of circuits whose state is pure, or with noise).
             device: ``"auto"``, ``"cpu"`` or ``"gpu"``. A GPU that cannot be used is warned about,
                 and the circuits run on the CPU.
             precision: ``"complex128"`` or ``"complex64"``.
@@ -84,13 +92,25 @@ class QuasimBackend(Backend):
             num_threads: Threads of the CPU kernels; None leaves the process's number as it is.
             require_gpu: Make it an error that no GPU can be used.
             max_memory_mb: Limit in MiB for everything a run allocates; None: what is free.
+            noise_model: Noise of every circuit: a `quasim_backend.NoiseModel`, a dictionary, a
+                `BackendInfo` with error rates, or a model of another SDK whose adapter is
+                installed, such as Qiskit Aer's. Its qubit ``q`` is a circuit's ``q``-th. It is read
+                now.
 
         Raises:
             OptionError: If an option has an impossible value.
+            UnsupportedError: If something in the noise model has no translation; it is named.
         """
         super().__init__()
+        self._noise = as_noise_model(noise_model, default_manager())
         self._result_type = check_result_type(result_type)
-        self._supports_state = result_type == "state_vector" and not self._needs_shots
+        if result_type == "unitary" and self._noise is not None:
+            raise OptionError(
+                "result_type='unitary' contradicts noise_model: noisy circuits have no unitary. "
+                "Use 'density_matrix', or shots."
+            )
+        pure = self._noise is None and not self._needs_shots
+        self._supports_state = result_type == "state_vector" and pure
         self._supports_unitary = result_type == "unitary"
         self._supports_density_matrix = result_type == "density_matrix"
         self._config = make_config(
@@ -117,12 +137,14 @@ class QuasimBackend(Backend):
 
         Args:
             optimisation_level: 0: nothing; 1: ``SynthesiseTket``; 2: ``FullPeepholeOptimise``;
-                3: ``GreedyPauliSimp``, which loses the global phase.
+                3: ``GreedyPauliSimp``, which loses the global phase. With a noise model circuits
+                then end in the gates that it names, as far as these suffice.
 
         Raises:
             OptionError: If there is no such level.
         """
-        return compilation_pass(optimisation_level)
+        named = frozenset() if self._noise is None else named_gates(self._noise)
+        return compilation_pass(optimisation_level, named)
 
     def get_compiled_circuit(self, circuit: Circuit, optimisation_level: int = 0) -> Circuit:
         """Return a compiled copy; see `default_compilation_pass` for the levels."""
@@ -245,7 +267,7 @@ class QuasimBackend(Backend):
     def get_operator_expectation_value(
         self, state_circuit: Circuit, operator: QubitPauliOperator, valid_check: bool = True
     ) -> complex:
-        """Return the exact expectation value of an operator.
+        """Return the exact expectation value of an operator, with noise by a density matrix.
 
         Args:
             state_circuit: Prepares the state; measurements at its end are left out.
@@ -260,7 +282,8 @@ class QuasimBackend(Backend):
         """
         if valid_check:
             self._check_all_circuits([state_circuit], nomeasure_warn=False)
-        circuit = translate(state_circuit, starts_at_zero=True)
+        circuit = without_final_measurements(translate(state_circuit, starts_at_zero=True))
+        circuit = noisy(circuit, self._noise)
         observable = lower_operator(operator, state_circuit)
         return expectation_value(self._runtime(), circuit, observable)
 
@@ -268,8 +291,9 @@ class QuasimBackend(Backend):
 
     @property
     def backend_info(self) -> BackendInfo:
-        """Describe the backend."""
-        return _info(type(self).__name__, self._config.device)
+        """Describe the backend, with the error rates of the qubits that the noise model names."""
+        rates = {} if self._noise is None else averages(self._noise)
+        return _info(type(self).__name__, self._config.device, **rates)
 
     @classmethod
     def available_devices(cls, **kwargs: Any) -> list[BackendInfo]:
@@ -289,6 +313,10 @@ class QuasimBackend(Backend):
         if postprocess and shots is not None:
             changed, postprocessing = prepare_circuit(circuit, allow_classical=False)
             sampled = translate(changed, starts_at_zero=True)
+        if self._noise is not None:
+            # States are those before the final measurements, whose noise is not in them.
+            exact = noisy(without_final_measurements(exact), self._noise)
+            sampled = noisy(sampled, self._noise)
         return Task(
             circuit=sampled,
             exact=exact,
@@ -317,7 +345,7 @@ class QuasimBackend(Backend):
         return {**self.__dict__, "_opened": None, "_cache": {}}
 
 
-def _info(name: str, device: str) -> BackendInfo:
+def _info(name: str, device: str, **rates: Any) -> BackendInfo:
     return BackendInfo(
         name=name,
         device_name=device,
@@ -327,4 +355,5 @@ def _info(name: str, device: str) -> BackendInfo:
         supports_fast_feedforward=True,
         supports_reset=True,
         supports_midcircuit_measurement=True,
+        **rates,
     )

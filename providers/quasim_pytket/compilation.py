@@ -52,13 +52,15 @@ def rebase_pass() -> BasePass:
     return CustomPass(lambda circuit: circuit, "QuASIM runs every gate as it is")
 
 
-def compilation_pass(level: int) -> BasePass:
+def compilation_pass(level: int, named: frozenset[OpType] = frozenset()) -> BasePass:
     """Return pytket's passes of an optimisation level.
 
     Args:
         level: 0 opens only boxes that do not run as they are; 1 merges gates (``SynthesiseTket``);
             2 searches longer (``FullPeepholeOptimise``); 3 resynthesises everything as Pauli
             rotations (``GreedyPauliSimp``), which loses the global phase.
+        named: Gates that a noise model names. From level 1 on circuits end in these, as far as they
+            suffice, so that the model finds them.
 
     Raises:
         OptionError: If there is no such level.
@@ -71,4 +73,18 @@ def compilation_pass(level: int) -> BasePass:
     }
     if level not in passes:
         raise OptionError(f"Optimisation levels are 0, 1, 2 and 3; got {level!r}.")
-    return SequencePass(passes[level])
+    chosen = passes[level]
+    if level > 0 and named:
+        chosen.append(_rebase_to(named))
+    return SequencePass(chosen)
+
+
+def _rebase_to(named: frozenset[OpType]) -> BasePass:
+    """Return a pass into gates, and as few others as pytket can do with."""
+    others: tuple[set[OpType], ...] = (set(), {OpType.TK1}, {OpType.CX}, _BASIS)
+    for more in others:
+        try:
+            return AutoRebase({*named, *more})
+        except RuntimeError:  # pytket knows no way into these
+            continue
+    return AutoRebase(_BASIS)

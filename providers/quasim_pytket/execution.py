@@ -18,6 +18,7 @@ from quasim_backend.ir import Circuit, PauliString, PauliSum
 from quasim_backend.ir.instructions import (
     Assign,
     Barrier,
+    ChannelOp,
     GateOp,
     Initialize,
     Instruction,
@@ -28,7 +29,13 @@ from quasim_backend.session.jobs import CancelToken
 from quasim_pytket.result import QuasimResult, pack_outcomes
 from quasim_pytket.translate import qubit_numbers
 
-__all__ = ["Task", "expectation_value", "final_state", "lower_operator"]
+__all__ = [
+    "Task",
+    "expectation_value",
+    "final_state",
+    "lower_operator",
+    "without_final_measurements",
+]
 
 _LETTERS = {Pauli.I: "I", Pauli.X: "X", Pauli.Y: "Y", Pauli.Z: "Z"}
 
@@ -143,9 +150,11 @@ def _unitary(runtime: Runtime, circuit: Circuit) -> dict[str, ComplexArray]:
 
 
 def _density_matrix(runtime: Runtime, circuit: Circuit) -> dict[str, ComplexArray]:
+    if any(isinstance(i, ChannelOp) for i in circuit.instructions):
+        return {"density_matrix": runtime.reduced_density_matrix(circuit)}
     # The state first: it refuses what is not pure. It costs little next to its square.
     final_state(runtime, circuit)
-    pure = _without_final_measurements(circuit)
+    pure = without_final_measurements(circuit)
     result = runtime.run(pure, 0, save="density_matrix")
     return {"density_matrix": result.saved["density_matrix"]}
 
@@ -157,20 +166,20 @@ def _exactly(
     circuit: Circuit, compute: Callable[[Circuit], ComplexArray], what: str = "state"
 ) -> ComplexArray:
     try:
-        return compute(_without_final_measurements(circuit))
+        return compute(without_final_measurements(circuit))
     except UnsupportedError as cause:
         if _is_pure(circuit):
             raise
         raise UnsupportedError(
-            f"Circuit '{circuit.name}' measures, resets or branches before its end, so it has no "
-            f"single {what}. Give n_shots to sample it."
+            f"Circuit '{circuit.name}' measures, resets, branches or is noisy before its end, so "
+            f"it has no single {what}. Give n_shots to sample it."
         ) from cause
 
 
 def _is_pure(circuit: Circuit) -> bool:
     """Return whether there are gates only, states on fresh qubits, and measurements at the end."""
     used: set[int] = set()
-    for instruction in _without_final_measurements(circuit).instructions:
+    for instruction in without_final_measurements(circuit).instructions:
         if not isinstance(instruction, GateOp | Barrier | Initialize):
             return False
         if isinstance(instruction, Initialize) and not used.isdisjoint(instruction.qubits):
@@ -179,7 +188,7 @@ def _is_pure(circuit: Circuit) -> bool:
     return True
 
 
-def _without_final_measurements(circuit: Circuit) -> Circuit:
+def without_final_measurements(circuit: Circuit) -> Circuit:
     """Leave out measurements after which nothing but gates happens, and that not to the qubit."""
     kept: list[Instruction] = []
     busy: set[int] = set()

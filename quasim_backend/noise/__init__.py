@@ -20,6 +20,7 @@ from quasim_backend.noise.channels import phase_flip as phase_flip
 from quasim_backend.noise.channels import reset_error as reset_error
 from quasim_backend.noise.channels import thermal_relaxation as thermal_relaxation
 from quasim_backend.noise.model import NoiseModel as NoiseModel
+from quasim_backend.noise.renumber import renumbered as renumbered
 from quasim_backend.noise.representations import choi_matrix as choi_matrix
 from quasim_backend.noise.representations import from_choi as from_choi
 from quasim_backend.noise.representations import from_superoperator as from_superoperator

@@ -101,15 +101,6 @@ def test_operators_without_meaning_here_are_refused_by_name(make):
         make(1).execute(tape)
 
 
-def test_mixed_preparations_are_refused(make):
-    def circuit():
-        qml.QubitDensityMatrix(np.eye(2) / 2, 0)
-        return qml.expval(qml.Z(0))
-
-    with pytest.raises(exceptions.DeviceError, match="QubitDensityMatrix"):
-        qml.QNode(circuit, make(1))()
-
-
 def test_too_little_memory_is_said_before_anything_is_allocated(make):
     def circuit():
         qml.H(0)

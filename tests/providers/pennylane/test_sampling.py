@@ -176,15 +176,6 @@ def test_channels_are_sampled_as_default_mixed_computes_them(make, channel):
     assert_samples_fit(np.round(found * SHOTS).astype(int), expected)
 
 
-def test_channels_without_shots_are_refused_by_name(make):
-    def circuit():
-        qml.BitFlip(0.2, 0)
-        return qml.expval(qml.Z(0))
-
-    with pytest.raises(qml.exceptions.DeviceError, match=r"BitFlip on quasim\.cpu needs shots"):
-        qml.QNode(circuit, make(1))()
-
-
 def test_batches_run_through_channels(make):
     @qml.qnode(make(1, seed=3))
     def circuit(x):
