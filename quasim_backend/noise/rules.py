@@ -120,10 +120,14 @@ class MomentNoise:
     Attributes:
         channel: What acts.
         qubits: Which qubits; None: all that the circuit has.
+        before: Whether it acts before the moment.
+        measured: True: only in moments that measure; False: only in the others; None: in all.
     """
 
     channel: Channel
     qubits: tuple[int, ...] | None = None
+    before: bool = False
+    measured: bool | None = None
 
     def __post_init__(self) -> None:
         """Check the channel's width and the qubits."""
@@ -149,6 +153,9 @@ class Relaxation:
             are not named (wider ones take the two-qubit time), and by ``"measure"``, ``"reset"``.
         idle: Whether qubits relax while they wait for others. Everything begins as early as it can.
         delays_only: Only delays relax.
+        moments: Whether every qubit relaxes after each moment (see `MomentNoise`) for as long as
+            the moment's longest operation takes, whatever it does in it.
+        measured: Whether qubits relax in what measures them.
     """
 
     t1: float
@@ -158,6 +165,8 @@ class Relaxation:
     gate_times: tuple[tuple[str, float], ...] = ()
     idle: bool = False
     delays_only: bool = False
+    moments: bool = False
+    measured: bool = True
     _times: dict[GateKey, float] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
