@@ -84,13 +84,6 @@ def test_what_is_not_available_yet_is_refused(options: dict[str, object]) -> Non
         quasim.runtime(quasim.Config(**options))
 
 
-def test_a_noise_model_is_refused_and_the_message_says_what_is_possible() -> None:
-    config = quasim.Config()
-    config.noise_model = {"depolarizing": {"single_qubit": 0.001}}
-    with pytest.raises(quasim.UnsupportedError, match=r"Circuit\.channel"):
-        quasim.runtime(config)
-
-
 def test_reduced_precision_warns_and_says_so_in_the_metadata() -> None:
     with pytest.warns(RuntimeWarning, match="fp16.*computed as 'fp32'"):
         rt = quasim.runtime(simulation_precision="fp16")
