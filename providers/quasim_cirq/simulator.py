@@ -1,6 +1,6 @@
 """`cirq.Simulator` on QuASIM: the same class to Cirq, another engine under it.
 
-Whatever QuASIM can run it runs. Everything else (noise, qudits, gates that act on Cirq's state
+Whatever QuASIM can run it runs. Everything else (qudits, gates that act on Cirq's state
 objects, stepping through moments) is inherited and runs as in Cirq, so that nothing Cirq accepts is
 refused.
 """
@@ -19,6 +19,7 @@ from quasim_backend import Config, Runtime, runtime
 from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_cirq.cache import CircuitCache
 from quasim_cirq.initial import initial_amplitudes
+from quasim_cirq.noise_models import as_cirq_noise, noise_key
 from quasim_cirq.observables import lower_observables
 from quasim_cirq.parameters import NeedsValues, UnsupportedOperationError
 from quasim_cirq.programs import Program, Values
@@ -62,7 +63,9 @@ class Simulator(_CirqSimulator):
 
         Args:
             dtype: complex64 or complex128. Gates are always computed in double precision.
-            noise: Cirq's noise model, or a gate to put after every moment.
+            noise: A model of Cirq's, a gate to put after every moment, a
+                `quasim_backend.NoiseModel`, its dictionary, or a model of another SDK. Cirq's own
+                models are asked once for a circuit, others at every call.
             seed: Random seed or state, used as Cirq uses it.
             split_untangled_states: As in Cirq, sample untangled qubits apart.
             device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
@@ -75,7 +78,7 @@ class Simulator(_CirqSimulator):
         """
         super().__init__(
             dtype=dtype,
-            noise=noise,
+            noise=as_cirq_noise(noise),
             seed=seed,
             split_untangled_states=split_untangled_states,
         )
@@ -226,16 +229,21 @@ class Simulator(_CirqSimulator):
         """
         if self._dtype not in (np.complex64, np.complex128):
             return None
+        model = None
         if self._is_noisy:
-            # A noise model may count its calls or draw at random, so nothing is remembered.
+            model = noise_key(self.noise)
             if cirq.is_parameterized(circuit):
+                # What a model adds may depend on the values.
                 return _NEEDS_VALUES
-            return self._made(circuit, _ordered(circuit, qubit_order))
+            if model is None:
+                return self._made(circuit, _ordered(circuit, qubit_order))
         key = None
         if qubit_order is not cirq.QubitOrder.DEFAULT:
             key = _ordered(circuit, qubit_order)
         return self._programs.get(
-            circuit, key, lambda: self._made(circuit, key or _ordered(circuit, qubit_order))
+            circuit,
+            (key, model),
+            lambda: self._made(circuit, key or _ordered(circuit, qubit_order)),
         )
 
     def _made(

@@ -26,7 +26,7 @@ from quasim_cirq.conditions import Record, lower_condition
 from quasim_cirq.gates import add_controls, lower_gate
 from quasim_cirq.parameters import NeedsValues, Symbols, UnsupportedOperationError
 
-__all__ = ["Join", "Measurement", "Translation", "translate"]
+__all__ = ["Join", "Measurement", "Translation", "oriented", "translate"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -201,7 +201,7 @@ class _Walker:
             gate,
             tuple(
                 [
-                    (part, None if (own := _oriented(part, positions)) == plain else own)
+                    (part, None if (own := oriented(part, positions)) == plain else own)
                     for part, positions in parts
                 ]
             ),
@@ -348,7 +348,7 @@ class _Walker:
             raise UnsupportedOperationError(f"{operation!r}")
 
 
-def _oriented(gate: Gate, positions: tuple[int, ...]) -> tuple[int, ...]:
+def oriented(gate: Gate, positions: tuple[int, ...]) -> tuple[int, ...]:
     """Turn positions round where the gate's array or label has Cirq's order."""
     if gate.data is None and gate.masks is None:
         return positions
