@@ -33,9 +33,15 @@ GateKey: TypeAlias = str | tuple[str, int]
 
 
 def gate_key(name: str) -> tuple[str, int] | None:
-    """Return what identifies a gate of the table, record and controls, or None for other names."""
+    """Return what identifies a gate of the table, record and controls, or None for other names.
+
+    Besides the table's names, a record's name after one ``c`` for each control is known.
+    """
     if name in RECORDS or name in ARRAY_GATES:
         return name, 0
+    base = name.lstrip("c")
+    if name not in ALIASES and base in RECORDS:
+        return base, len(name) - len(base)
     return ALIASES.get(name)
 
 
