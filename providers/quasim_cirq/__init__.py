@@ -6,12 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quasim_cirq.density import DensityMatrixSimulator as DensityMatrixSimulator
     from quasim_cirq.noise_export import RuleNoiseModel as RuleNoiseModel
     from quasim_cirq.simulator import Simulator as Simulator
 
-__all__ = ["RuleNoiseModel", "Simulator"]
+__all__ = ["DensityMatrixSimulator", "RuleNoiseModel", "Simulator"]
 
-_MODULES = {"RuleNoiseModel": "noise_export", "Simulator": "simulator"}
+_MODULES = {
+    "DensityMatrixSimulator": "density",
+    "RuleNoiseModel": "noise_export",
+    "Simulator": "simulator",
+}
 
 
 def __getattr__(name: str) -> Any:
