@@ -98,7 +98,11 @@ class Prepares:
         if not isinstance(program, Program):
             return None
         values = program.values(resolver)
-        return None if values is None else (program.at(values, resolver), values)
+        if values is None:
+            return None
+        fixed = program.at(values, resolver)
+        # A program for one point has no parameters left.
+        return fixed, values if fixed is program else {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""
