@@ -237,6 +237,7 @@ class DensityMatrixResult(cirq.DensityMatrixTrialResult):
         return cirq.DensityMatrixSimulationState(
             initial_state=matrix.reshape(self._qid_shape * 2),
             qubits=self._qubits,
+            prng=np.random.RandomState(),
             dtype=matrix.dtype.type,
             classical_data=data,
         )
