@@ -123,7 +123,7 @@ class _Rewriting:
     def __init__(self, model: RuleNoiseModel, system_qubits: Sequence[cirq.Qid]) -> None:
         self._model = model
         self._number = model._numbered(system_qubits)
-        self._qubit = {number: q for q, number in self._number.items()}
+        self._qubit = {self._number[q]: q for q in system_qubits}
         self._every = sorted(self._qubit)
         self._moment_of: dict[int, int] = {}
         self._source: dict[int, cirq.Operation] = {}

@@ -142,10 +142,10 @@ def _thermal(
     if any(issubclass(cirq.WaitGate, kind) for kind in durations):
         raise _refused(model, "it gives cirq.WaitGate a duration other than its own")
     times = []
-    for name, kind in _TYPES.items():
+    for name, kind in _known_types(durations).items():
         found = next((ns for key, ns in durations.items() if issubclass(kind, key)), 0)
-        if found and not any(issubclass(kind, v) for v in virtual):
-            times.append((name, float(found) * 1e-9))
+        if found and not issubclass(kind, tuple(virtual)):
+            times.append((name if name in _TYPES else f"label:{name}", float(found) * 1e-9))
     groups: dict[tuple[float, float, float], list[int]] = {}
     for qubit, rates in model.rate_matrix_GHz.items():
         if qubit.dimension != 2:
@@ -193,7 +193,6 @@ def _insertions(
 ) -> list[Rule]:
     """Return a rule for each operation added; each name of ours is matched as Cirq does."""
     added: Mapping[OpIdentifier, cirq.Operation] = model.ops_added
-    names: dict[OpIdentifier, list[str]] = {}
     for identifier, operation in added.items():
         if not identifier.qubits or not set(operation.qubits) <= set(identifier.qubits):
             raise _refused(
@@ -201,43 +200,50 @@ def _insertions(
                 f"for {identifier} it adds {operation}, on other qubits than the gate's own; name "
                 f"the gate's qubits in the OpIdentifier",
             )
-    places = dict.fromkeys(identifier.qubits for identifier in added)
-    for qubits in places:
-        for name, kind in _TYPES.items():
-            match = _most_specific(kind, qubits, added)
-            if match is not None and not any(issubclass(kind, v) for v in virtual):
-                names.setdefault(match, []).append(name)
+    groups: dict[tuple[cirq.Qid, ...], list[OpIdentifier]] = {}
+    for identifier in added:
+        groups.setdefault(identifier.qubits, []).append(identifier)
+    names: dict[OpIdentifier, list[str]] = {identifier: [] for identifier in added}
+    for group in groups.values():
+        for name, kind in _known_types([i.gate_type for i in group]).items():
+            match = _most_specific(kind, group)
+            if match is not None and not issubclass(kind, tuple(virtual)):
+                names[match].append(name)
     rules: list[Rule] = []
     for identifier, operation in added.items():
-        found = names.get(identifier, [])
-        if not found and not any(issubclass(identifier.gate_type, v) for v in virtual):
-            raise _refused(
-                model,
-                f"QuASIM has no name for gates of type {identifier.gate_type.__name__}; possible "
-                f"are {', '.join(sorted({k.__name__ for k in _TYPES.values()}))}",
-            )
+        found = names[identifier]
         if "measure" in found and not model.prepend:
             raise _refused(model, "it adds noise after measurements, where rules put it before")
-        if found:
-            rules.append(
-                GateNoise(
-                    lower_channel(operation),
-                    tuple(found),
-                    qubits=tuple([numbers[q] for q in identifier.qubits]),
-                    # Cirq's first qubit is the highest bit of an operator, ours the lowest.
-                    on=tuple([numbers[q] for q in reversed(operation.qubits)]),
-                    before=model.prepend,
-                )
-            )
+        channel = lower_channel(operation)
+        qubits = tuple([numbers[q] for q in identifier.qubits])
+        # Cirq's first qubit is the highest bit of an operator, ours the lowest.
+        on = tuple([numbers[q] for q in reversed(operation.qubits)])
+        listed = tuple([name for name in found if name in _TYPES])
+        labels = tuple([name for name in found if name not in _TYPES])
+        if listed:
+            rules.append(GateNoise(channel, listed, qubits=qubits, on=on, before=model.prepend))
+        if labels:
+            # Gates without a name are matrices, whose first qubit is Cirq's last.
+            turned = qubits[::-1]
+            rule = GateNoise(channel, (), labels, qubits=turned, on=on, before=model.prepend)
+            rules.append(rule)
     return rules
 
 
-def _most_specific(
-    kind: type[cirq.Gate], qubits: tuple[cirq.Qid, ...], added: Iterable[OpIdentifier]
-) -> OpIdentifier | None:
+def _known_types(types: Iterable[type[cirq.Gate]]) -> dict[str, type[cirq.Gate]]:
+    """Return the type of gates by our name, or by label where we have no name for them."""
+    named = set(_TYPES.values())
+    return {
+        **_TYPES,
+        **{t.__name__: t for t in types if not any(issubclass(kind, t) for kind in named)},
+    }
+
+
+def _most_specific(kind: type[cirq.Gate], group: Iterable[OpIdentifier]) -> OpIdentifier | None:
+    """Return what Cirq takes of several identifiers with the same qubits for gates of a type."""
     match: OpIdentifier | None = None
-    for identifier in added:
-        fits = issubclass(kind, identifier.gate_type) and identifier.qubits == qubits
+    for identifier in group:
+        fits = issubclass(kind, identifier.gate_type)
         if fits and (match is None or identifier.is_proper_subtype_of(match)):
             match = identifier
     return match

@@ -260,7 +260,7 @@ class _Writer:
         self._written += before
         self._written.append(instruction)
         self._written += after
-        self._spend(operation[0], qubits, seconds)
+        self._spend(operation[0], qubits, seconds, operation[1])
         self._after_moment(qubits)
 
     # --- moments and time -----------------------------------------------------------------------
@@ -284,13 +284,19 @@ class _Writer:
                     if rule.idle and not rule.moments:
                         self._relax(rule, q, waiting)
 
-    def _spend(self, name: GateKey, qubits: Sequence[int], seconds: float | None = None) -> None:
+    def _spend(
+        self,
+        name: GateKey,
+        qubits: Sequence[int],
+        seconds: float | None = None,
+        label: str | None = None,
+    ) -> None:
         """Let time pass for an operation; ``seconds`` is that of a delay."""
         longest = 0.0
         for rule in self._placement.relaxation:
             known = seconds
             if known is None:
-                known = 0.0 if rule.delays_only else rule.seconds(name, len(qubits))
+                known = 0.0 if rule.delays_only else rule.seconds(name, len(qubits), label)
             longest = max(longest, known)
             if rule.moments and qubits:
                 place = self._moment[qubits[0]], id(rule)

@@ -173,7 +173,7 @@ class Relaxation:
     delays_only: bool = False
     moments: bool = False
     measured: bool = True
-    _times: dict[GateKey, float] = field(default_factory=dict, init=False, repr=False)
+    _times: dict[object, float] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the times.
@@ -192,16 +192,19 @@ class Relaxation:
             check_qubits("The rule for relaxation: qubits", self.qubits)
         for name, seconds in self.gate_times:
             key = gate_key(name) or name
-            if isinstance(key, str) and key not in (*OPERATIONS, "single_qubit", "two_qubit"):
+            named = isinstance(key, str) and not key.startswith("label:")
+            if named and key not in (*OPERATIONS, "single_qubit", "two_qubit"):
                 known = [*RECORDS, *ALIASES, *OPERATIONS, "single_qubit", "two_qubit"]
                 raise CircuitError(
                     f"There is a time for the unknown gate '{name}'. {near_matches(name, known)}"
                 )
             self._times[key] = seconds
 
-    def seconds(self, name: GateKey, num_qubits: int) -> float:
+    def seconds(self, name: GateKey, num_qubits: int, label: str | None = None) -> float:
         """Return how long an operation takes; those without a time take none."""
-        found = self._times.get(name)
+        found = None if label is None else self._times.get(f"label:{label}")
+        if found is None:
+            found = self._times.get(name)
         if found is None and not isinstance(name, str):
             found = self._times.get("single_qubit" if num_qubits == 1 else "two_qubit")
         return found or 0.0
