@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quasim_cirq.density import DensityMatrixSimulator as DensityMatrixSimulator
+    from quasim_cirq.noise_export import RuleNoiseModel as RuleNoiseModel
     from quasim_cirq.simulator import Simulator as Simulator
 
-__all__ = ["Simulator"]
+__all__ = ["DensityMatrixSimulator", "RuleNoiseModel", "Simulator"]
+
+_MODULES = {
+    "DensityMatrixSimulator": "density",
+    "RuleNoiseModel": "noise_export",
+    "Simulator": "simulator",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import Cirq and the simulator when they are first asked for."""
-    if name == "Simulator":
-        from quasim_cirq.simulator import Simulator
-
-        globals()["Simulator"] = Simulator
-        return Simulator
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import Cirq and what is asked for when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"quasim_cirq.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,8 @@ counted in the order of the Cirq gate's own qubits. Matrices, diagonals and Paul
 Cirq orders them, first qubit most significant; `translate` turns them round when it places them.
 
 The table is keyed on the exact type, because a subclass may redefine what its gate does. A gate
-that is not in the table is taken by its matrix when it is small, else by its decomposition.
+that is not in the table is taken by its matrix when it is small, with its type's name as label,
+else by its decomposition.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import cmath
 import itertools
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import cirq
@@ -275,7 +277,11 @@ def _by_definition(gate: cirq.Gate, symbols: Symbols) -> tuple[Placed, ...] | No
     if stated and width <= MAX_MATRIX_QUBITS:
         matrix = cirq.unitary(gate, None)
         if matrix is not None:
-            return _matrix(np.asarray(matrix, dtype=np.complex128))
+            # Noise rules know a gate without a name of ours by its type.
+            return tuple(
+                (replace(part, label=type(gate).__name__), places)
+                for part, places in _matrix(np.asarray(matrix, dtype=np.complex128))
+            )
     parts = _by_decomposition(gate, symbols)
     if parts is None and width <= MAX_MATRIX_QUBITS:
         return _matrix(np.asarray(cirq.unitary(gate), dtype=np.complex128))

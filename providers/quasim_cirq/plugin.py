@@ -1,12 +1,18 @@
-"""The adapter's plug-in: lets QuASIM's own API take Cirq circuits. Imports without Cirq."""
+"""The adapter's plug-in: lets QuASIM's own API take Cirq's circuits and noise models, and back.
+
+Imports without Cirq.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from quasim_backend.errors import ParameterError, UnsupportedError
 from quasim_backend.ir import Circuit
+from quasim_backend.noise import NoiseModel
 from quasim_backend.plugins import hookimpl
 
-__all__ = ["quasim_translate_circuit"]
+__all__ = ["quasim_export_noise", "quasim_translate_circuit", "quasim_translate_noise"]
 
 
 @hookimpl
@@ -17,7 +23,7 @@ def quasim_translate_circuit(circuit: object) -> Circuit | None:
         UnsupportedError: If something in the circuit has no translation.
         ParameterError: If a gate can only be translated once its symbols have values.
     """
-    if type(circuit).__module__.partition(".")[0] != "cirq":
+    if not _is_cirqs(circuit):
         return None
     import cirq
 
@@ -27,7 +33,7 @@ def quasim_translate_circuit(circuit: object) -> Circuit | None:
     if not isinstance(circuit, cirq.AbstractCircuit):
         return None
     try:
-        translation = translate(circuit, sorted(circuit.all_qubits()))
+        translation = translate(circuit, sorted(circuit.all_qubits()), keep_moments=True)
     except UnsupportedOperationError as cause:
         raise UnsupportedError(
             f"QuASIM has no translation of {cause}. quasim_cirq.Simulator runs the circuit, where "
@@ -39,3 +45,38 @@ def quasim_translate_circuit(circuit: object) -> Circuit | None:
             "cirq.resolve_parameters."
         ) from None
     return translation.circuit
+
+
+@hookimpl
+def quasim_translate_noise(model: object) -> NoiseModel | None:
+    """Translate a `cirq.NoiseModel`; see `quasim_cirq.noise_import`.
+
+    Raises:
+        UnsupportedError: If rules cannot say what the model does.
+    """
+    if not _is_cirqs(model):
+        return None
+    import cirq
+
+    if not isinstance(model, cirq.NoiseModel):
+        return None
+    from quasim_cirq.noise_import import translate_noise_model
+
+    return translate_noise_model(model)
+
+
+@hookimpl
+def quasim_export_noise(model: NoiseModel, target: str) -> Any:
+    """Return a noise model as a `cirq.NoiseModel`; see `quasim_cirq.noise_export`."""
+    if target != "cirq":
+        return None
+    try:
+        from quasim_cirq.noise_export import RuleNoiseModel
+    except ImportError:
+        return None
+    return RuleNoiseModel(model)
+
+
+def _is_cirqs(value: object) -> bool:
+    """Return whether a base of the value's type is defined by Cirq; importing nothing."""
+    return any(kind.__module__.partition(".")[0] == "cirq" for kind in type(value).__mro__)

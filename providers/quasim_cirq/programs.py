@@ -69,6 +69,8 @@ class Program:
         self._groups: dict[bool, list[tuple[SampledGroup, CompiledCircuit]]] = {}
         self._sampled: tuple[Translation, CompiledCircuit, NDArray[np.intp]] | None = None
         self._saving: Circuit | None = None
+        self._exact: CompiledCircuit | None = None
+        self._keeping: Circuit | None = None
 
     @property
     def qubits(self) -> tuple[cirq.Qid, ...]:
@@ -231,10 +233,75 @@ class Program:
         compiled = self._runtime.compile(self._saving)
         return compiled, choices_made(self.translation, circuit, compiled)
 
+    # --- density matrices -----------------------------------------------------------------------
+
+    def exact_records(self, values: Values, repetitions: int, seed: int) -> dict[str, NDArray[Any]]:
+        """Draw samples on an engine that makes no random choices but of outcomes.
+
+        Args:
+            values: Of the parameters.
+            repetitions: At least 1.
+            seed: Of the engine's random numbers.
+
+        Returns:
+            As `records`.
+
+        Raises:
+            UnsupportedError: If the session's method cannot run the circuit.
+        """
+        translation = self.translation
+        if self._exact is None:
+            self._exact = self._runtime.compile(without_dead_ends(translation.circuit))
+        result = self._runtime.run(
+            self._exact, shots=repetitions, seed=seed, parameters=_vector(self._exact, values)
+        )
+        records = read_records(translation.measurements, result.samples)
+        if not translation.is_terminal:
+            return records
+        return {key: bits.view(np.int8) for key, bits in records.items()}
+
+    def final_density_matrix(
+        self, values: Values, initial_state: NDArray[Any] | None, seed: int | None
+    ) -> tuple[NDArray[Any], dict[str, NDArray[np.uint8]]]:
+        """Simulate on a density matrix.
+
+        Args:
+            values: Of the parameters.
+            initial_state: complex ``(2**n,)`` with norm 1, not changed; None for all zeros.
+            seed: Draws the outcomes of measurements; None to average over them.
+
+        Returns:
+            complex ``(2**n, 2**n)`` and, for each key, its outcome.
+
+        Raises:
+            UnsupportedError: If the session's method cannot run the circuit.
+        """
+        if self._keeping is None:
+            circuit = self.translation.circuit
+            self._keeping = Circuit(circuit.num_qubits, circuit.num_clbits, "cirq")
+            self._keeping.instructions = list(circuit.instructions)
+            self._keeping.save("density_matrix")
+        result = self._runtime.run(
+            self._keeping,
+            shots=0 if seed is None else 1,
+            seed=seed,
+            parameters=values,
+            initial_state=initial_state,
+        )
+        matrix = np.asarray(result.saved["density_matrix"])
+        if seed is None:
+            return matrix, {}
+        records = read_records(self.translation.measurements, result.samples)
+        return matrix, {key: bits[0, -1] for key, bits in records.items()}
+
     def expectations(
         self, values: Values, observables: Sequence[PauliSum], initial_state: NDArray[Any] | None
     ) -> list[complex]:
-        """Return expectation values in the final state of a unitary circuit."""
+        """Return expectation values in the final state, averaged over channels and outcomes.
+
+        Raises:
+            UnsupportedError: If the session's method cannot do that exactly.
+        """
         code = self._state_code
         found = self._runtime.expectations(
             code, observables, parameters=_vector(code, values), initial_state=initial_state

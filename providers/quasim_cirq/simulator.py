@@ -1,6 +1,6 @@
 """`cirq.Simulator` on QuASIM: the same class to Cirq, another engine under it.
 
-Whatever QuASIM can run it runs. Everything else (noise, qudits, gates that act on Cirq's state
+Whatever QuASIM can run it runs. Everything else (qudits, gates that act on Cirq's state
 objects, stepping through moments) is inherited and runs as in Cirq, so that nothing Cirq accepts is
 refused.
 """
@@ -15,13 +15,14 @@ import cirq
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend import Config, Runtime, runtime
+from quasim_backend import Config
 from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_cirq.cache import CircuitCache
 from quasim_cirq.initial import initial_amplitudes
+from quasim_cirq.noise_models import as_cirq_noise
 from quasim_cirq.observables import lower_observables
-from quasim_cirq.parameters import NeedsValues, UnsupportedOperationError
-from quasim_cirq.programs import Program, Values
+from quasim_cirq.prepared import Prepares
+from quasim_cirq.programs import Program
 from quasim_cirq.results import SimulationState, TrialResult
 
 __all__ = ["Simulator"]
@@ -36,7 +37,7 @@ _REPLAY_QUBITS = 12
 """Up to here a result shows untangled qubits apart, as Cirq does, by repeating the trial in it."""
 
 
-class Simulator(_CirqSimulator):
+class Simulator(Prepares, _CirqSimulator):
     """Takes the place of `cirq.Simulator`.
 
     >>> import cirq, quasim_cirq
@@ -62,7 +63,9 @@ class Simulator(_CirqSimulator):
 
         Args:
             dtype: complex64 or complex128. Gates are always computed in double precision.
-            noise: Cirq's noise model, or a gate to put after every moment.
+            noise: A model of Cirq's, a gate to put after every moment, a
+                `quasim_backend.NoiseModel`, its dictionary, or a model of another SDK. Cirq's own
+                models are asked once for a circuit, others at every call.
             seed: Random seed or state, used as Cirq uses it.
             split_untangled_states: As in Cirq, sample untangled qubits apart.
             device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
@@ -75,7 +78,7 @@ class Simulator(_CirqSimulator):
         """
         super().__init__(
             dtype=dtype,
-            noise=noise,
+            noise=as_cirq_noise(noise),
             seed=seed,
             split_untangled_states=split_untangled_states,
         )
@@ -86,7 +89,6 @@ class Simulator(_CirqSimulator):
             num_threads=num_threads,
             promote_small=promote_small,
         )
-        self._runtime: Runtime | None = None
         self._programs = CircuitCache()
 
     # --- what Cirq calls ----------------------------------------------------------------------
@@ -151,17 +153,15 @@ class Simulator(_CirqSimulator):
         permit_terminal_measurements: bool = False,
     ) -> Iterator[list[Any]]:
         """Compute expectation values; see `cirq.SimulatesExpectationValues`."""
-        prepared = None if self._is_noisy else self._program(program, qubit_order)
-        if isinstance(prepared, Program) and prepared.is_unitary:
-            listed = observables if isinstance(observables, list) else [observables]
-            start = initial_amplitudes(initial_state, prepared.qubits, self._dtype)
-            sums = lower_observables(listed, prepared.index)
-            resolved = [prepared.values(r) for r in cirq.to_resolvers(params)]
-            points = [values for values in resolved if values is not None]
-            if start is not None and sums is not None and len(points) == len(resolved):
-                for values in points:
-                    yield prepared.expectations(values, sums, start.amplitudes)
-                return
+        points = list(cirq.to_resolvers(params))
+        for number, resolver in enumerate(points):
+            found = self._expectations(program, observables, resolver, qubit_order, initial_state)
+            if found is None:
+                params = cirq.ListSweep(points[number:])
+                break
+            yield found
+        else:
+            return
         yield from super().simulate_expectation_values_sweep_iter(
             program,
             observables,
@@ -173,9 +173,34 @@ class Simulator(_CirqSimulator):
 
     # --- how ----------------------------------------------------------------------------------
 
-    @property
-    def _is_noisy(self) -> bool:
-        return self.noise is not cirq.NO_NOISE
+    def _expectations(
+        self,
+        circuit: cirq.AbstractCircuit,
+        observables: Any,
+        resolver: cirq.ParamResolver,
+        qubit_order: Any,
+        initial_state: Any,
+    ) -> list[Any] | None:
+        """Return exact expectation values at one point; None if it has to be left to Cirq.
+
+        Those of a noisy circuit are those of its density matrix, if that fits into memory; Cirq
+        gives those of one random trajectory.
+        """
+        found = self._program_at(circuit, resolver, qubit_order)
+        if found is None or found[0].translation.measurements:
+            return None
+        program, values = found
+        listed = observables if isinstance(observables, list) else [observables]
+        start = initial_amplitudes(initial_state, program.qubits, self._dtype)
+        sums = lower_observables(listed, program.index)
+        if start is None or sums is None:
+            return None
+        try:
+            return program.expectations(values, sums, start.amplitudes)
+        except (MemoryLimitError, UnsupportedError):
+            if program.is_unitary:
+                raise
+            return None
 
     def _trial(
         self,
@@ -214,84 +239,6 @@ class Simulator(_CirqSimulator):
     def _fits_apart(self, program: Program) -> bool:
         """Return whether Cirq can do, with untangled qubits apart, what is too large as one."""
         return self._split_untangled_states and program.largest_group <= _APART_QUBITS
-
-    def _program(
-        self, circuit: cirq.AbstractCircuit, qubit_order: Any = cirq.QubitOrder.DEFAULT
-    ) -> Program | _NeedsValues | None:
-        """Return a circuit made ready to run, from the cache if it was run before.
-
-        Returns:
-            None for a circuit that Cirq has to simulate, `_NEEDS_VALUES` for one that can be
-            translated when its symbols have values.
-        """
-        if self._dtype not in (np.complex64, np.complex128):
-            return None
-        if self._is_noisy:
-            # A noise model may count its calls or draw at random, so nothing is remembered.
-            if cirq.is_parameterized(circuit):
-                return _NEEDS_VALUES
-            return self._made(circuit, _ordered(circuit, qubit_order))
-        key = None
-        if qubit_order is not cirq.QubitOrder.DEFAULT:
-            key = _ordered(circuit, qubit_order)
-        return self._programs.get(
-            circuit, key, lambda: self._made(circuit, key or _ordered(circuit, qubit_order))
-        )
-
-    def _made(
-        self, circuit: cirq.AbstractCircuit, qubits: tuple[cirq.Qid, ...]
-    ) -> Program | _NeedsValues | None:
-        if not qubits:
-            return None
-        if self._runtime is None:
-            self._runtime = runtime(self._config)
-        layers: Any = tuple(circuit.moments)
-        if self._is_noisy:
-            noisy = self.noise.noisy_moments(circuit, sorted(circuit.all_qubits()))
-            layers = [list(cirq.flatten_to_ops(moment)) for moment in noisy]
-        try:
-            return Program(self._runtime, layers, qubits)
-        except NeedsValues:
-            return _NEEDS_VALUES
-        except UnsupportedOperationError:
-            return None
-
-    def _program_at(
-        self,
-        circuit: cirq.AbstractCircuit,
-        resolver: cirq.ParamResolver,
-        qubit_order: Any = cirq.QubitOrder.DEFAULT,
-    ) -> tuple[Program, Values] | None:
-        """Return a program and the values of its parameters; None if Cirq has to simulate."""
-        program = self._program(circuit, qubit_order)
-        if program is _NEEDS_VALUES:
-            resolved = cirq.resolve_parameters(circuit, resolver)
-            if cirq.is_parameterized(resolved):
-                return None
-            program = self._made(resolved, _ordered(circuit, qubit_order))
-        if not isinstance(program, Program):
-            return None
-        values = program.values(resolver)
-        return None if values is None else (program.at(values, resolver), values)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what belongs to this process."""
-        return {**self.__dict__, "_runtime": None, "_programs": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Start with an empty cache."""
-        self.__dict__.update(state, _programs=CircuitCache())
-
-
-def _ordered(circuit: cirq.AbstractCircuit, qubit_order: Any) -> tuple[cirq.Qid, ...]:
-    return cirq.QubitOrder.as_qubit_order(qubit_order).order_for(circuit.all_qubits())
-
-
-class _NeedsValues:
-    """Marks a circuit that is translated anew at each point of a sweep."""
-
-
-_NEEDS_VALUES = _NeedsValues()
 
 
 def _replayed(

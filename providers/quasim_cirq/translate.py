@@ -20,13 +20,23 @@ from numpy.typing import NDArray
 from quasim_backend.errors import QuasimError
 from quasim_backend.ir import Channel, Circuit, Gate
 from quasim_backend.ir.expr import Binary, Expr
-from quasim_backend.ir.instructions import ChannelOp, GateOp, If, Instruction, Measure, Reset
+from quasim_backend.ir.instructions import (
+    Barrier,
+    ChannelOp,
+    Delay,
+    GateOp,
+    If,
+    Instruction,
+    Measure,
+    Reset,
+)
 from quasim_cirq.channels import is_channel, lower_channel, lower_confusion
 from quasim_cirq.conditions import Record, lower_condition
 from quasim_cirq.gates import add_controls, lower_gate
+from quasim_cirq.moments import MomentClock, nanoseconds
 from quasim_cirq.parameters import NeedsValues, Symbols, UnsupportedOperationError
 
-__all__ = ["Join", "Measurement", "Translation", "translate"]
+__all__ = ["Join", "Measurement", "Translation", "oriented", "translate"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -94,6 +104,8 @@ def translate(
     layers: Iterable[Iterable[cirq.Operation]],
     qubits: Sequence[cirq.Qid],
     resolver: cirq.ParamResolver | None = None,
+    *,
+    keep_moments: bool = False,
 ) -> Translation:
     """Translate a circuit.
 
@@ -101,15 +113,54 @@ def translate(
         layers: The operations, in order: a circuit, or moments with noise put in.
         qubits: All its qubits, and possibly more, in the order wanted.
         resolver: If given, gates get the values of their symbols at once.
+        keep_moments: Whether noise of moments and of time may come later: what does nothing is
+            kept as a delay, and barriers part moments where they are not as early as can be.
 
     Raises:
         NeedsValues: If a gate can only be translated once its symbols have values.
         UnsupportedOperationError: If something has no translation; the message names it.
     """
     walker = _Walker(tuple(qubits), Symbols(resolver))
+    instructions = walker.result.circuit.instructions
+    clock = MomentClock()
     for layer in layers:
-        walker.operations(layer, walker.result.circuit.instructions, top=True)
+        first = len(instructions)
+        walker.operations(layer, instructions, top=True)
+        if keep_moments:
+            instructions[first:] = _as_moment(layer, instructions[first:], walker.index, clock)
     return walker.finished()
+
+
+def _as_moment(
+    layer: Iterable[cirq.Operation],
+    instructions: list[Instruction],
+    index: dict[cirq.Qid, int],
+    clock: MomentClock,
+) -> list[Instruction]:
+    """Return the instructions of a moment with what else keeps it a moment."""
+    placed = [i for i in instructions if isinstance(i, GateOp | Measure | Reset)]
+    touched = {q for i in instructions if not isinstance(i, If) for q in i.qubits}  # type: ignore[union-attr]
+    waits: list[Instruction] = []
+    operations = list(layer)
+    for operation in operations:
+        places = tuple([index[q] for q in operation.qubits])
+        if places and touched.isdisjoint(places) and not operation.classical_controls:
+            waits.append(_waiting(operation, places))
+    if not operations and index:
+        waits.append(Delay(tuple(index.values()), 0.0))
+    groups = [i.qubits for i in (*placed, *waits)]  # type: ignore[union-attr]
+    aligns = any(isinstance(i, If) for i in instructions)
+    barrier = [Barrier(())] if clock.must_wait(groups, aligns=aligns) else []
+    return [*barrier, *instructions, *waits]
+
+
+def _waiting(operation: cirq.Operation, places: tuple[int, ...]) -> Instruction:
+    """Return what stands for an operation that does nothing to the state."""
+    gate = operation.gate
+    if isinstance(gate, cirq.IdentityGate) and len(places) == 1:
+        return GateOp(Gate.named("id"), places)
+    seconds = nanoseconds(gate) * 1e-9 if isinstance(gate, cirq.WaitGate) else 0.0
+    return Delay(places, seconds)
 
 
 _NOT_UNITARY = (cirq.MeasurementGate, cirq.ResetChannel)
@@ -135,8 +186,8 @@ class _Walker:
         if any(q.dimension != 2 for q in qubits):
             raise UnsupportedOperationError("qudits")
         self.result = Translation(Circuit(len(qubits), 0, "cirq"), qubits, symbols)
-        self._index = {q: len(qubits) - 1 - i for i, q in enumerate(qubits)}
-        self.result.index = self._index
+        self.index = {q: len(qubits) - 1 - i for i, q in enumerate(qubits)}
+        self.result.index = self.index
         self._memo: dict[int, _Known] = {}
         self._channels: dict[int, tuple[Any, Channel]] = {}
         self._records: dict[str, list[Record]] = {}
@@ -151,7 +202,7 @@ class _Walker:
         self, operations: Iterable[cirq.Operation], block: list[Instruction], *, top: bool = False
     ) -> None:
         """Translate operations into a block."""
-        index, memo, joins = self._index, self._memo, self.result.joins
+        index, memo, joins = self.index, self._memo, self.result.joins
         measured = self._measured
         for operation in operations:
             gate = operation.gate
@@ -181,7 +232,7 @@ class _Walker:
                 )
 
     def _places(self, operation: cirq.Operation) -> tuple[int, ...]:
-        places = tuple([self._index[q] for q in operation.qubits])
+        places = tuple([self.index[q] for q in operation.qubits])
         if not self._measured.isdisjoint(places):
             self.result.is_terminal = False
         return places
@@ -201,7 +252,7 @@ class _Walker:
             gate,
             tuple(
                 [
-                    (part, None if (own := _oriented(part, positions)) == plain else own)
+                    (part, None if (own := oriented(part, positions)) == plain else own)
                     for part, positions in parts
                 ]
             ),
@@ -267,7 +318,7 @@ class _Walker:
         circuit = result.circuit
         if block is not circuit.instructions:
             raise UnsupportedOperationError("a measurement under classical control")
-        places = tuple(self._index[q] for q in operation.qubits)
+        places = tuple(self.index[q] for q in operation.qubits)
         width = len(places)
         flips = sum(1 << width - 1 - i for i, flip in enumerate(gate.full_invert_mask()) if flip)
         record = Record(circuit.num_clbits, width, flips)
@@ -330,7 +381,7 @@ class _Walker:
             inner = ((gate, tuple(range(len(targets)))),)
             for part, positions in add_controls(operation.control_values, inner):
                 block.append(GateOp(part, tuple(places[p] for p in positions)))
-        joined = tuple(self._index[q] for q in operation.qubits)
+        joined = tuple(self.index[q] for q in operation.qubits)
         self.result.joins.append(Join(joined, is_swap=False, at=len(block)))
 
     def _unknown(self, operation: cirq.Operation, block: list[Instruction]) -> None:
@@ -348,7 +399,7 @@ class _Walker:
             raise UnsupportedOperationError(f"{operation!r}")
 
 
-def _oriented(gate: Gate, positions: tuple[int, ...]) -> tuple[int, ...]:
+def oriented(gate: Gate, positions: tuple[int, ...]) -> tuple[int, ...]:
     """Turn positions round where the gate's array or label has Cirq's order."""
     if gate.data is None and gate.masks is None:
         return positions

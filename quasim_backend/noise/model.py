@@ -263,14 +263,19 @@ def _line(rule: Rule) -> str:
         what = ", ".join(names) or "gates"
         return f"{_named(rule.channel)}{placed} {side} {width}{what}, {where}{rest}"
     if isinstance(rule, MomentNoise):
-        return f"{_named(rule.channel)} after every moment, {where}"
+        side = "before" if rule.before else "after"
+        kind = {None: "", True: " that measures", False: " without measurements"}[rule.measured]
+        return f"{_named(rule.channel)} {side} every moment{kind}, {where}"
     if isinstance(rule, ReadoutNoise):
         wrong = 1 - float(np.mean(np.diag(rule.error.matrix)))
         return f"readout error {wrong:.3g} on average, {where}"
     when = "delays" if rule.delays_only else "operations and delays"
+    if rule.moments:
+        when = "every moment"
     return (
         f"relaxation T1={_seconds(rule.t1)} T2={_seconds(rule.t2)} excited={rule.excited:.3g} in "
-        f"{when}{', idle' if rule.idle else ''}, {where}"
+        f"{when}{', idle' if rule.idle else ''}{'' if rule.measured else ', unless measured'}, "
+        f"{where}"
     )
 
 

@@ -67,12 +67,20 @@ class Placement:
                 self._relaxation.append(rule)
             else:
                 self._readout.append(rule)
+        self._looks_ahead = any(r.moments for r in self._relaxation) or any(
+            r.measured is not None for r in self._moments
+        )
         self._found: dict[_Operation, tuple[tuple[ChannelOp, ...], tuple[ChannelOp, ...]]] = {}
         self._read: dict[tuple[int, ...], tuple[tuple[tuple[int, ...], ReadoutError], ...]] = {}
 
     def placed(self, instructions: Iterable[Instruction], num_qubits: int) -> list[Instruction]:
         """Return instructions with the noise among them; blocks inside are treated alike."""
-        return _Writer(self, num_qubits).block(instructions)
+        survey = _Survey()
+        if self._looks_ahead:
+            # What is measured in a moment, and how long it takes, is known at its end.
+            instructions = list(instructions)
+            _Writer(self, num_qubits, survey).block(instructions)
+        return _Writer(self, num_qubits, survey).block(instructions)
 
     # --- what one operation gets ----------------------------------------------------------------
 
@@ -141,16 +149,34 @@ class Placement:
         return self._moments
 
     @property
+    def counts_moments(self) -> bool:
+        """Whether some rule looks at moments."""
+        return bool(self._moments) or any(r.moments for r in self._relaxation)
+
+    @property
     def relaxation(self) -> Sequence[Relaxation]:
         """The rules for time."""
         return self._relaxation
 
 
+class _Survey:
+    """What the moments of a circuit hold."""
+
+    def __init__(self) -> None:
+        self.measuring: set[int] = set()
+        """Numbers of the moments that measure."""
+        self.measured: set[tuple[int, int]] = set()
+        """(moment, qubit) of each measurement."""
+        self.seconds: dict[tuple[int, int], float] = {}
+        """By (moment, id of the rule for relaxation), its length."""
+
+
 class _Writer:
     """Writes one circuit: instructions, and where each qubit is in moments and in time."""
 
-    def __init__(self, placement: Placement, num_qubits: int) -> None:
+    def __init__(self, placement: Placement, num_qubits: int, survey: _Survey) -> None:
         self._placement = placement
+        self._survey = survey
         self._every = tuple(range(num_qubits))
         self._moment = [0] * num_qubits
         self._clock = [0.0] * num_qubits
@@ -208,6 +234,10 @@ class _Writer:
             single = (self._placement.around(("measure", None, (q,)))[0] for q in qubits)
             before = tuple(op for ops in single for op in ops)
         self._start(qubits)
+        for q in qubits:
+            self._survey.measuring.add(self._moment[q])
+            self._survey.measured.add(self._place(q))
+        self._before_moment(qubits)
         self._written += before
         self._spend("measure", qubits)
         readouts = self._placement.readouts(qubits) if measure.readout is None else ()
@@ -226,10 +256,11 @@ class _Writer:
         qubits = operation[2]
         before, after = self._placement.around(operation)
         self._start(qubits)
+        self._before_moment(qubits)
         self._written += before
         self._written.append(instruction)
         self._written += after
-        self._spend(operation[0], qubits, seconds)
+        self._spend(operation[0], qubits, seconds, operation[1])
         self._after_moment(qubits)
 
     # --- moments and time -----------------------------------------------------------------------
@@ -238,10 +269,11 @@ class _Writer:
         """Let qubits wait for the latest of them."""
         if len(qubits) < 2:
             return
-        if self._placement.moments:
+        if self._placement.counts_moments:
             latest = max(self._moment[q] for q in qubits)
             for q in qubits:
                 while self._moment[q] < latest:
+                    self._before_moment((q,))
                     self._after_moment((q,))
         if self._placement.relaxation:
             latest_time = max(self._clock[q] for q in qubits)
@@ -249,28 +281,57 @@ class _Writer:
                 waiting = latest_time - self._clock[q]
                 self._clock[q] = latest_time
                 for rule in self._placement.relaxation:
-                    if rule.idle:
+                    if rule.idle and not rule.moments:
                         self._relax(rule, q, waiting)
 
-    def _spend(self, name: GateKey, qubits: Sequence[int], seconds: float | None = None) -> None:
+    def _spend(
+        self,
+        name: GateKey,
+        qubits: Sequence[int],
+        seconds: float | None = None,
+        label: str | None = None,
+    ) -> None:
         """Let time pass for an operation; ``seconds`` is that of a delay."""
         longest = 0.0
         for rule in self._placement.relaxation:
             known = seconds
             if known is None:
-                known = 0.0 if rule.delays_only else rule.seconds(name, len(qubits))
+                known = 0.0 if rule.delays_only else rule.seconds(name, len(qubits), label)
             longest = max(longest, known)
-            for q in qubits:
-                self._relax(rule, q, known)
+            if rule.moments and qubits:
+                place = self._moment[qubits[0]], id(rule)
+                self._survey.seconds[place] = max(known, self._survey.seconds.get(place, 0.0))
+            elif rule.measured or name != "measure":
+                for q in qubits:
+                    self._relax(rule, q, known)
         for q in qubits:
             self._clock[q] += longest
 
+    def _before_moment(self, qubits: Sequence[int]) -> None:
+        if self._placement.moments:
+            for q in qubits:
+                self._moment_noise(q, before=True)
+
     def _after_moment(self, qubits: Sequence[int]) -> None:
-        for q in qubits if self._placement.moments else ():
+        for q in qubits if self._placement.counts_moments else ():
+            for rule in self._placement.relaxation:
+                if rule.moments and (rule.measured or self._place(q) not in self._survey.measured):
+                    self._relax(rule, q, self._survey.seconds.get((self._moment[q], id(rule)), 0.0))
+            self._moment_noise(q, before=False)
             self._moment[q] += 1
-            for rule in self._placement.moments:
-                if rule.qubits is None or q in rule.qubits:
-                    self._written.append(ChannelOp(rule.channel, (q,)))
+
+    def _place(self, qubit: int) -> tuple[int, int]:
+        return self._moment[qubit], qubit
+
+    def _moment_noise(self, qubit: int, *, before: bool) -> None:
+        measures = self._moment[qubit] in self._survey.measuring
+        for rule in self._placement.moments:
+            if (
+                rule.before == before
+                and rule.measured in (None, measures)
+                and (rule.qubits is None or qubit in rule.qubits)
+            ):
+                self._written.append(ChannelOp(rule.channel, (qubit,)))
 
     def _relax(self, rule: Relaxation, qubit: int, seconds: float) -> None:
         if seconds > 0 and (rule.qubits is None or qubit in rule.qubits):

@@ -33,9 +33,15 @@ GateKey: TypeAlias = str | tuple[str, int]
 
 
 def gate_key(name: str) -> tuple[str, int] | None:
-    """Return what identifies a gate of the table, record and controls, or None for other names."""
+    """Return what identifies a gate of the table, record and controls, or None for other names.
+
+    Besides the table's names, a record's name after one ``c`` for each control is known.
+    """
     if name in RECORDS or name in ARRAY_GATES:
         return name, 0
+    base = name.lstrip("c")
+    if name not in ALIASES and base in RECORDS:
+        return base, len(name) - len(base)
     return ALIASES.get(name)
 
 
@@ -120,10 +126,14 @@ class MomentNoise:
     Attributes:
         channel: What acts.
         qubits: Which qubits; None: all that the circuit has.
+        before: Whether it acts before the moment.
+        measured: True: only in moments that measure; False: only in the others; None: in all.
     """
 
     channel: Channel
     qubits: tuple[int, ...] | None = None
+    before: bool = False
+    measured: bool | None = None
 
     def __post_init__(self) -> None:
         """Check the channel's width and the qubits."""
@@ -149,6 +159,9 @@ class Relaxation:
             are not named (wider ones take the two-qubit time), and by ``"measure"``, ``"reset"``.
         idle: Whether qubits relax while they wait for others. Everything begins as early as it can.
         delays_only: Only delays relax.
+        moments: Whether every qubit relaxes after each moment (see `MomentNoise`) for as long as
+            the moment's longest operation takes, whatever it does in it.
+        measured: Whether qubits relax in what measures them.
     """
 
     t1: float
@@ -158,7 +171,9 @@ class Relaxation:
     gate_times: tuple[tuple[str, float], ...] = ()
     idle: bool = False
     delays_only: bool = False
-    _times: dict[GateKey, float] = field(default_factory=dict, init=False, repr=False)
+    moments: bool = False
+    measured: bool = True
+    _times: dict[object, float] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the times.
@@ -177,16 +192,19 @@ class Relaxation:
             check_qubits("The rule for relaxation: qubits", self.qubits)
         for name, seconds in self.gate_times:
             key = gate_key(name) or name
-            if isinstance(key, str) and key not in (*OPERATIONS, "single_qubit", "two_qubit"):
+            named = isinstance(key, str) and not key.startswith("label:")
+            if named and key not in (*OPERATIONS, "single_qubit", "two_qubit"):
                 known = [*RECORDS, *ALIASES, *OPERATIONS, "single_qubit", "two_qubit"]
                 raise CircuitError(
                     f"There is a time for the unknown gate '{name}'. {near_matches(name, known)}"
                 )
             self._times[key] = seconds
 
-    def seconds(self, name: GateKey, num_qubits: int) -> float:
+    def seconds(self, name: GateKey, num_qubits: int, label: str | None = None) -> float:
         """Return how long an operation takes; those without a time take none."""
-        found = self._times.get(name)
+        found = None if label is None else self._times.get(f"label:{label}")
+        if found is None:
+            found = self._times.get(name)
         if found is None and not isinstance(name, str):
             found = self._times.get("single_qubit" if num_qubits == 1 else "two_qubit")
         return found or 0.0

@@ -17,17 +17,32 @@ import pytest
 
 cirq = pytest.importorskip("cirq")
 
+from quasim_backend.plugins import default_manager  # noqa: E402
+
+HAS_DENSITY_MATRIX = "density_matrix" in default_manager().engines.specs
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 CIRQ = Path(cirq.__file__).parent
 
 COUNTS_STEPS = "counts calls of Cirq's step iterator, which is not used"
+OTHER_SEED = "expects the samples of one seed; a density matrix is sampled from other numbers"
 DEVIATIONS = {
     "sim/sparse_simulator_test.py": {
         "test_run_repetitions_measure_at_end": COUNTS_STEPS,
         "test_run_invert_mask_measure_not_terminal": COUNTS_STEPS,
         "test_run_partial_invert_mask_measure_not_terminal": COUNTS_STEPS,
         "test_run_repetitions_measurement_not_terminal": COUNTS_STEPS,
+    },
+    "sim/density_matrix_simulator_test.py": {
+        "test_run_repetitions_measure_at_end": COUNTS_STEPS,
+        "test_run_repetitions_measurement_not_terminal": COUNTS_STEPS,
+        "test_measuring_subcircuits_cause_sweep_repeat": COUNTS_STEPS,
+        "test_nonmeasuring_subcircuits_do_not_cause_sweep_repeat": COUNTS_STEPS,
+        "test_sweep_unparameterized_prefix_not_repeated_even_non_unitaries": COUNTS_STEPS,
+        "test_random_seed": OTHER_SEED,
+        "test_random_seed_terminal_measurements_deterministic": OTHER_SEED,
+        "test_random_seed_non_terminal_measurements_deterministic": OTHER_SEED,
+        "test_separated_states_str_does_not_merge": "prints untangled qubits apart",
     },
 }
 SLOW = (
@@ -78,6 +93,14 @@ def test_sparse_simulator_suite_passes_but_for_the_listed_tests():
     failed, passed = run_cirqs_tests(name)
     assert failed == set(DEVIATIONS[name])
     assert passed > 150
+
+
+@pytest.mark.skipif(not HAS_DENSITY_MATRIX, reason="needs the density-matrix engine")
+def test_density_matrix_suite_passes_but_for_the_listed_tests():
+    name = "sim/density_matrix_simulator_test.py"
+    failed, passed = run_cirqs_tests(name)
+    assert failed == set(DEVIATIONS[name])
+    assert passed > 200
 
 
 @pytest.mark.slow

@@ -133,3 +133,62 @@ def test_keyed_channel_keeps_its_record():
     records = quasim_cirq.Simulator().run(circuit).records
     assert records["k"].item() == 1
     assert records["m"].item() == 1
+
+
+def test_models_of_cirq_are_asked_once_and_changed_ones_anew(monkeypatch):
+    """The same circuit and model cost nothing the second time."""
+    calls = []
+    original = cirq.devices.InsertionNoiseModel.noisy_moment
+    monkeypatch.setattr(
+        cirq.devices.InsertionNoiseModel,
+        "noisy_moment",
+        lambda *arguments: calls.append(1) or original(*arguments),
+    )
+    identifier = cirq.devices.OpIdentifier(cirq.IdentityGate, Q[0])
+    model = cirq.devices.InsertionNoiseModel({identifier: cirq.X(Q[0])}, require_physical_tag=False)
+    simulator = quasim_cirq.Simulator(noise=model)
+    circuit = cirq.Circuit(cirq.I(Q[0]), cirq.measure(Q[0], key="m"))
+    for _ in range(3):
+        assert simulator.run(circuit).records["m"].item() == 1
+    assert len(calls) == len(circuit)
+    model.ops_added[identifier] = cirq.Z(Q[0])
+    assert simulator.run(circuit).records["m"].item() == 0
+    circuit.insert(1, cirq.X(Q[0]))
+    assert simulator.run(circuit).records["m"].item() == 1
+
+
+@pytest.mark.usefixtures("only_ours")
+def test_neutral_models_are_taken_by_the_simulator():
+    """False alarms: one in 10**6 a model."""
+    import quasim_backend as quasim
+    from quasim_backend import noise
+
+    model = quasim.NoiseModel().on_gates(noise.amplitude_damping(0.4), ["x"]).readout(0.1)
+    circuit = cirq.Circuit(cirq.X(Q[0]), cirq.measure(Q[0], key="m"))
+    for given in (model, model.to_dict(), quasim.export_noise(model, "cirq")):
+        simulator = quasim_cirq.Simulator(noise=given, seed=6)
+        counts = simulator.run(circuit, repetitions=2000).histogram(key="m")
+        one = 0.6 * 0.9 + 0.4 * 0.1
+        assert goodness_of_fit(Counter(counts), {0: 1 - one, 1: one}) > FALSE_ALARM
+    short = quasim_cirq.Simulator(noise={"depolarizing": {"single_qubit": 0.3}}, seed=6)
+    counts = short.run(circuit, repetitions=2000).histogram(key="m")
+    assert goodness_of_fit(Counter(counts), {0: 0.2, 1: 0.8}) > FALSE_ALARM
+    with pytest.raises(ValueError, match="noise_model cannot be int"):
+        quasim_cirq.Simulator(noise=3)
+
+
+def test_noise_of_aer_is_taken_by_the_simulator():
+    """False alarms: one in 10**6."""
+    aer = pytest.importorskip("qiskit_aer.noise")
+    import quasim_backend as quasim
+
+    model = aer.NoiseModel()
+    model.add_all_qubit_quantum_error(aer.amplitude_damping_error(0.4), ["x"])
+    try:
+        quasim.translate_noise(model)
+    except quasim.errors.OptionError:
+        pytest.skip("the Qiskit adapter translates no noise models yet")
+    circuit = cirq.Circuit(cirq.X(Q[0]), cirq.measure(Q[0], key="m"))
+    counts = quasim_cirq.Simulator(noise=model, seed=6).run(circuit, repetitions=2000)
+    probabilities = {0: 0.4, 1: 0.6}
+    assert goodness_of_fit(Counter(counts.histogram(key="m")), probabilities) > FALSE_ALARM

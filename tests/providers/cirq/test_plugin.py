@@ -17,7 +17,7 @@ def test_plugin_and_package_import_without_cirq():
         "import sys; sys.modules['cirq'] = None\n"
         "import quasim_cirq, quasim_cirq.plugin as plugin\n"
         "assert plugin.quasim_translate_circuit(object()) is None\n"
-        "assert dir(quasim_cirq) == ['Simulator']\n"
+        "assert 'Simulator' in dir(quasim_cirq)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
 
