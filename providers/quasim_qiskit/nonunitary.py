@@ -12,6 +12,7 @@ from qiskit.quantum_info import Kraus, SuperOp
 from quasim_backend.ir import Channel, Circuit
 from quasim_backend.ir.instructions import ChannelOp, Instruction
 from quasim_qiskit.errors import QuasimQiskitError
+from quasim_qiskit.noise.terms import error_channel
 
 __all__ = ["channel", "delay_seconds", "initialize"]
 
@@ -61,7 +62,7 @@ def channel(operation: Any, qubits: tuple[int, ...]) -> Instruction:
                 f"'{name}' carries no error. It is lost when a circuit goes through QPY; use "
                 f"Kraus(error).to_instruction() for circuits that are stored."
             )
-        operators = _kraus(SuperOp(error))
+        return ChannelOp(error_channel(error, len(qubits)), qubits)
     return ChannelOp(Channel.kraus(operators, name), qubits)
 
 

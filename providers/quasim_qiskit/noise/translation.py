@@ -61,6 +61,20 @@ class TranslatedNoise:
             found = self._parts[qubits] = NoiseModel(tuple(self._rules(qubits)), "qiskit")
         return found
 
+    def whole(self) -> NoiseModel:
+        """Return all rules.
+
+        Raises:
+            QuasimQiskitError: If there are noise passes that no rule can say.
+        """
+        if self.other_passes:
+            names = ", ".join(type(p).__name__ for p in self.other_passes)
+            raise QuasimQiskitError(
+                f"The noise model has passes that change circuits ({names}). Only Qiskit's backend "
+                f"of QuASIM runs them; relaxation during delays is the one that has a translation."
+            )
+        return self.part()
+
     @property
     def dt(self) -> float | None:
         """Seconds in the unit ``dt`` of delays, if a noise pass knows."""
