@@ -113,7 +113,7 @@ class QuasimSimulator(BackendV2):
         basis = self._configured.get("basis_gates")
         if basis is None and self._base_target is None:
             basis = known_gates(basis_gates(self._options["noise_model"]))
-        return basis  # type: ignore[no-any-return]
+        return basis
 
     @property
     def max_circuits(self) -> None:
@@ -251,7 +251,10 @@ class QuasimSimulator(BackendV2):
         """
         options = {**DEFAULTS, **self._options.__dict__}
         options |= {k: v for k, v in given.items() if k in DEFAULTS and v is not None}
-        noise = active_noise(options["noise_model"])
+        try:
+            noise = active_noise(options["noise_model"])
+        except QuasimQiskitError:
+            return options  # the job says what is wrong with an option
         if noise is not None:
             noise = noise.with_dt(None if self._base_target is None else self._base_target.dt)
         return {**options, "noise_model": noise}
@@ -294,4 +297,3 @@ def _bindings(given: Sequence[Binding] | Binding | None, circuits: int) -> Seque
             f"parameter_binds needs one mapping a circuit; got {len(listed)} for {circuits}."
         )
     return listed
-

@@ -59,4 +59,5 @@ def quasim_export_noise(model: NoiseModel, target: str) -> object | None:
         return None
     from quasim_qiskit.noise.export import exported
 
-    return exported(model)
+    model_of_qiskit: object = exported(model)
+    return model_of_qiskit

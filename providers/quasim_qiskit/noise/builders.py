@@ -177,9 +177,7 @@ def mixed_unitary_error(noise_ops: Iterable[tuple[ArrayLike, float]]) -> Quantum
     # Which ones are the identity matters: identities may be left out when errors are placed.
     one = np.eye(1 << width)
     last: Any = (IGate(), [width - 1])
-    return QuantumError(
-        [(last if np.allclose(u, one) else UnitaryGate(u), p) for u, p in pairs]
-    )
+    return QuantumError([(last if np.allclose(u, one) else UnitaryGate(u), p) for u, p in pairs])
 
 
 def coherent_unitary_error(unitary: ArrayLike) -> QuantumError:

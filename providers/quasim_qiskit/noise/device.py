@@ -13,7 +13,6 @@ import copy
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from qiskit.circuit import Gate, Measure
@@ -35,7 +34,7 @@ _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "ps": 1e-12
 
 def readout_errors(target: Target) -> Iterator[tuple[tuple[int], ReadoutError]]:
     """Yield the readout error of every qubit that has one."""
-    measured = target["measure"] if "measure" in target else None
+    measured = target["measure"] if "measure" in target.operation_names else None
     for q in range(target.num_qubits or 0):
         known = (measured or {}).get((q,))
         if known is None:

@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 from qiskit.circuit import Delay
 from qiskit.circuit.library import IGate, UnitaryGate
 from qiskit.quantum_info import Kraus
@@ -21,7 +22,6 @@ from qiskit.quantum_info import Kraus
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir import Channel, Circuit, Gate
 from quasim_backend.ir.gate_table import RECORDS
-from quasim_backend.ir.instructions import Delay as IrDelay
 from quasim_backend.ir.instructions import (
     ChannelOp,
     GateOp,
@@ -30,6 +30,7 @@ from quasim_backend.ir.instructions import (
     Measure,
     Reset,
 )
+from quasim_backend.ir.instructions import Delay as IrDelay
 from quasim_backend.noise import GateNoise, MomentNoise, NoiseModel, ReadoutNoise, Relaxation
 from quasim_backend.noise.rules import OPERATIONS, gate_key
 from quasim_qiskit.gates import CONTROLLED, PLAIN
@@ -69,7 +70,9 @@ class _Export:
         self._home = home
         self._model = model
         self._during = NoiseModel(tuple(r for r in model.rules if not isinstance(r, Relaxation)))
-        named = [q for r in model.rules for q in (*(r.qubits or ()), *(getattr(r, "on", None) or ()))]
+        named = [
+            q for r in model.rules for q in (*(r.qubits or ()), *(getattr(r, "on", None) or ()))
+        ]
         self._free = 1 + max(named, default=-1)  # the first of qubits that no rule names
         self.result = home.NoiseModel()
         for name, width, instruction in self._instructions():
@@ -99,7 +102,9 @@ class _Export:
                 continue  # a rule of Qiskit's, whose names are labels too
             operations |= {name: width for name in rule.gates if name in OPERATIONS}
             found = [gate_key(name) for name in rule.gates if name not in OPERATIONS]
-            for key, name in zip(found, [n for n in rule.gates if n not in OPERATIONS], strict=True):
+            for key, name in zip(
+                found, [n for n in rule.gates if n not in OPERATIONS], strict=True
+            ):
                 if key not in _NAMES:
                     raise UnsupportedError(
                         f"A noise rule is for '{name}', which is no standard gate of Qiskit. Give "
@@ -160,7 +165,7 @@ class _Export:
         place = next(i for i, w in enumerate(written) if not isinstance(w, ChannelOp))
         before = [op for op in written[:place] if isinstance(op, ChannelOp)]
         after = [op for op in written[place:] if isinstance(op, ChannelOp)]
-        if (after if name == "measure" else before):
+        if after if name == "measure" else before:
             raise UnsupportedError(
                 f"Noise before '{name}' has no word in Qiskit, where errors act after instructions "
                 f"and before measurements only."
@@ -195,7 +200,11 @@ class _Export:
             if isinstance(rule, Relaxation):
                 count = _PASS_QUBITS if rule.qubits is None else max(rule.qubits) + 1
                 relaxing = range(count) if rule.qubits is None else rule.qubits
-                t1s, t2s, populations = [float("inf")] * count, [float("inf")] * count, [0.0] * count
+                t1s, t2s, populations = (
+                    [float("inf")] * count,
+                    [float("inf")] * count,
+                    [0.0] * count,
+                )
                 for q in relaxing:
                     t1s[q], t2s[q], populations[q] = rule.t1, rule.t2, rule.excited
                 kinds = {} if self._home.__name__.startswith("quasim") else {"op_types": Delay}
@@ -230,8 +239,7 @@ def _instruction(what: Any, qubits: tuple[int, ...]) -> Instruction:
         return Reset(qubits)
     if what == "delay":
         return IrDelay(qubits, 0.0)
-    amplitudes = [1.0] + [0.0] * ((1 << len(qubits)) - 1)
-    return Initialize(amplitudes, qubits)  # type: ignore[arg-type]
+    return Initialize(np.eye(1, 1 << len(qubits), dtype=complex)[0], qubits)
 
 
 def _terms(channel: Channel) -> list[tuple[Any, float]]:

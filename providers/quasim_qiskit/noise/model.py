@@ -163,7 +163,9 @@ class NoiseModel:
         if self.is_ideal():
             return "NoiseModel: Ideal"
         places = [(n, q) for n, table in self._local_quantum_errors.items() for q in table]
-        places += [("measure", q) for q in self._local_readout_errors if ("measure", q) not in places]
+        places += [
+            ("measure", q) for q in self._local_readout_errors if ("measure", q) not in places
+        ]
         everywhere = [*self._default_quantum_errors]
         if self._default_readout_error is not None and "measure" not in everywhere:
             everywhere.append("measure")
@@ -330,7 +332,8 @@ class NoiseModel:
                 if places is None:
                     model.add_all_qubit_readout_error(confusion, warnings=False)
                 continue
-            kind = {"qerror": QuantumError, "plerror": PauliLindbladError}.get(entry["type"])
+            kinds: dict[str, Any] = {"qerror": QuantumError, "plerror": PauliLindbladError}
+            kind = kinds.get(entry["type"])
             if kind is None:
                 raise NoiseError(f"Unknown type of error {entry['type']!r} in a noise model.")
             error = kind.from_dict(entry)
@@ -367,8 +370,9 @@ def _after(before: Any, error: Any) -> Any:
     if before is None:
         return error
     if type(before) is not type(error):
-        general = [e.to_quantum_error() if hasattr(e, "to_quantum_error") else e for e in (before, error)]
-        return general[0].compose(general[1])
+        before, error = (
+            e.to_quantum_error() if hasattr(e, "to_quantum_error") else e for e in (before, error)
+        )
     return before.compose(error)
 
 

@@ -50,7 +50,8 @@ class Naming:
         """Return an operation's gates so that the right ones get noise, as Qiskit Aer has it.
 
         One gate on all qubits has the operation's name. Open controls are closed ones between
-        X gates. A Pauli gate is called by its letters. Anything else is its parts, with their names.
+        X gates. A Pauli gate is called by its letters. Anything else is its
+        parts.
 
         Args:
             operation: Of Qiskit.

@@ -69,9 +69,7 @@ class _Paulis(BaseQuantumError):
             found[label] = found.get(label, 0.0) + weight
         return found
 
-    def simplify(
-        self: _Self, atol: float | None = None, rtol: float | None = None
-    ) -> _Self:
+    def simplify(self: _Self, atol: float | None = None, rtol: float | None = None) -> _Self:
         """Return the same with every string once and without those of weight 0."""
         del rtol
         small = self.atol if atol is None else atol
@@ -92,7 +90,7 @@ class _Paulis(BaseQuantumError):
                 f"A {type(self).__name__} goes together with its own kind only; got "
                 f"{type(other).__name__}. Convert it with to_quantum_error()."
             )
-        return other  # type: ignore[no-any-return]
+        return other
 
     def _placed(self, width: int, qargs: Sequence[int] | None) -> tuple[Any, Any]:
         """Return ``x`` and ``z`` on ``width`` qubits, ``(size, width)`` bool."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -26,7 +27,7 @@ Term: TypeAlias = tuple[tuple[Instruction, tuple[int, ...]], ...]
 """Instructions with their qubits, in the order they act."""
 
 
-class BaseQuantumError(BaseOperator, TolerancesMixin):  # type: ignore[misc]
+class BaseQuantumError(BaseOperator, TolerancesMixin):
     """What all errors on qubits share. Errors are values: methods return new ones."""
 
     def __init__(self, num_qubits: int) -> None:
@@ -87,8 +88,9 @@ class QuantumError(BaseQuantumError):
             NoiseError: If probabilities are negative or do not sum to 1, something measures, or a
                 channel is not completely positive and trace preserving.
         """
+        pairs: list[tuple[Term, float]]
         if isinstance(noise_ops, QuantumError):
-            pairs: list[tuple[Term, float]] = list(noise_ops._terms)
+            pairs = list(noise_ops._terms)
         else:
             single = not isinstance(noise_ops, Iterable) or isinstance(noise_ops, QuantumCircuit)
             if single or (isinstance(noise_ops, tuple) and isinstance(noise_ops[0], Instruction)):
@@ -98,7 +100,7 @@ class QuantumError(BaseQuantumError):
         total = sum(p for _, p in pairs)
         if not abs(total - 1) <= self.atol:
             raise NoiseError(f"The probabilities of an error must sum to 1; they sum to {total}.")
-        self._terms = [(term, p / total) for term, p in pairs]
+        self._terms: list[tuple[Term, float]] = [(term, p / total) for term, p in pairs]
         widths = [_width(term) for term, _ in self._terms]
         super().__init__(num_qubits=max(widths))
 
@@ -190,9 +192,7 @@ class QuantumError(BaseQuantumError):
                     f"one on {self.num_qubits}."
                 )
             right = [(_moved(term, places), p) for term, p in right]
-        terms = [
-            (b + a if front else a + b, p * q) for a, p in self._terms for b, q in right
-        ]
+        terms = [(b + a if front else a + b, p * q) for a, p in self._terms for b, q in right]
         return QuantumError._of(terms, max(self.num_qubits, other.num_qubits))
 
     def tensor(self, other: Any) -> QuantumError:
@@ -206,8 +206,8 @@ class QuantumError(BaseQuantumError):
 
     def expand(self, other: Any) -> QuantumError:
         """Return both side by side, this one on the first qubits."""
-        other = other if isinstance(other, QuantumError) else QuantumError(_general(other))
-        return other.tensor(self)
+        first = other if isinstance(other, QuantumError) else QuantumError(_general(other))
+        return first.tensor(self)
 
     # --- as data ------------------------------------------------------------------------------
 
@@ -243,7 +243,7 @@ def _pair(entry: Any) -> tuple[Term, float]:
     if not isinstance(entry, tuple) or len(entry) != 2:
         raise NoiseError(f"An error is made of pairs (what acts, probability); got {entry!r}.")
     what, p = entry
-    if not np.isscalar(p) or isinstance(p, str) or np.iscomplexobj(p):
+    if not isinstance(p, numbers.Real):
         raise NoiseError(f"A probability must be a real number; got {p!r}.")
     if not p >= -TolerancesMixin.atol:
         raise NoiseError(f"A probability must not be negative; got {p}.")

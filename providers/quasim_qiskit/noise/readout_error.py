@@ -110,8 +110,8 @@ class ReadoutError:
 
     def expand(self, other: Any) -> ReadoutError:
         """Return both side by side, this one on the first qubits."""
-        other = other if isinstance(other, ReadoutError) else ReadoutError(other)
-        return other.tensor(self)
+        first = other if isinstance(other, ReadoutError) else ReadoutError(other)
+        return first.tensor(self)
 
     __matmul__ = compose
     __mul__ = dot

@@ -51,11 +51,13 @@ class Tables:
     @property
     def names(self) -> list[str]:
         """Instructions with errors, each once."""
-        return list(dict.fromkeys([*self.everywhere, *self.somewhere, *(n for n, *_ in self.elsewhere)]))
+        return list(
+            dict.fromkeys([*self.everywhere, *self.somewhere, *(n for n, *_ in self.elsewhere)])
+        )
 
 
 def is_qiskit_noise(model: Any) -> bool:
-    """Return whether something is a noise model of Qiskit Aer or of this package, or its dictionary."""
+    """Return whether something is a noise model of Qiskit, or its dictionary."""
     if isinstance(model, Mapping):
         return isinstance(model.get("errors"), list | tuple)
     return type(model).__name__ == "NoiseModel" and (

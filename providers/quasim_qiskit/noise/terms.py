@@ -20,11 +20,14 @@ from quasim_backend.noise.representations import pauli_matrix
 from quasim_backend.noise.rules import gate_key
 from quasim_qiskit.errors import QuasimQiskitError
 
-__all__ = ["error_channel", "generators", "wire_form", "wire_width", "wire_matrix"]
+__all__ = ["error_channel", "generators", "wire_form", "wire_matrix", "wire_width"]
 
 Matrix = NDArray[np.complex128]
 
-_RESET = (np.array([[1, 0], [0, 0]], complex), np.array([[0, 1], [0, 0]], complex))
+_RESET: tuple[Matrix, ...] = (
+    np.array([[1, 0], [0, 0]], complex),
+    np.array([[0, 1], [0, 0]], complex),
+)
 
 
 def wire_form(error: Any) -> Mapping[str, Any]:
@@ -77,7 +80,9 @@ def error_channel(error: Any, num_qubits: int | None = None) -> Channel:
     except QuasimQiskitError:
         raise
     except QuasimError as cause:
-        raise QuasimQiskitError(f"A noise model has an error that is no channel: {cause}") from cause
+        raise QuasimQiskitError(
+            f"A noise model has an error that is no channel: {cause}"
+        ) from cause
 
 
 def generators(data: Mapping[str, Any]) -> dict[str, float]:
@@ -106,58 +111,72 @@ def _product(term: Sequence[Any], width: int) -> list[Matrix]:
     """Return the Kraus operators of one circuit, ``(2**width, 2**width)`` each."""
     operators: list[Matrix] = [np.eye(1 << width, dtype=complex)]
     for part in term:
-        step = [_spread(k, tuple(part["qubits"]), width) for k in _operators(part)]
-        operators = [k @ o for k in step for o in operators]
+        operators = [k @ o for k in _operators(part, width) for o in operators]
         if len(operators) > 4**width:
             operators = list(from_superoperator(_superoperator(operators)).operators)
     return operators
 
 
-def _operators(part: Mapping[str, Any]) -> Sequence[Matrix]:
-    name, params = part["name"], part.get("params", ())
-    if name == "reset":
-        if len(part["qubits"]) == 1:
-            return _RESET
-    elif name == "kraus":
-        return [wire_matrix(k) for k in params]
-    elif name == "superop":
-        return from_superoperator(wire_matrix(params[0])).operators
-    elif name == "unitary":
-        return (wire_matrix(params[0]),)
-    elif name == "pauli":
-        return (_pauli(str(params[0])),)
-    elif gate_key(name) is not None:
-        return (_gate(name, tuple(float(p) for p in params)),)
+def _operators(part: Mapping[str, Any], width: int) -> Sequence[Matrix]:
+    """Return the Kraus operators of one instruction on all of the error's qubits."""
+    name, params, qubits = part["name"], part.get("params", ()), tuple(part["qubits"])
+    if name == "kraus":
+        return [_spread(wire_matrix(k), qubits, width) for k in params]
+    if name == "superop":
+        operators = from_superoperator(wire_matrix(params[0])).operators
+        return [_spread(k, qubits, width) for k in operators]
+    if name == "unitary":
+        return [_spread(wire_matrix(params[0]), qubits, width)]
+    if name == "pauli":
+        return _known_operators(name, (str(params[0]),), qubits, width)
+    if gate_key(name) is not None or (name == "reset" and len(qubits) == 1):
+        return _known_operators(name, tuple(float(p) for p in params), qubits, width)
     raise QuasimQiskitError(
-        f"A quantum error has the instruction '{name}' on {len(part['qubits'])} qubits. Possible "
-        f"are standard gates, pauli, unitary, kraus, superop and reset."
+        f"A quantum error has the instruction '{name}' on {len(qubits)} qubits. Possible are "
+        f"standard gates, pauli, unitary, kraus, superop and reset."
     )
 
 
-_pauli = lru_cache(maxsize=1024)(pauli_matrix)
-
-
-@lru_cache(maxsize=256)
-def _gate(name: str, params: tuple[float, ...]) -> Matrix:
-    return Gate.named(name, *params).matrix()
+# The errors of a device are thousands of circuits of the same few Paulis and resets.
+@lru_cache(maxsize=4096)
+def _known_operators(
+    name: str, params: tuple[Any, ...], qubits: tuple[int, ...], width: int
+) -> tuple[Matrix, ...]:
+    if name == "reset":
+        operators = _RESET
+    elif name == "pauli":
+        operators = (pauli_matrix(params[0]),)
+    else:
+        operators = (Gate.named(name, *params).matrix(),)
+    return tuple(_spread(k, qubits, width) for k in operators)
 
 
 def _spread(matrix: Matrix, qubits: tuple[int, ...], width: int) -> Matrix:
     """Return an operator on some of ``width`` qubits as one on all of them."""
     if qubits == tuple(range(width)):
         return matrix
-    order = (*qubits, *(q for q in range(width) if q not in qubits))
-    index = np.arange(1 << width)
-    place = sum((index >> q & 1) << i for i, q in enumerate(order))
+    place = _places(qubits, width)
     wide = np.kron(np.eye(1 << width - len(qubits)), matrix)
     return np.ascontiguousarray(wide[np.ix_(place, place)])
+
+
+@lru_cache(maxsize=256)
+def _places(qubits: tuple[int, ...], width: int) -> NDArray[np.int64]:
+    """Return each index with the bits of ``qubits`` moved to the lowest places."""
+    order = (*qubits, *(q for q in range(width) if q not in qubits))
+    index = np.arange(1 << width)
+    place = np.zeros_like(index)
+    for i, q in enumerate(order):
+        place |= (index >> q & 1) << i
+    return place
 
 
 def _superoperator(operators: Sequence[Matrix]) -> Matrix:
     """Return ``sum conj(K) (x) K``."""
     stacked = np.stack(operators)
     size = stacked.shape[1] ** 2
-    return np.einsum("kab,kcd->acbd", stacked.conj(), stacked).reshape(size, size)
+    product: Matrix = np.einsum("kab,kcd->acbd", stacked.conj(), stacked)
+    return product.reshape(size, size)
 
 
 def _unitaries(weights: Sequence[float], unitaries: Sequence[Matrix]) -> Channel:
