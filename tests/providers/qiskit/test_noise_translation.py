@@ -239,7 +239,7 @@ def test_local_noise_passes_see_circuits_with_delays() -> None:
     circuit.delay(5, 0, unit="ns")
     for each, noisy in ((circuit, True), (without, False)):
         expected = aers(each, model)
-        assert (np.abs(expected - aers(each, None)).max() > 1e-3) is noisy
+        assert bool(np.abs(expected - aers(each, None)).max() > 1e-3) is noisy
         assert np.abs(ours(each, model) - expected).max() < 1e-9
     with pytest.raises(QuasimQiskitError, match="LocalNoisePass"):
         quasim.translate_noise(model)
