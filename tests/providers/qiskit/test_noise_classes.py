@@ -1,5 +1,6 @@
 """The noise classes of this package have the numbers of Qiskit Aer's, and need no Aer."""
 
+# ruff: noqa: E402 - imports after the check that Aer is there
 from __future__ import annotations
 
 import subprocess

@@ -1,5 +1,6 @@
 """Our noise models as Qiskit's."""
 
+# ruff: noqa: B023, E402 - imports after the check that Aer is there; choices run at once
 from __future__ import annotations
 
 import numpy as np

@@ -1,5 +1,6 @@
 """Noise models of Qiskit Aer mean here what they mean there: the same density matrix."""
 
+# ruff: noqa: B023, E402 - imports after the check that Aer is there; choices run at once
 from __future__ import annotations
 
 import copy

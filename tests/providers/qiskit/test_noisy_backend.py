@@ -143,10 +143,8 @@ def test_a_simulator_like_a_device_is_as_noisy(same_distribution) -> None:
 def test_the_sampler_is_noisy(chi_square) -> None:
     model, circuit = model_and_circuit()
     backend = AerSimulator(noise_model=model)
-    named = QuantumCircuit(*circuit.qubits, *circuit.clbits)
-    named = circuit
-    result = SamplerV2(seed=3, backend=backend).run([named], shots=SHOTS).result()[0]
-    chi_square(result.data.c.get_counts(), exact(named, model), SHOTS)
+    result = SamplerV2(seed=3, backend=backend).run([circuit], shots=SHOTS).result()[0]
+    chi_square(result.data.c.get_counts(), exact(circuit, model), SHOTS)
 
 
 def test_the_estimator_is_exact_or_says_that_it_cannot() -> None:
