@@ -108,7 +108,7 @@ def test_a_noisy_target_keeps_what_circuits_need() -> None:
     circuit = QuantumCircuit(2, 2)
     circuit.h(0)
     circuit.append(UnitaryGate(np.eye(2)), [1])
-    circuit.swap(0, 1)
+    circuit.cz(0, 1)
     circuit.delay(10, 0, unit="ns")
     circuit.reset(0)
     circuit.measure(0, 0)
