@@ -47,9 +47,14 @@ def quasim_translate_noise(model: object) -> NoiseModel | None:
 
     if not is_qiskit_noise(model):
         return None
+    from quasim_backend.errors import UnsupportedError
+    from quasim_qiskit.errors import QuasimQiskitError
     from quasim_qiskit.noise.translation import translated_noise
 
-    return translated_noise(model).whole()
+    try:
+        return translated_noise(model).whole()
+    except QuasimQiskitError as cause:
+        raise UnsupportedError(cause.message) from cause
 
 
 @hookimpl

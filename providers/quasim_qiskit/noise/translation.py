@@ -102,7 +102,7 @@ class TranslatedNoise:
                     for error in errors:
                         yield from self._local(name, where, error)
         for (name, where, on), errors in tables.elsewhere.items():
-            if wanted(where) and wanted(on):
+            if wanted(where):
                 replaced = where in tables.somewhere.get(name, {})
                 for error in errors:
                     channel = self._channel(error, len(on))
