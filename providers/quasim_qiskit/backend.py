@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,8 @@ from quasim_qiskit.configuration import BackendConfiguration, max_qubits
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.execution import Binding, execute
 from quasim_qiskit.job import QuasimJob
+from quasim_qiskit.noise.active import active_noise, basis_gates
+from quasim_qiskit.noise.model import NoiseModel
 from quasim_qiskit.options import (
     CONFIGURATION_OPTIONS,
     DEFAULTS,
@@ -33,6 +34,7 @@ from quasim_qiskit.target import (
     GATE_NAMES,
     build_target,
     edges,
+    known_gates,
     with_simulator_instructions,
 )
 
@@ -93,7 +95,7 @@ class QuasimSimulator(BackendV2):
     def target(self) -> Target:
         """What the transpiler may use; made once and kept until an option changes it."""
         if self._target is None:
-            basis = self._configured.get("basis_gates")
+            basis = self._basis
             coupling = edges(self._configured.get("coupling_map"))
             if self._base_target is not None and basis is None and coupling is None:
                 self._target = with_simulator_instructions(self._base_target)
@@ -104,6 +106,14 @@ class QuasimSimulator(BackendV2):
                     self._configured.get("n_qubits"),
                 )
         return self._target
+
+    @property
+    def _basis(self) -> Sequence[str] | None:
+        """Gates of the option ``basis_gates``, else of the noise model; None for all."""
+        basis = self._configured.get("basis_gates")
+        if basis is None and self._base_target is None:
+            basis = known_gates(basis_gates(self._options["noise_model"]))
+        return basis
 
     @property
     def max_circuits(self) -> None:
@@ -139,6 +149,9 @@ class QuasimSimulator(BackendV2):
             return
         value = DEFAULTS.get(key) if value is None else value
         check_choice(key, value)
+        if key == "noise_model":
+            active_noise(value)  # refuses what is no noise model here and not in the run
+            self._target = None
         self._options[key] = value
         log_ignored({key: value})
         if key in ("method", "device") and not self._derived:
@@ -166,7 +179,7 @@ class QuasimSimulator(BackendV2):
         if coupling is None and self._base_target is not None:
             built = self._base_target.build_coupling_map()
             coupling = edges(built)
-        basis = self._configured.get("basis_gates")
+        basis = self._basis
         width = self._configured.get("n_qubits") or self.target.num_qubits or max_qubits()
         custom = list(self._configured.get("custom_instructions", CUSTOM_INSTRUCTIONS))
         known = self.target.operation_names if self._base_target is not None else GATE_NAMES
@@ -219,8 +232,7 @@ class QuasimSimulator(BackendV2):
                 )
         bindings = _bindings(parameter_binds, len(listed))
         log_ignored(run_options)
-        options = {**DEFAULTS, **self._options.__dict__}
-        options |= {k: v for k, v in run_options.items() if k in DEFAULTS and v is not None}
+        options = self.run_options(run_options)
         # The circuits of the caller may change while the job waits.
         kept = [circuit.copy() for circuit in listed]
         name = self.name
@@ -232,24 +244,37 @@ class QuasimSimulator(BackendV2):
         job.submit()
         return job
 
+    def run_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a run: the given ones, else the backend's, else the defaults.
+
+        The noise model is read here: what happens to it later is for later runs.
+        """
+        options = {**DEFAULTS, **self._options.__dict__}
+        options |= {k: v for k, v in given.items() if k in DEFAULTS and v is not None}
+        try:
+            noise = active_noise(options["noise_model"])
+        except QuasimQiskitError:
+            return options  # the job says what is wrong with an option
+        if noise is not None:
+            noise = noise.with_dt(None if self._base_target is None else self._base_target.dt)
+        return {**options, "noise_model": noise}
+
     @classmethod
     def from_backend(cls, backend: BackendV2, **options: Any) -> QuasimSimulator:
         """Make a simulator with the gates and the coupling map of a device.
 
-        Its noise is not copied in this version: a warning says so unless the device reports none
-        or ``noise_model=None`` is given.
+        Its noise is made of the error rates, times and qubit properties it reports, as
+        `quasim_qiskit.noise.NoiseModel.from_backend` does, unless ``noise_model`` is given.
 
         Raises:
             TypeError: If it is not a `BackendV2`.
         """
         if not isinstance(backend, BackendV2):
             raise TypeError(f"from_backend takes a BackendV2; got {type(backend)}.")
-        if "noise_model" not in options and _is_noisy(backend.target):
-            warnings.warn(
-                f"The noise of '{backend.name}' is not simulated: this version runs without "
-                f"noise. Pass noise_model=None to say that this is meant.",
-                stacklevel=2,
-            )
+        if "noise_model" not in options:
+            noise_model = NoiseModel.from_backend(backend)
+            if not noise_model.is_ideal():
+                options["noise_model"] = noise_model
         simulator = cls(target=backend.target, **options)
         simulator._derived = True
         simulator.name = f"aer_simulator_from({backend.name})"
@@ -272,17 +297,3 @@ def _bindings(given: Sequence[Binding] | Binding | None, circuits: int) -> Seque
             f"parameter_binds needs one mapping a circuit; got {len(listed)} for {circuits}."
         )
     return listed
-
-
-def _is_noisy(target: Target) -> bool:
-    """Return whether a target reports an error rate or a relaxation time."""
-    rates = (
-        properties.error
-        for name in target.operation_names
-        for properties in (target[name] or {}).values()
-        if properties is not None
-    )
-    if any(rates):
-        return True
-    qubits = target.qubit_properties or []
-    return any(q is not None and (q.t1 or q.t2) for q in qubits)

@@ -34,6 +34,7 @@ from quasim_qiskit.control_flow import control_flow
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.expressions import ClassicalScope, Variables
 from quasim_qiskit.gates import CONTROLLED, PLAIN, GateReader
+from quasim_qiskit.noise.naming import Naming
 from quasim_qiskit.nonunitary import channel, delay_seconds, initialize
 from quasim_qiskit.parameters import NotAffineInLoopError, ParameterTable, Scope
 from quasim_qiskit.saves import SAVE_NAMES, SET_NAMES, SavedItem, read_save
@@ -68,11 +69,23 @@ class Place:
 
 @dataclass
 class BlockReader:
-    """Reads blocks of one circuit into lists of IR instructions."""
+    """Reads blocks of one circuit into lists of IR instructions.
+
+    Attributes:
+        circuit: Gets the instructions.
+        method: Simulation method, which decides what ``save_state`` saves.
+        starts_at_zero: Whether state preparations may become initialisations.
+        naming: What gates are called in a noise model of Qiskit; None without one.
+        dt: Seconds in the unit ``dt`` of delays, or None.
+        timed: Whether the length of delays matters.
+    """
 
     circuit: Circuit
     method: str
     starts_at_zero: bool
+    naming: Naming | None = None
+    dt: float | None = None
+    timed: bool = False
     parameters: ParameterTable = field(default_factory=ParameterTable)
     variables: Variables = field(default_factory=Variables)
     saves: list[SavedItem] = field(default_factory=list)
@@ -96,6 +109,7 @@ class BlockReader:
         outer = place.qubits
         index = dict(zip(block.qubits, outer, strict=True)).__getitem__
         append = out.append
+        naming = self.naming
         # This loop runs once a gate: it touches `.operation`, which builds a Python object,
         # only where a gate is not one of Qiskit's standard gates.
         for instruction in block.data:
@@ -119,6 +133,8 @@ class BlockReader:
                     gate = Gate.trusted(known[0], tuple(params), known[1], known[2])
             if gate is not None:
                 label = instruction.label
+                if label is None and naming is not None:
+                    label = naming.label(name, gate)
                 if label is not None:
                     gate = replace(gate, label=label)
                 append(GateOp(gate, tuple(map(index, instruction.qubits))))
@@ -143,6 +159,8 @@ class BlockReader:
                 lambda inner, body: self._append(body, name, params, qubits, inner, label),
             )
             return
+        if label is None and self.naming is not None:
+            label = self.naming.label(name, gate)
         out.append(GateOp(gate if label is None else replace(gate, label=label), qubits))
 
     def _pick_round(
@@ -194,7 +212,7 @@ class BlockReader:
         elif isinstance(operation, QiskitBarrier):
             out.append(Barrier(qubits))
         elif isinstance(operation, QiskitDelay):
-            out.append(Delay(qubits, delay_seconds(operation)))
+            out.append(Delay(qubits, delay_seconds(operation, self.dt, self.timed)))
         elif isinstance(operation, QiskitInitialize) or self._prepares(operation, qubits, out):
             out += initialize(operation, qubits)
         elif isinstance(operation, QiskitStore):
@@ -276,7 +294,14 @@ class BlockReader:
             cached = (operation, gates)
             if not place.scope:
                 self._unrolled[id(operation)] = cached
-        out += [GateOp(p.gate, tuple([qubits[q] for q in p.qubits])) for p in cached[1]]
+        label = getattr(operation, "label", None)
+        gates = [GateOp(p.gate, tuple([qubits[q] for q in p.qubits])) for p in cached[1]]
+        if self.naming is not None:
+            out += self.naming.written(operation, gates, qubits)
+        elif label is not None and len(gates) == 1 and gates[0].qubits == qubits:
+            out.append(GateOp(replace(gates[0].gate, label=label), qubits))
+        else:
+            out += gates
 
     def _define(
         self,
@@ -297,7 +322,8 @@ class BlockReader:
                     f"and save instructions are supported."
                 )
             return [GateOp(gate, local) for gate, local in placed]
-        if definition.num_clbits == 0:
+        # In a noise model's own names errors may depend on where in the circuit an operation is.
+        if definition.num_clbits == 0 and self.naming is None:
             local: list[Instruction] = []
             own = replace(place, qubits=tuple(range(definition.num_qubits)))
             if not definition.num_vars and _holds_gates_only(definition):

@@ -20,8 +20,10 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.providers import BackendV2
 
 from quasim_backend import Runtime
+from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir import Circuit, PauliString, PauliSum
 from quasim_backend.session.jobs import CancelToken
+from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.execution import SEED_STRIDE, open_runtime
 from quasim_qiskit.options import Settings
 from quasim_qiskit.primitive_base import (
@@ -131,7 +133,7 @@ class EstimatorV2(BaseEstimatorV2):
 def _estimate(
     runtime: Runtime, pub: EstimatorPub, seed: int, chosen: Settings, cancel: CancelToken
 ) -> PubResult:
-    translation = translate(pub.circuit, starts_at_zero=True)
+    translation = translate(pub.circuit, starts_at_zero=True, noise=chosen.noise)
     parameters = list(pub.circuit.parameters)
     bindings = pub.parameter_values
     values = bindings.as_array(parameters).reshape(bindings.size, len(parameters))
@@ -140,9 +142,9 @@ def _estimate(
     sums, numbers = _distinct(pub.observables)
     pairs = np.broadcast_arrays(rows, numbers)
     wanted = np.stack([pairs[0].ravel(), pairs[1].ravel()])
-    found, metadata = _values(
-        _Task(runtime, translation.circuit, sums, seed, chosen.shots, cancel), vectors, wanted
-    )
+    task = _Task(runtime, translation.circuit, sums, seed, chosen.shots, cancel)
+    find = _values if chosen.noise is None else _noisy_values
+    found, metadata = find(task, vectors, wanted)
     exact = found.reshape(pairs[0].shape)
     deviations = np.full(exact.shape, float(pub.precision or 0.0))
     if pub.precision:
@@ -206,6 +208,25 @@ def _values(
             metadata = result.metadata
     pairs = zip(*wanted.tolist(), strict=True)
     return np.array([table[pair] for pair in pairs], dtype=np.float64), metadata
+
+
+def _noisy_values(
+    task: _Task, vectors: NDArray[np.float64], wanted: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    """Compute what `_values` does, averaged over noise and measurements without sampling them."""
+    table = np.empty((len(vectors), len(task.observables)))
+    for row, vector in enumerate(vectors):
+        try:
+            found = task.runtime.expectations(
+                task.circuit, task.observables, parameters=vector, cancel=task.cancel
+            )
+        except UnsupportedError as cause:
+            raise QuasimQiskitError(
+                f"The estimator gives exact values, which this noisy circuit does not have here: "
+                f"{cause} Pass noise_model=None, or estimate from samples of a SamplerV2."
+            ) from cause
+        table[row] = found.real
+    return table[wanted[0], wanted[1]], {"noise": True}
 
 
 def _compile(task: _Task, group: tuple[int, ...]) -> tuple[Any, bool]:

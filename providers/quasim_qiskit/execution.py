@@ -76,7 +76,10 @@ def execute(
     for position, circuit in enumerate(circuits):
         cancel.check()
         translation = translate(
-            circuit, settings.method, starts_at_zero=not _saves_unitary(circuit)
+            circuit,
+            settings.method,
+            starts_at_zero=not _saves_unitary(circuit),
+            noise=settings.noise,
         )
         head = header(circuit)
         vectors = _vectors(circuit, translation, bindings[position] if bindings else None)
@@ -96,6 +99,7 @@ def execute(
                         time.perf_counter() - begun,
                         memory=settings.memory,
                         bindings=len(vectors),
+                        noise="ideal" if settings.noise is None else settings.noise.name,
                     )
                 )
             except Cancelled:

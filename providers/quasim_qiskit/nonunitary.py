@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 from qiskit.circuit import ParameterExpression
+from qiskit.circuit.classical.expr import Expr
 from qiskit.quantum_info import Kraus, SuperOp
 
 from quasim_backend.ir import Channel, Circuit
 from quasim_backend.ir.instructions import ChannelOp, Instruction
 from quasim_qiskit.errors import QuasimQiskitError
+from quasim_qiskit.noise.terms import error_channel
 
 __all__ = ["channel", "delay_seconds", "initialize"]
 
@@ -60,7 +62,7 @@ def channel(operation: Any, qubits: tuple[int, ...]) -> Instruction:
                 f"'{name}' carries no error. It is lost when a circuit goes through QPY; use "
                 f"Kraus(error).to_instruction() for circuits that are stored."
             )
-        operators = _kraus(SuperOp(error))
+        return ChannelOp(error_channel(error, len(qubits)), qubits)
     return ChannelOp(Channel.kraus(operators, name), qubits)
 
 
@@ -71,14 +73,27 @@ def _kraus(operator: SuperOp) -> list[np.ndarray[Any, np.dtype[np.complex128]]]:
     return [np.asarray(k, dtype=complex) for k in left]
 
 
-def delay_seconds(operation: Any) -> float:
-    """Return how long a delay takes; 0 where its unit has no length (``dt``, an expression)."""
+def delay_seconds(operation: Any, dt: float | None = None, timed: bool = False) -> float:
+    """Return how long a delay takes; 0 where nobody knows and it does not matter.
+
+    Args:
+        operation: The delay.
+        dt: Seconds in the unit ``dt``, or None.
+        timed: Whether the length matters.
+
+    Raises:
+        QuasimQiskitError: If it matters and is not known.
+    """
     duration = operation.params[0]
-    scale = _SECONDS.get(operation.unit)
-    if scale is None:
-        return 0.0
-    if isinstance(duration, ParameterExpression):
-        if duration.parameters:
-            return 0.0
+    scale = dt if operation.unit == "dt" else _SECONDS.get(operation.unit)
+    if isinstance(duration, ParameterExpression) and not duration.parameters:
         duration = duration.numeric()
+    if scale is None or isinstance(duration, ParameterExpression | Expr):
+        if timed:
+            raise QuasimQiskitError(
+                f"Qubits relax during a delay of {duration} {operation.unit}, whose length in "
+                f"seconds is not known. Give delays in seconds, or take the noise model from a "
+                f"backend that has a 'dt'."
+            )
+        return 0.0
     return float(duration) * scale

@@ -13,6 +13,7 @@ import numpy as np
 from quasim_backend import Config
 from quasim_backend.errors import near_matches
 from quasim_qiskit.errors import QuasimQiskitError
+from quasim_qiskit.noise.active import ActiveNoise, active_noise
 
 __all__ = [
     "CONFIGURATION_OPTIONS",
@@ -126,6 +127,7 @@ class Settings:
         seed: Seed of the first circuit, or None.
         method: One of `METHODS`.
         memory: Whether the result lists every shot.
+        noise: Noise of the run, or None.
         config: Settings of the session that runs it.
         config_key: Equal for equal ``config``.
     """
@@ -134,6 +136,7 @@ class Settings:
     seed: int | None
     method: str
     memory: bool
+    noise: ActiveNoise | None
     config: Config
     config_key: tuple[Any, ...]
 
@@ -181,18 +184,6 @@ def check_choice(name: str, value: Any) -> None:
         )
     if name == "precision" and value not in ("double", "single"):
         raise QuasimQiskitError(f"Invalid precision {value!r}; 'double' and 'single' are possible.")
-    if name == "noise_model" and not _is_ideal(value):
-        raise QuasimQiskitError(
-            "Option noise_model is not yet supported: this version simulates without noise. "
-            "Channels can be placed in the circuit, for example with Kraus(...).to_instruction()."
-        )
-
-
-def _is_ideal(noise_model: Any) -> bool:
-    if noise_model is None:
-        return True
-    is_ideal = getattr(noise_model, "is_ideal", None)
-    return bool(is_ideal()) if callable(is_ideal) else False
 
 
 def settings(options: Mapping[str, Any]) -> Settings:
@@ -202,7 +193,7 @@ def settings(options: Mapping[str, Any]) -> Settings:
         TypeError: If a value has the wrong type.
         QuasimQiskitError: If a value is not possible.
     """
-    for name in ("method", "device", "precision", "noise_model"):
+    for name in ("method", "device", "precision"):
         check_choice(name, options[name])
     shots = _integer("shots", options["shots"], 1024)
     if shots < 1:
@@ -225,6 +216,7 @@ def settings(options: Mapping[str, Any]) -> Settings:
         None if seed is None else _integer("seed_simulator", seed, 0),
         method,
         bool(options["memory"]),
+        active_noise(options["noise_model"]),
         _config(tuple(values.items())),
         tuple(values.values()),
     )

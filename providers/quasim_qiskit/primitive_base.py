@@ -16,7 +16,7 @@ from quasim_backend.errors import Cancelled
 from quasim_backend.session.jobs import CancelToken, JobPool
 from quasim_qiskit.backend import QuasimSimulator
 from quasim_qiskit.errors import QuasimQiskitError
-from quasim_qiskit.options import DEFAULTS, Settings, settings
+from quasim_qiskit.options import Settings, settings
 
 __all__ = ["QuasimPrimitiveJob", "choose_backend", "first_seed", "run_settings"]
 
@@ -97,9 +97,7 @@ def choose_backend(backend: BackendV2 | None, options: dict[str, Any]) -> Quasim
 
 def run_settings(backend: QuasimSimulator, options: dict[str, Any]) -> Settings:
     """Return the checked options of a primitive's run."""
-    merged = {**DEFAULTS, **backend.options.__dict__}
-    merged |= {k: v for k, v in options.items() if k in DEFAULTS and v is not None}
-    return settings(merged)
+    return settings(backend.run_options(options))
 
 
 def first_seed(seed: int | None, chosen: Settings) -> int:

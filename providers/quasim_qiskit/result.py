@@ -43,6 +43,7 @@ def experiment(
     *,
     memory: bool,
     bindings: int,
+    noise: str,
 ) -> dict[str, Any]:
     """Return one experiment's entry of Qiskit's result dictionary."""
     data: dict[str, Any] = {}
@@ -61,7 +62,7 @@ def experiment(
         "time_taken": seconds,
         "header": head,
         "data": data,
-        "metadata": _metadata(translation, result, seconds, bindings),
+        "metadata": {**_metadata(translation, result, seconds, bindings), "noise": noise},
     }
 
 
@@ -88,7 +89,6 @@ def _metadata(
     return {
         "method": ours.get("engine", "statevector"),
         "device": str(ours.get("device", "cpu")).upper(),
-        "noise": "ideal",
         "num_qubits": width,
         "num_clbits": circuit.num_clbits,
         "active_input_qubits": active,

@@ -23,6 +23,7 @@ from qiskit.providers import BackendV2
 from quasim_backend import Runtime
 from quasim_backend.session.jobs import CancelToken
 from quasim_qiskit.execution import SEED_STRIDE, open_runtime
+from quasim_qiskit.options import Settings
 from quasim_qiskit.primitive_base import (
     PrimitiveOptions,
     QuasimPrimitiveJob,
@@ -105,14 +106,16 @@ class SamplerV2(BaseSamplerV2):
         seed = first_seed(self._seed, chosen)
         results = []
         for pub in pubs:
-            results.append(_sample(runtime, pub, seed, cancel))
+            results.append(_sample(runtime, pub, seed, chosen, cancel))
             seed += SEED_STRIDE * max(1, pub.size)
         return PrimitiveResult(results, metadata={"version": 2})
 
 
-def _sample(runtime: Runtime, pub: SamplerPub, seed: int, cancel: CancelToken) -> SamplerPubResult:
+def _sample(
+    runtime: Runtime, pub: SamplerPub, seed: int, chosen: Settings, cancel: CancelToken
+) -> SamplerPubResult:
     circuit = pub.circuit
-    translation = translate(circuit, starts_at_zero=True)
+    translation = translate(circuit, starts_at_zero=True, noise=chosen.noise)
     compiled = runtime.compile(translation.circuit)
     parameters = list(circuit.parameters)
     values = pub.parameter_values.as_array(parameters).reshape(pub.size, len(parameters))

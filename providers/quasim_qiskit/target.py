@@ -36,6 +36,7 @@ __all__ = [
     "GATE_NAMES",
     "build_target",
     "edges",
+    "known_gates",
     "with_simulator_instructions",
 ]
 
@@ -125,6 +126,14 @@ def _names(basis_gates: Iterable[str] | None, constrained: bool) -> list[str]:
             f"Basis gate '{unknown[0]}' is not known. {near_matches(unknown[0], GATE_NAMES)}"
         )
     return names
+
+
+def known_gates(names: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Return those of a noise model's basis gates that the transpiler can be given; None for all.
+
+    The others are labels of gates.
+    """
+    return None if names is None else tuple(name for name in names if name in GATE_NAMES)
 
 
 def _places(

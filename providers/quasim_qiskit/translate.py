@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from qiskit.circuit import QuantumCircuit
 
 from quasim_backend.ir import Circuit
+from quasim_backend.noise import Relaxation
 from quasim_qiskit.blocks import BlockReader, Place
 from quasim_qiskit.errors import QuasimQiskitError
+from quasim_qiskit.noise.active import ActiveNoise
 from quasim_qiskit.parameters import ParameterTable, Scope
 from quasim_qiskit.saves import SavedItem
 
@@ -51,7 +53,11 @@ def translate_circuit(circuit: QuantumCircuit) -> Circuit:
 
 
 def translate(
-    circuit: QuantumCircuit, method: str = "automatic", *, starts_at_zero: bool = False
+    circuit: QuantumCircuit,
+    method: str = "automatic",
+    *,
+    starts_at_zero: bool = False,
+    noise: ActiveNoise | None = None,
 ) -> Translation:
     """Translate a circuit and keep how to read its results.
 
@@ -60,6 +66,7 @@ def translate(
         method: Simulation method, which decides what ``save_state`` saves.
         starts_at_zero: Whether the circuit will be run from ``|0...0>`` only; state preparations on
             fresh qubits then become initialisations, which need no synthesis.
+        noise: Put into the circuit.
 
     Raises:
         QuasimQiskitError: If an instruction is not supported; it is named.
@@ -70,14 +77,29 @@ def translate(
             f"Circuit '{circuit.name}' has input variables without a value: {', '.join(names)}. "
             f"Declare them with add_var and an initial value."
         )
+    placed = None if noise is None else noise.part(circuit)
+    if noise is not None:
+        circuit = noise.passed(circuit)
+        starts_at_zero = False  # noise needs the gates that prepare a state
     target = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
     reader = BlockReader(target, method, starts_at_zero and method != "unitary")
+    if noise is not None and placed is not None:
+        reader.naming = noise.naming(placed)
+        reader.dt = noise.dt
+        reader.timed = any(isinstance(rule, Relaxation) for rule in placed.rules)
     top = Place(
         tuple(range(circuit.num_qubits)),
         {bit: i for i, bit in enumerate(circuit.clbits)},
         _NO_SCOPE,
     )
     reader.read(circuit, top, target.instructions)
+    if placed is not None:
+        if reader.unitaries:
+            raise QuasimQiskitError(
+                "save_unitary cannot be used with noise: a noisy circuit has no unitary. Pass "
+                "noise_model=None, or save density matrices."
+            )
+        target = placed.applied(target)
     return Translation(
         target, reader.parameters, tuple(reader.saves), tuple(reader.unitaries), reader.measured
     )

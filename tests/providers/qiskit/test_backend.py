@@ -198,7 +198,7 @@ def test_unknown_options_are_refused_at_construction_and_ignored_in_run() -> Non
         ({"method": "density_matrix"}, QuasimQiskitError, "save_density_matrix"),
         ({"device": "TPU"}, QuasimQiskitError, "Available devices"),
         ({"precision": "half"}, QuasimQiskitError, "'double' and 'single'"),
-        ({"noise_model": object()}, QuasimQiskitError, "noise_model is not yet supported"),
+        ({"noise_model": object()}, QuasimQiskitError, "noise_model cannot be object"),
         ({"shots": "many"}, TypeError, "shots must be an integer"),
         ({"shots": 0}, QuasimQiskitError, "at least 1"),
     ],
@@ -323,11 +323,9 @@ def test_transpiling_is_fast() -> None:
 
 def test_from_backend_takes_gates_and_coupling() -> None:
     device = GenericBackendV2(5, coupling_map=[[0, 1], [1, 2], [2, 3], [3, 4]], seed=1)
-    with pytest.warns(UserWarning, match="noise"):
-        AerSimulator.from_backend(device)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        backend = AerSimulator.from_backend(device, noise_model=None, seed_simulator=2)
+    assert AerSimulator.from_backend(device).options.noise_model.noise_qubits == [0, 1, 2, 3, 4]
+    backend = AerSimulator.from_backend(device, noise_model=None, seed_simulator=2)
+    assert backend.options.noise_model is None
     assert backend.name == "aer_simulator_from(generic_backend_5q)"
     assert backend.num_qubits == 5
     assert backend.configuration().coupling_map == [[0, 1], [1, 2], [2, 3], [3, 4]]

@@ -130,8 +130,7 @@ def test_constructor_forms_of_the_estimator() -> None:
     assert EstimatorV2.from_backend(backend)._backend is backend
     assert EstimatorV2(backend=backend)._backend is backend
     device = GenericBackendV2(3, seed=1)
-    with pytest.warns(UserWarning, match="noise"):
-        assert EstimatorV2.from_backend(device)._backend.num_qubits == 3
+    assert EstimatorV2.from_backend(device)._backend.num_qubits == 3
     with pytest.raises(ValueError, match="precision"):
         EstimatorV2().run([(QuantumCircuit(1), "Z")], precision=-1)
 
