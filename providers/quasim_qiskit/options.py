@@ -29,11 +29,10 @@ __all__ = [
 
 _LOGGER = logging.getLogger("quasim_qiskit")
 
-METHODS = ("automatic", "statevector", "unitary")
+METHODS = ("automatic", "statevector", "density_matrix", "unitary")
 """Simulation methods of this version."""
 
 _AER_METHODS = (
-    "density_matrix",
     "stabilizer",
     "matrix_product_state",
     "extended_stabilizer",
@@ -170,13 +169,8 @@ def check_choice(name: str, value: Any) -> None:
     """
     if name == "method" and value is not None and value not in METHODS:
         later = " in this version" if value in _AER_METHODS else ""
-        advice = (
-            " Density matrices of noiseless circuits come from save_density_matrix."
-            if value == "density_matrix"
-            else ""
-        )
         raise QuasimQiskitError(
-            f"Invalid simulation method {value}{later}. Available methods are: {METHODS}.{advice}"
+            f"Invalid simulation method {value}{later}. Available methods are: {METHODS}."
         )
     if name == "device" and value not in DEVICES:
         raise QuasimQiskitError(

@@ -35,6 +35,9 @@ _KINDS: dict[str, tuple[str, str]] = {
 }
 """Served by the state-vector engine: Qiskit's name to the IR's kind and the default label."""
 
+_STATES = {"unitary": "save_unitary", "density_matrix": "save_density_matrix"}
+"""What ``save_state`` saves, by method; a state vector otherwise."""
+
 _REFUSED = ("save_superop", "save_stabilizer", "save_clifford", "save_matrix_product_state")
 SAVE_NAMES = ("save_state", *_KINDS, "save_unitary", *_REFUSED)
 """Names of all save instructions, refused ones included."""
@@ -136,7 +139,7 @@ def read_save(
     if label == "_method_":  # Aer's way to say "the name of the state's type"
         label = None
     if name == "save_state":
-        name = "save_unitary" if method == "unitary" else "save_statevector"
+        name = _STATES.get(method, "save_statevector")
     if name == "save_unitary":
         label = label or "unitary"
         subtype = getattr(operation, "_subtype", None) or "single"
@@ -146,7 +149,7 @@ def read_save(
     if name not in _KINDS:
         served = ", ".join(sorted(n for n in SAVE_NAMES if n not in _REFUSED))
         raise QuasimQiskitError(
-            f"'{name}' is not supported by the methods 'statevector' and 'unitary'. "
+            f"'{name}' is not supported by any method of this version. "
             f"Supported: {served}."
         )
     kind, default = _KINDS[name]

@@ -48,6 +48,10 @@ class TrajectoriesEngine(StateVectorEngine):
                 )
         return super().refuses(compiled, request)
 
+    def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
+        """Return about how many seconds a run takes; see `predicted_seconds`."""
+        return predicted_seconds(compiled, request)
+
 
 def expected_trajectories(compiled: CompiledCircuit, shots: int) -> float:
     """Return about how many different courses ``shots`` shots take.

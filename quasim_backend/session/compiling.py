@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import CompileOptions, compile_circuit
+from quasim_backend.compile.noise import canonical_noise
 from quasim_backend.compile.planner import PlanOptions
 from quasim_backend.errors import CircuitError, PluginError, QuasimError
 from quasim_backend.forks import renew_in_child
@@ -112,6 +113,8 @@ class CircuitCompiler:
         if noise is not None:
             circuit = noise.applied(circuit)
             validate(circuit)
+            if starts_at_zero:
+                circuit = canonical_noise(circuit)
         # A pass may put parameters in another order or drop some; callers count on the circuit's.
         parameters = circuit.parameters
         passes = self._plugins.passes.specs

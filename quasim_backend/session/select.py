@@ -15,6 +15,7 @@ from quasim_backend.kernels.base import KernelSet
 from quasim_backend.options import Config, RunOptions
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import KernelSpec
+from quasim_backend.session.noisy import cheapest_first
 from quasim_backend.session.room import fits, too_large
 
 __all__ = [
@@ -94,8 +95,8 @@ def choose_engine(
 ) -> ChosenEngine:
     """Choose the engine of a run and check that the run fits into memory.
 
-    By name; else what a plug-in wants; else the first, by priority, that accepts the run and fits
-    into memory.
+    By name; else what a plug-in wants; else, for a circuit with channels, the cheapest by
+    prediction; else the first, by priority, that accepts the run and fits into memory.
 
     Args:
         compiled: What is run.
@@ -119,6 +120,8 @@ def choose_engine(
         candidates, how = [method], "the one that gives this exactly"
     elif (wanted := plugins.select_engine(compiled, options)) is not None:
         candidates, how = [wanted[0]], f"chosen by the plug-in '{wanted[1]}'"
+    elif (ranking := _noisy(compiled, request, config, plugins, make, extra_bytes)) is not None:
+        candidates, how = ranking
     else:
         candidates = [spec.name for spec in plugins.engines.ranked()]
         how = "the first by priority that accepts the run"
@@ -144,6 +147,23 @@ def choose_engine(
     conflicts = plugins.engines.conflicts.values()
     raise UnsupportedError(
         " ".join([f"No engine can do this run. {'; '.join(refusals)}.", *conflicts])
+    )
+
+
+def _noisy(
+    compiled: CompiledCircuit,
+    request: EngineRequest,
+    config: Config,
+    plugins: PluginManager,
+    make: Callable[[str], Engine],
+    extra_bytes: int,
+) -> tuple[list[str], str] | None:
+    return cheapest_first(
+        compiled,
+        request,
+        [*plugins.engines.specs],
+        make,
+        lambda engine: fits(engine, compiled, request, config, extra_bytes),
     )
 
 
