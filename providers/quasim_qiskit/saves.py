@@ -149,8 +149,7 @@ def read_save(
     if name not in _KINDS:
         served = ", ".join(sorted(n for n in SAVE_NAMES if n not in _REFUSED))
         raise QuasimQiskitError(
-            f"'{name}' is not supported by any method of this version. "
-            f"Supported: {served}."
+            f"'{name}' is not supported by any method of this version. Supported: {served}."
         )
     kind, default = _KINDS[name]
     label = label or default

@@ -22,11 +22,11 @@ from quasim_backend.kernels.base import passes_of
 
 __all__ = ["DensityMatrixEngine"]
 
-_FMA_RATE = 12e9
-"""Real multiply-adds a second of one core in complex64, in many small operations; half as many in
+_FMA_RATE = 40e9
+"""Real multiply-adds a second of two cores in complex64, in many small operations; half as many in
 complex128."""
-_BANDWIDTH = 8e9
-"""Bytes a second that one core reads and writes together."""
+_BANDWIDTH = 16e9
+"""Bytes a second that two cores read and write together."""
 _STEP_SECONDS = 10e-6
 """What a step costs however small the state is."""
 _OPERATION_SECONDS = 0.3e-6
@@ -91,7 +91,7 @@ class DensityMatrixEngine:
         return output
 
     def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
-        """Return about how many seconds of one core a run takes; kernels share them out.
+        """Return about how many seconds a run takes on two cores.
 
         A stage takes the longer of two times, that of its arithmetic and that of reading and
         writing the state; steps and operations cost something however small the state is. From a

@@ -18,11 +18,11 @@ from quasim_backend.engines.statevector import StateVectorEngine
 
 __all__ = ["TrajectoriesEngine", "expected_trajectories", "predicted_seconds"]
 
-# Fitted to random circuits of 10 to 20 qubits on two cores of a server, see
-# tests/benchmarks/noise_bench.py.
-_PER_AMPLITUDE = {8: 1e-10, 16: 3e-10}
+# Fitted to random circuits of 8 to 12 qubits in complex128 on two cores of a server: predictions
+# came out at 0.5 to 1.6 times what was measured. docs/performance.md has the table.
+_PER_AMPLITUDE = {8: 1.7e-10, 16: 5e-10}
 """Seconds to run one primitive of a fused circuit on one amplitude, by its bytes."""
-_PER_EVENT = 1.5e-4
+_PER_EVENT = 8e-5
 """Seconds for drawing an operator, copying a state and calling kernels, besides amplitudes."""
 _PER_DRAW = 1e-8
 """Seconds to draw one uniform and look at it."""
