@@ -19,6 +19,8 @@ __all__ = ["quasim_export_noise", "quasim_translate_circuit", "quasim_translate_
 def quasim_translate_circuit(circuit: object) -> Circuit | None:
     """Translate a `cirq.Circuit`; its qubits in sorted order, the first one our highest.
 
+    Noise rules for qubit ``i`` are about ``cirq.LineQubit(i)``.
+
     Raises:
         UnsupportedError: If something in the circuit has no translation.
         ParameterError: If a gate can only be translated once its symbols have values.
@@ -32,8 +34,9 @@ def quasim_translate_circuit(circuit: object) -> Circuit | None:
 
     if not isinstance(circuit, cirq.AbstractCircuit):
         return None
+    qubits = sorted(circuit.all_qubits())
     try:
-        translation = translate(circuit, sorted(circuit.all_qubits()), keep_moments=True)
+        translation = translate(circuit, qubits, keep_moments=True)
     except UnsupportedOperationError as cause:
         raise UnsupportedError(
             f"QuASIM has no translation of {cause}. quasim_cirq.Simulator runs the circuit, where "
@@ -44,7 +47,10 @@ def quasim_translate_circuit(circuit: object) -> Circuit | None:
             "A gate of the Cirq circuit needs numbers for its symbols; resolve it first with "
             "cirq.resolve_parameters."
         ) from None
-    return translation.circuit
+    result, last = translation.circuit, len(qubits) - 1
+    places = {q.x: last - i for i, q in enumerate(qubits) if isinstance(q, cirq.LineQubit)}
+    result.rule_qubits = places if len(places) == len(qubits) else {}
+    return result
 
 
 @hookimpl

@@ -29,7 +29,8 @@ def translate_tape(tape: Any) -> Circuit:
         )
     try:
         expanded = expand(tape)
-        prepared = ProgramCache().prepare(expanded.operations, places_of(expanded))
+        places = places_of(expanded)
+        prepared = ProgramCache().prepare(expanded.operations, places)
     except qml.exceptions.DeviceError as cause:
         raise UnsupportedError(f"QuASIM has no translation: {cause}") from cause
     if prepared.projections:
@@ -40,9 +41,12 @@ def translate_tape(tape: Any) -> Circuit:
         dict[Parameter | str, object](zip(part.program.circuit.parameters, numbers, strict=True))
     )
     start = prepared.initial_state(None)
-    if start is None:
-        return bound
     result = Circuit(bound.num_qubits, bound.num_clbits, bound.name)
-    result.initialize(np.asarray(start), range(bound.num_qubits))
+    if start is not None:
+        result.initialize(np.asarray(start), range(bound.num_qubits))
     result.instructions.extend(bound.instructions)
+    # Noise rules go by the wires' numbers, where all of them have one.
+    numbered = all(isinstance(wire, int) for wire in places.order)
+    places_of_wires = zip(places.order, places.qubits(places.order), strict=True)
+    result.rule_qubits = dict(places_of_wires) if numbered else {}  # type: ignore[arg-type]
     return result

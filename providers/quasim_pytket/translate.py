@@ -64,6 +64,8 @@ def translate(circuit: TketCircuit, *, starts_at_zero: bool = False) -> Circuit:
     reader = _Reader(target.instructions, starts_at_zero)
     qubits = tuple(qubit_numbers(circuit).values())
     reader.circuit(circuit, (*qubits, *range(circuit.n_bits)), _Scope(target.instructions))
+    # The first qubit is our highest; noise rules go by pytket's order.
+    target.rule_qubits = {q: circuit.n_qubits - 1 - q for q in range(circuit.n_qubits)}
     return target
 
 

@@ -59,6 +59,9 @@ class Circuit:
         registers: Classical registers as ``(name, size)``, the first one in the lowest bits; empty
             when the bits have no names. They change nothing but how results are shown.
         qregisters: The same for qubits.
+        rule_qubits: A noise rule for qubit ``q`` is about the qubit ``rule_qubits[q]``; None for
+            ``q`` itself. Set by translators that turn the order of qubits; empty if the qubits
+            have names that are no numbers.
     """
 
     def __init__(self, num_qubits: int, num_clbits: int = 0, name: str = "circuit") -> None:
@@ -82,6 +85,7 @@ class Circuit:
         self.instructions: list[Instruction] = []
         self.registers: tuple[tuple[str, int], ...] = ()
         self.qregisters: tuple[tuple[str, int], ...] = ()
+        self.rule_qubits: Mapping[int, int] | None = None
 
     # --- gates --------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from quasim_backend.ir.validate import validate
 from quasim_backend.noise.model import NoiseModel
 from quasim_backend.options import Config
 from quasim_backend.plugins.manager import PluginManager
+from quasim_backend.session.noise import on_qubits_of
 
 __all__ = ["CircuitCompiler", "extended", "source_of"]
 
@@ -53,6 +54,7 @@ def extended(circuit: Circuit, more: Sequence[Instruction] = ()) -> Circuit:
     """Return a copy with more instructions at the end; the instructions themselves are shared."""
     result = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
     result.instructions = [*circuit.instructions, *more]
+    result.rule_qubits = circuit.rule_qubits
     return result
 
 
@@ -111,7 +113,7 @@ class CircuitCompiler:
         validate(circuit)
         source = extended(circuit)
         if noise is not None:
-            circuit = noise.applied(circuit)
+            circuit = on_qubits_of(circuit, noise).applied(circuit)
             validate(circuit)
             if starts_at_zero:
                 circuit = canonical_noise(circuit)

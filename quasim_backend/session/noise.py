@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from quasim_backend.errors import OptionError, UnsupportedError
+from quasim_backend.ir.circuit import Circuit
 from quasim_backend.noise.model import NoiseModel
+from quasim_backend.noise.renumber import named_qubits, renumbered
 from quasim_backend.noise.specification import from_specification
 from quasim_backend.plugins.manager import PluginManager, default_manager
 
-__all__ = ["as_noise_model", "export_noise", "translate_noise"]
+__all__ = ["as_noise_model", "export_noise", "on_qubits_of", "translate_noise"]
 
 
 def as_noise_model(
@@ -47,6 +49,25 @@ def as_noise_model(
             )
         model = found
     return None if model.is_ideal else model
+
+
+def on_qubits_of(circuit: Circuit, model: NoiseModel) -> NoiseModel:
+    """Return a model by the numbers that its qubits have in a circuit that was translated.
+
+    Raises:
+        UnsupportedError: If rules name qubits by numbers and the circuit's qubits have none.
+    """
+    places = circuit.rule_qubits
+    if places is None:
+        return model
+    named = named_qubits(model)
+    if named and not places:
+        raise UnsupportedError(
+            f"The noise model has rules for qubits {sorted(named)}, but the qubits of circuit "
+            f"'{circuit.name}' have no numbers, so it is not clear which ones are meant. Give the "
+            f"model to the SDK's own simulator or device of QuASIM, or number the qubits."
+        )
+    return renumbered(model, places)
 
 
 def translate_noise(model: object, plugins: PluginManager | None = None) -> NoiseModel:
