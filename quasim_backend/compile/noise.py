@@ -35,7 +35,7 @@ _PAULIS = np.array(
 )
 
 
-def canonical_noise(circuit: Circuit) -> Circuit:
+def canonical_noise(circuit: Circuit, *, keep_last: bool = False) -> Circuit:
     """Return a circuit whose channels are canonical, without those that no result depends on.
 
     Left out are channels that do nothing; that come last on qubits which are neither measured nor
@@ -45,6 +45,7 @@ def canonical_noise(circuit: Circuit) -> Circuit:
 
     Args:
         circuit: Starts in ``|0...0>``; not changed.
+        keep_last: Keep what no measurement or save point sees: the final state is wanted.
     """
     known: dict[int, Channel | None] = {}
     kept: list[Instruction] = []
@@ -67,7 +68,7 @@ def canonical_noise(circuit: Circuit) -> Circuit:
             touched.update(range(circuit.num_qubits))
         kept.append(instruction)
     result = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
-    result.instructions += _seen(kept)
+    result.instructions += kept if keep_last else _seen(kept)
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from quasim_backend.errors import OptionError
 from quasim_backend.ir.channels import Channel, ReadoutError
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.noise.placement import Placement
@@ -84,9 +86,9 @@ class NoiseModel:
             channel,
             names,
             tags,
-            None if qubits is None else tuple(qubits),
+            _numbers(qubits),
             num_qubits,
-            None if on is None else tuple(on),
+            _numbers(on),
             before,
             fallback,
         )
@@ -98,7 +100,7 @@ class NoiseModel:
 
     def each_moment(self, channel: Channel, qubits: Sequence[int] | None = None) -> NoiseModel:
         """Add a 1-qubit channel after every moment; see `MomentNoise`."""
-        return self.with_rules([MomentNoise(channel, None if qubits is None else tuple(qubits))])
+        return self.with_rules([MomentNoise(channel, _numbers(qubits))])
 
     def relaxation(
         self,
@@ -156,13 +158,16 @@ class NoiseModel:
             QubitError: If the error does not fit the qubits.
         """
         if not isinstance(error, ReadoutError):
-            array = np.asarray(error, np.float64)
+            try:
+                array = np.asarray(error, np.float64)
+            except (TypeError, ValueError):
+                raise OptionError(
+                    f"A readout error is a probability or a matrix [true, read]; got {error!r}."
+                ) from None
             if array.ndim == 0:
                 array = np.array([[1 - array, array], [array, 1 - array]])
             error = ReadoutError.of(array)
-        if isinstance(qubits, int):
-            qubits = (qubits,)
-        places = None if qubits is None else tuple(qubits)
+        places = (int(qubits),) if isinstance(qubits, int | np.integer) else _numbers(qubits)
         return self.with_rules([ReadoutNoise(error, places, fallback)])
 
     # --- use ----------------------------------------------------------------------------------
@@ -221,7 +226,13 @@ class NoiseModel:
         Raises:
             OptionError: If the text is no noise model.
         """
-        return NoiseModel.from_dict(json.loads(text))
+        try:
+            values = json.loads(text)
+        except ValueError as cause:
+            raise OptionError(f"The text is no noise model: {cause}.") from cause
+        if not isinstance(values, dict):
+            raise OptionError(f"The text is no noise model, but a {type(values).__name__}.")
+        return NoiseModel.from_dict(values)
 
     @cached_property
     def _key(self) -> str:
@@ -250,6 +261,15 @@ class NoiseModel:
             return "NoiseModel: ideal"
         title = f"NoiseModel {self.name}".rstrip()
         return "\n".join([f"{title}:", *(f"  {_line(rule)}" for rule in self.rules)])
+
+
+def _numbers(qubits: Iterable[int] | None) -> tuple[int, ...] | None:
+    """Return qubits as Python's integers; what is no integer is refused by the rule."""
+    if qubits is None:
+        return None
+    if not isinstance(qubits, Iterable):
+        raise OptionError(f"Give qubits as a sequence of numbers; got {qubits!r}.")
+    return tuple(int(q) if isinstance(q, numbers.Integral) else q for q in qubits)
 
 
 def _line(rule: Rule) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from quasim_backend.ir.channels import Channel, ReadoutError
 from quasim_backend.ir.instructions import (
+    Assign,
     Barrier,
     Block,
     ChannelOp,
@@ -221,6 +222,8 @@ class _Writer:
                 self._start(self._every)
                 self._written.append(replace(instruction, body=self._inner(instruction.body)))
             case _:
+                if not isinstance(instruction, Assign):  # what looks at the state, or leaves
+                    self._start(self._every)
                 self._written.append(instruction)
 
     def _inner(self, block: Block) -> Block:

@@ -120,8 +120,8 @@ class GateNoise:
 class MomentNoise:
     """A 1-qubit channel on every qubit after every moment.
 
-    A moment is a layer of operations on different qubits, each as early as it can be; a barrier
-    and a control-flow block begin a new one.
+    A moment is a layer of operations on different qubits, each as early as it can be; a barrier,
+    a save point and a control-flow block begin a new one.
 
     Attributes:
         channel: What acts.
@@ -186,6 +186,8 @@ class Relaxation:
         if not 0 <= self.excited <= 1:
             raise OptionError(f"The excited population must be in [0, 1]; got {self.excited}.")
         for name, seconds in self.gate_times:
+            if not isinstance(seconds, int | float):
+                raise OptionError(f"The time of '{name}' must be a number; got {seconds!r}.")
             if not (seconds >= 0 and math.isfinite(seconds)):
                 raise OptionError(f"The time of '{name}' must be at least 0 s; got {seconds}.")
         if self.qubits is not None:

@@ -27,6 +27,7 @@ from quasim_backend.errors import OptionError, near_matches
 from quasim_backend.ir.channels import Channel
 from quasim_backend.noise.channels import depolarizing, excited_population
 from quasim_backend.noise.model import NoiseModel
+from quasim_backend.noise.rules import Relaxation
 from quasim_backend.options import GATE_TIMES
 
 __all__ = ["from_specification"]
@@ -60,14 +61,24 @@ def from_specification(
     for name, parts in _ENTRIES.items():
         if parts and name in values:
             _known(f"{name}: ", _mapping(name, values[name]), parts)
+    times = {**(gate_times or GATE_TIMES)}
+    times |= _mapping("gate_times", values.get("gate_times", {}))
+    Relaxation(math.inf, math.inf, gate_times=tuple(times.items()))  # checks the times
+    if "frequency" in values.get("thermal", {}) and "temperature" not in values["thermal"]:
+        raise OptionError("Entry 'thermal' of a noise model needs a 'temperature'.")
     model = NoiseModel()
     errors = values.get("depolarizing", {})
     for width, name in ((1, "single_qubit"), (2, "two_qubit")):
         if name in errors:
             channel = depolarizing(_number(f"depolarizing: {name}", errors[name]), width)
             model = model.on_gates(channel, num_qubits=width)
-    for entry in values.get("kraus", ()):
+    entries = values.get("kraus", ())
+    if not isinstance(entries, list | tuple):
+        raise OptionError(f"Entry 'kraus' of a noise model must be a list; got {entries!r}.")
+    for entry in entries:
         _known("kraus: ", _mapping("kraus", entry), _KRAUS)
+        if "operators" not in entry:
+            raise OptionError("An entry of 'kraus' in a noise model needs 'operators'.")
         channel = Channel.kraus(entry["operators"])
         model = model.on_gates(channel, entry.get("gates", ()), entry.get("qubits"))
     if "amplitude_damping" in values or "phase_damping" in values:
@@ -82,7 +93,6 @@ def from_specification(
                 _number("thermal: temperature", thermal["temperature"]),
                 _number("thermal: frequency", thermal.get("frequency", 5e9)),
             )
-        times = {**(gate_times or GATE_TIMES), **values.get("gate_times", {})}
         model = model.relaxation(
             t1,
             None if t2 is None else _number("phase_damping: t2", t2),

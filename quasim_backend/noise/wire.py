@@ -53,8 +53,11 @@ def model_from_dict(values: Mapping[str, Any]) -> NoiseModel:
         raise OptionError(
             f"The noise model has the format {values.get('format')!r}; this version reads 1."
         )
-    rules = []
-    for number, entry in enumerate(values.get("rules", ())):
+    rules: list[Rule] = []
+    entries = values.get("rules", [])
+    if not isinstance(entries, list | tuple):
+        raise OptionError(f"The rules of a noise model must be a list; got {entries!r}.")
+    for number, entry in enumerate(entries):
         try:
             rules.append(_rule(dict(entry)))
         except QuasimError:

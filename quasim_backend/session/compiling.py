@@ -82,6 +82,7 @@ class CircuitCompiler:
         keep_idle: bool = False,
         starts_at_zero: bool = True,
         noise: NoiseModel | None = None,
+        keep_state: bool = False,
     ) -> CompiledCircuit:
         """Check, rewrite and compile a circuit, or return what an equal call returned.
 
@@ -90,6 +91,8 @@ class CircuitCompiler:
             keep_idle: Simulate idle qubits too.
             starts_at_zero: Whether runs start in ``|0...0>``.
             noise: Put into the circuit before the passes.
+            keep_state: Keep noise that no measurement sees: the final state is wanted. Always so
+                with ``keep_idle``.
 
         Raises:
             CircuitError: If the circuit is not legal.
@@ -103,6 +106,8 @@ class CircuitCompiler:
             keep_idle,
             starts_at_zero,
             noise,
+            keep_state,
+            circuit.rule_qubits and tuple(circuit.rule_qubits.items()),
             tuple(circuit.instructions),
         )
         with self._lock:
@@ -112,11 +117,14 @@ class CircuitCompiler:
                 return found
         validate(circuit)
         source = extended(circuit)
+        unseen = 0
         if noise is not None:
             circuit = on_qubits_of(circuit, noise).applied(circuit)
             validate(circuit)
             if starts_at_zero:
-                circuit = canonical_noise(circuit)
+                whole = canonical_noise(circuit, keep_last=True)
+                circuit = whole if keep_idle or keep_state else canonical_noise(circuit)
+                unseen = len(whole.instructions) - len(circuit.instructions)
         # A pass may put parameters in another order or drop some; callers count on the circuit's.
         parameters = circuit.parameters
         passes = self._plugins.passes.specs
@@ -131,6 +139,8 @@ class CircuitCompiler:
         )
         compiled = compile_circuit(circuit, options)
         compiled.notes["passes"] = list(passes)
+        if unseen:
+            compiled.notes["channels_left_out"] = unseen
         with _sources_lock:
             _sources[compiled] = source
         with self._lock:

@@ -83,6 +83,7 @@ class Executor:
         keep_idle: bool = False,
         starts_at_zero: bool = True,
         saves: tuple[Save, ...] = (),
+        keep_state: bool = False,
     ) -> CompiledCircuit:
         """Return the code of a circuit, compiled anew only where no earlier code fits.
 
@@ -91,6 +92,7 @@ class Executor:
             keep_idle: Simulate idle qubits too.
             starts_at_zero: Whether runs start in ``|0...0>``.
             saves: Added at the end of the circuit.
+            keep_state: Keep noise that no measurement sees, since the final state is wanted.
 
         Raises:
             UnsupportedError: If the session is closed.
@@ -102,6 +104,7 @@ class Executor:
         source = to_circuit(circuit, self.plugins)
         if isinstance(source, CompiledCircuit):
             fits = not keep_idle or source.num_qubits == source.original_qubits
+            fits &= not (keep_idle or keep_state) or "channels_left_out" not in source.notes
             if fits and starts_at_zero and not saves:
                 return source
             # It was compiled for other runs than this one.
@@ -111,7 +114,11 @@ class Executor:
                 check_save(save, source.num_qubits)
             source = extended(source, saves)
         return self._compiler(
-            source, keep_idle=keep_idle, starts_at_zero=starts_at_zero, noise=self.noise
+            source,
+            keep_idle=keep_idle,
+            starts_at_zero=starts_at_zero,
+            noise=self.noise,
+            keep_state=keep_state,
         )
 
     def kernels(self, compiled: CompiledCircuit | None = None, states: int = 1) -> ChosenKernels:

@@ -109,7 +109,9 @@ def _moments(
 ) -> Any:
     """Return what a save of the observables at the end of the circuit keeps."""
     whole = any(isinstance(o, SparseObservable) for o in observables)
-    compiled = executor.compiled(circuit, keep_idle=whole, starts_at_zero=initial_state is None)
+    compiled = executor.compiled(
+        circuit, keep_idle=whole, starts_at_zero=initial_state is None, keep_state=True
+    )
     refuse_inexact(compiled, executor.config, _NO_EXPECTATION)
     listed = on_simulated(compiled, ObservableList(tuple(observables)))
     # The state is not touched by a save, so it can be added to compiled code.

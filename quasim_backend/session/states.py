@@ -97,7 +97,7 @@ def unitary(
     executor: Executor, circuit: object, parameters: ParameterValues | None
 ) -> ComplexArray:
     """Return the unitary of a circuit; see `quasim_backend.Runtime.unitary`."""
-    compiled = executor.compiled(circuit, keep_idle=True)
+    compiled = executor.compiled(circuit, keep_idle=True, starts_at_zero=False)
     result = executor.execute(compiled, parameters, want_unitary=True, shots=0)
     assert result.unitary is not None
     return result.unitary
@@ -107,7 +107,7 @@ def superop(
     executor: Executor, circuit: object, parameters: ParameterValues | None
 ) -> ComplexArray:
     """Return the superoperator of a circuit; see `quasim_backend.Runtime.superop`."""
-    compiled = executor.compiled(circuit, keep_idle=True)
+    compiled = executor.compiled(circuit, keep_idle=True, starts_at_zero=False)
     result = executor.execute(compiled, parameters, want_superop=True, shots=0)
     assert result.superop is not None
     return result.superop

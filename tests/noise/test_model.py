@@ -258,6 +258,31 @@ def test_the_short_form_says_the_same_as_rules():
             OptionError,
             ["Rule 0", "channel"],
         ),
+        (lambda: quasim.NoiseModel.from_dict({"kraus": 5}), OptionError, ["'kraus'", "list"]),
+        (
+            lambda: quasim.NoiseModel.from_dict({"kraus": [{"gates": ["x"]}]}),
+            OptionError,
+            ["'operators'"],
+        ),
+        (lambda: quasim.NoiseModel.from_dict({"gate_times": 5}), OptionError, ["'gate_times'"]),
+        (lambda: quasim.NoiseModel.from_dict({"gate_times": {"foo": 1}}), CircuitError, ["'foo'"]),
+        (
+            lambda: quasim.NoiseModel.from_dict({"gate_times": {"x": "long"}}),
+            OptionError,
+            ["'x'", "'long'"],
+        ),
+        (
+            lambda: quasim.NoiseModel.from_dict(
+                {"thermal": {"frequency": 5e9}, "amplitude_damping": {"t1": 1e-5}}
+            ),
+            OptionError,
+            ["'temperature'"],
+        ),
+        (lambda: quasim.NoiseModel.from_dict({"readout": "x"}), OptionError, ["'x'", "matrix"]),
+        (lambda: quasim.NoiseModel.from_dict({"format": 1, "rules": 5}), OptionError, ["list"]),
+        (lambda: quasim.NoiseModel.from_json("{bad"), OptionError, ["no noise model"]),
+        (lambda: quasim.NoiseModel.from_json("[]"), OptionError, ["no noise model"]),
+        (lambda: quasim.NoiseModel().on_gates(FLIP, "x", 3), OptionError, ["sequence", "3"]),
         (lambda: quasim.runtime(noise_model=3), OptionError, ["int", "NoiseModel"]),
         (lambda: quasim.export_noise(MODELS[0], "nobody"), quasim.UnsupportedError, ["'nobody'"]),
     ],
@@ -274,3 +299,21 @@ def test_delays_are_known_by_name():
     assert [
         type(op) for op in quasim.NoiseModel().on_gates(FLIP, "delay").applied(circuit).instructions
     ] == [Delay, ChannelOp]
+
+
+def test_numbers_of_numpy_are_numbers():
+    one = quasim.NoiseModel().readout(0.1, np.int64(0)).on_gates(FLIP, ["x"], np.array([0]))
+    assert one == quasim.NoiseModel().readout(0.1, 0).on_gates(FLIP, ["x"], [0])
+    assert quasim.NoiseModel.from_json(one.to_json()) == one
+
+
+def test_noise_of_waiting_qubits_comes_before_a_save_and_before_leaving_a_loop():
+    model = quasim.NoiseModel().each_moment(noise.bit_flip(1.0), [0])
+    with quasim.runtime(noise_model=model) as rt:
+        assert rt.probabilities(quasim.Circuit(2).x(1))[3] == pytest.approx(1.0)
+    body = quasim.Circuit(2, 2).x(1)
+    body.break_loop()
+    circuit = quasim.Circuit(2, 2)
+    circuit.for_(range(1), body)
+    circuit.measure([0, 1], [0, 1])
+    assert exact_distribution(model.applied(circuit)) == pytest.approx({3: 1.0})

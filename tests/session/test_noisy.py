@@ -97,3 +97,26 @@ def test_a_density_matrix_of_a_noisy_session_is_cirqs():
     # Cirq's first qubit is the highest bit, ours the lowest.
     order = [0, 2, 1, 3]
     np.testing.assert_allclose(found[np.ix_(order, order)], wanted, atol=1e-12)
+
+
+def test_noise_on_qubits_that_are_not_measured_counts_in_expectation_values():
+    model = quasim.NoiseModel().on_gates(noise.depolarizing(0.3), "h")
+    circuit = quasim.Circuit(2, 1).h(0).measure(1, 0)
+    with quasim.runtime(noise_model=model, simulation_precision="fp64") as rt:
+        for source in (circuit, rt.compile(circuit)):
+            assert rt.measure(source, ["IX"])[0] == pytest.approx(0.6)
+            assert rt.variances(source, ["IX"])[0] == pytest.approx(0.64)
+            assert rt.probabilities(source, [0]) == pytest.approx([0.5, 0.5])
+            rho = rt.reduced_density_matrix(source, [0])
+            np.testing.assert_allclose(rho, [[0.5, 0.3], [0.3, 0.5]], atol=1e-12)
+
+
+def test_a_superoperator_holds_for_every_input():
+    model = quasim.NoiseModel().on_gates(noise.amplitude_damping(0.3), "x", before=True)
+    circuit = quasim.Circuit(1).x(0)
+    flip = noise.superoperator(noise.coherent([[0, 1], [1, 0]]))
+    wanted = flip @ noise.superoperator(noise.amplitude_damping(0.3))
+    with quasim.runtime(noise_model=model, simulation_precision="fp64") as rt:
+        np.testing.assert_allclose(rt.superop(circuit), wanted, atol=1e-12)
+        with pytest.raises(quasim.UnsupportedError, match="unitary"):
+            rt.unitary(circuit)

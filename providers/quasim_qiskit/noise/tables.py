@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.noise.terms import wire_form, wire_width
 
@@ -130,10 +132,13 @@ def version(model: Any) -> Any:
 
 
 def _identities(model: Any) -> Iterator[Any]:
-    yield id(model._default_readout_error)
-    for table in (model._default_quantum_errors, model._local_readout_errors):
-        yield tuple(table)
-        yield tuple(map(id, table.values()))
+    # The tables keep the objects of the other errors, so that no other gets their ids.
+    default = model._default_readout_error
+    yield None if default is None else np.asarray(default.probabilities).tobytes()
+    for qubits, error in model._local_readout_errors.items():
+        yield tuple(qubits), np.asarray(error.probabilities).tobytes()
+    table = model._default_quantum_errors
+    yield tuple(table), tuple(map(id, table.values()))
     for name, table in model._local_quantum_errors.items():
         yield name, tuple(table), tuple(map(id, table.values()))
     for noise_pass in getattr(model, "_custom_noise_passes", ()):

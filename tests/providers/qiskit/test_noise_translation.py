@@ -376,3 +376,20 @@ def test_other_sdks_and_short_forms_are_taken_too() -> None:
     model.add_all_qubit_quantum_error(aer_noise.depolarizing_error(0.2 * 16 / 15, 2), "cx")
     assert np.abs(rho - aers(circuit, model)).max() < 1e-9
     assert np.abs(ours(circuit, quasim.translate_noise(model)) - rho).max() < 1e-9
+
+
+def test_a_replaced_readout_error_is_read_anew():
+    noise = pytest.importorskip("qiskit_aer.noise")
+    from qiskit import QuantumCircuit
+
+    from quasim_qiskit import AerSimulator
+
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    model, backend = noise.NoiseModel(), AerSimulator(seed_simulator=1)
+    for p in (0.1, 0.9, 0.2, 0.8, 0.3, 0.7):
+        # The first of the two is freed, so that the second may get its address.
+        for q in (0.5, p):
+            model.add_all_qubit_readout_error(noise.ReadoutError([[1 - q, q], [q, 1 - q]]))
+        counts = backend.run(circuit, shots=2000, noise_model=model).result().get_counts()
+        assert abs(counts["1"] / 2000 - p) < 0.06
