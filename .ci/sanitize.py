@@ -22,10 +22,11 @@ RUNTIMES = {"address": "libasan.so", "undefined": "libubsan.so", "thread": "libt
 FINDINGS = BUILD / "findings"
 SUITES = ("tests/kernels", "tests/conformance", "tests/engines", "tests/compile")
 # Compilers of others, stand-ins for GPUs, and what calls kernels in the way other tests do.
+REPEATED = "keeps_the_contract and (trajectories or superop or density_matrix)"
 WITHOUT = (
     *("--ignore=tests/kernels/test_cuda_sources.py", "--ignore=tests/kernels/test_cupy_device.py"),
     *("--ignore=tests/kernels/test_custatevec.py", "--ignore=tests/engines/test_trajectories.py"),
-    *("-k", "not order_of_threads and not (keeps_the_contract and (trajectories or superop))"),
+    *("-k", f"not order_of_threads and not ({REPEATED})"),
 )
 OPTIONS = {
     # CPython does not free everything at exit. A request that cannot be met must reach our own

@@ -13,7 +13,7 @@ author = "QuASIM contributors"
 copyright = "QuASIM contributors"
 version = release = _project["project"]["version"]
 
-extensions = ["myst_parser", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "autoapi.extension"]
+extensions = ["myst_parser", "sphinx.ext.napoleon", "autoapi.extension"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
