@@ -107,7 +107,7 @@ class CircuitCompiler:
             starts_at_zero,
             noise,
             keep_state,
-            circuit.rule_qubits and tuple(circuit.rule_qubits.items()),
+            None if circuit.rule_qubits is None else tuple(circuit.rule_qubits.items()),
             tuple(circuit.instructions),
         )
         with self._lock:
