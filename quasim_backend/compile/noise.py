@@ -25,7 +25,7 @@ from quasim_backend.ir.instructions import (
     Save,
 )
 
-__all__ = ["canonical_channel", "canonical_noise"]
+__all__ = ["canonical_channel", "canonical_noise", "seen"]
 
 _EXACT = 1e-12
 """Entries up to this are rounding errors."""
@@ -68,7 +68,7 @@ def canonical_noise(circuit: Circuit, *, keep_last: bool = False) -> Circuit:
             touched.update(range(circuit.num_qubits))
         kept.append(instruction)
     result = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
-    result.instructions += kept if keep_last else _seen(kept)
+    result.instructions += kept if keep_last else seen(kept)
     return result
 
 
@@ -166,7 +166,7 @@ def _rotation(matrix: NDArray[np.float64]) -> NDArray[np.complex128]:
     return np.asarray(vector.reshape(2, 2) * math.sqrt(2), np.complex128)
 
 
-def _seen(instructions: Sequence[Instruction]) -> list[Instruction]:
+def seen(instructions: Sequence[Instruction]) -> list[Instruction]:
     """Return instructions without the channels that nothing looks at afterwards."""
     simple = GateOp | ChannelOp | Barrier | Delay | Measure | Reset
     if not all(isinstance(i, simple) for i in instructions):

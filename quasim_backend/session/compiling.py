@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import CompileOptions, compile_circuit
-from quasim_backend.compile.noise import canonical_noise
+from quasim_backend.compile.noise import canonical_noise, seen
 from quasim_backend.compile.planner import PlanOptions
 from quasim_backend.errors import CircuitError, PluginError, QuasimError
 from quasim_backend.forks import renew_in_child
@@ -122,9 +122,11 @@ class CircuitCompiler:
             circuit = on_qubits_of(circuit, noise).applied(circuit)
             validate(circuit)
             if starts_at_zero:
-                whole = canonical_noise(circuit, keep_last=True)
-                circuit = whole if keep_idle or keep_state else canonical_noise(circuit)
-                unseen = len(whole.instructions) - len(circuit.instructions)
+                circuit = canonical_noise(circuit, keep_last=True)
+            if starts_at_zero and not (keep_idle or keep_state):
+                kept = seen(circuit.instructions)
+                unseen = len(circuit.instructions) - len(kept)
+                circuit.instructions = kept
         # A pass may put parameters in another order or drop some; callers count on the circuit's.
         parameters = circuit.parameters
         passes = self._plugins.passes.specs

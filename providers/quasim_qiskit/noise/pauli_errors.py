@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -80,9 +81,9 @@ class _Paulis(BaseQuantumError):
         """Return both side by side, this one on the first qubits."""
         return self._same_kind(other).tensor(self)
 
+    @abstractmethod
     def tensor(self: _Self, other: _Self) -> _Self:
         """Return both side by side, ``other`` on the first qubits."""
-        raise NotImplementedError
 
     def _same_kind(self: _Self, other: Any) -> _Self:
         if type(other) is not type(self):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import uuid
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -40,9 +41,9 @@ class BaseQuantumError(BaseOperator, TolerancesMixin):
         """A name of its own."""
         return self._id
 
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return the error as a dictionary, see `quasim_qiskit.noise.terms`."""
-        raise NotImplementedError
 
     def ideal(self) -> bool:
         """Return whether it is the identity, up to a global phase."""

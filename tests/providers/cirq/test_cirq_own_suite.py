@@ -17,9 +17,6 @@ import pytest
 
 cirq = pytest.importorskip("cirq")
 
-from quasim_backend.plugins import default_manager  # noqa: E402
-
-HAS_DENSITY_MATRIX = "density_matrix" in default_manager().engines.specs
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 CIRQ = Path(cirq.__file__).parent
@@ -95,7 +92,6 @@ def test_sparse_simulator_suite_passes_but_for_the_listed_tests():
     assert passed > 150
 
 
-@pytest.mark.skipif(not HAS_DENSITY_MATRIX, reason="needs the density-matrix engine")
 def test_density_matrix_suite_passes_but_for_the_listed_tests():
     name = "sim/density_matrix_simulator_test.py"
     failed, passed = run_cirqs_tests(name)

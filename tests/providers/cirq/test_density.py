@@ -13,11 +13,7 @@ sympy = pytest.importorskip("sympy")
 
 import quasim_cirq  # noqa: E402
 from quasim_backend.errors import UnsupportedError  # noqa: E402
-from quasim_backend.plugins import default_manager  # noqa: E402
 from quasim_backend.testing.statistics import FALSE_ALARM, goodness_of_fit  # noqa: E402
-
-if "density_matrix" not in default_manager().engines.specs:
-    pytest.skip("needs the density-matrix engine", allow_module_level=True)
 
 Q = cirq.LineQubit.range(3)
 DAMP, MIX = cirq.amplitude_damp(0.3), cirq.depolarize(0.2)

@@ -180,14 +180,8 @@ def test_neutral_models_are_taken_by_the_simulator():
 def test_noise_of_aer_is_taken_by_the_simulator():
     """False alarms: one in 10**6."""
     aer = pytest.importorskip("qiskit_aer.noise")
-    import quasim_backend as quasim
-
     model = aer.NoiseModel()
     model.add_all_qubit_quantum_error(aer.amplitude_damping_error(0.4), ["x"])
-    try:
-        quasim.translate_noise(model)
-    except quasim.errors.OptionError:
-        pytest.skip("the Qiskit adapter translates no noise models yet")
     circuit = cirq.Circuit(cirq.X(Q[0]), cirq.measure(Q[0], key="m"))
     counts = quasim_cirq.Simulator(noise=model, seed=6).run(circuit, repetitions=2000)
     probabilities = {0: 0.4, 1: 0.6}
