@@ -46,7 +46,7 @@ QUASIM_DEVICE Mask base_of(u64 tile, Mask outside, const Tally& tally) {
 // The counted bits of an index, in the order of `places`.
 QUASIM_DEVICE u64 counted_value(Mask index, const Tally& tally) {
   const Mask lowest = tally.counted & (~tally.counted + 1);
-  const bool is_run = (tally.counted & (tally.counted + lowest)) == 0;
+  const bool is_run = lowest != 0 && (tally.counted & (tally.counted + lowest)) == 0;
   // Samples want the sums by all high qubits: a shift.
   const u64 value =
       is_run ? (index & tally.counted) >> popcount(lowest - 1) : extract(index, tally.counted);
