@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from quasim_backend.errors import OptionError, near_matches
 __all__ = ["DEFAULT_SHOTS", "GATE_TIMES", "PRECISIONS", "Config", "RunOptions", "check_seed"]
 
 PRECISIONS = ("fp8", "fp16", "fp32", "fp64")
+STRATEGIES = ("auto", "greedy", "dp", "anneal", "hyper")
 DEVICES = ("auto", "cpu", "gpu")
 DEFAULT_SHOTS = 1024
 """Shots of a run that draws samples when the caller gives no number."""
@@ -53,6 +54,16 @@ class Config:
         noise_model: Noise to simulate.
         gate_times: Durations in seconds for noise that depends on time; given entries replace
             the defaults of `GATE_TIMES`.
+        contraction_strategy: How tensor networks look for a path: ``"auto"``, ``"greedy"``,
+            ``"dp"`` (optimal, for small networks), ``"anneal"`` or ``"hyper"``.
+        contraction_seconds: Longest time a search for a path may take.
+        max_bond_dimension: Largest bond of a matrix product state; None: no limit.
+        truncation_threshold: Schmidt weight (sum of squared values, relative) that one truncation
+            of a matrix product state may discard.
+        max_truncation_error: Weight that all truncations of a run may discard together; more is an
+            error. None: 1e-3 where bonds are limited.
+        approximation_error: Bound on the error of decompositions into stabilizer states.
+        fallback: Engines, by name, that ``method="auto"`` may use though they approximate.
         plan: Planner options (`quasim_backend.PlanOptions`); None: the planner's defaults.
         plugins: A `quasim_backend.plugins.PluginManager`; None: the process's own.
     """
@@ -74,6 +85,13 @@ class Config:
     max_memory_mb: float | None = None
     noise_model: Any = None
     gate_times: Mapping[str, float] = field(default_factory=dict)
+    contraction_strategy: str = "auto"
+    contraction_seconds: float = 2.0
+    max_bond_dimension: int | None = None
+    truncation_threshold: float = 1e-16
+    max_truncation_error: float | None = None
+    approximation_error: float = 0.05
+    fallback: Sequence[str] = ()
     plan: Any = None
     plugins: Any = None
 
@@ -175,6 +193,22 @@ def _positive(name: str, value: object) -> float:
     raise OptionError(f"Option '{name}' must be a positive number; got {value!r}.")
 
 
+def _fraction(name: str, value: object) -> float:
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        number = float(value)
+        if 0 <= number <= 1:
+            return number
+    raise OptionError(f"Option '{name}' must be a number from 0 to 1; got {value!r}.")
+
+
+def _names(name: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = (value,)
+    if isinstance(value, Sequence) and all(isinstance(v, str) and v for v in value):
+        return tuple(value)
+    raise OptionError(f"Option '{name}' must be names of engines; got {value!r}.")
+
+
 def _one_of(*known: str) -> Callable[[str, object], str]:
     def check(name: str, value: object) -> str:
         text = value.lower() if isinstance(value, str) else value
@@ -231,5 +265,12 @@ _CHECKS: dict[str, Callable[[str, object], Any]] = {
     "promote_small": _flag,
     "max_memory_mb": _optional(_positive),
     "gate_times": _gate_times,
+    "contraction_strategy": _one_of(*STRATEGIES),
+    "contraction_seconds": _positive,
+    "max_bond_dimension": _optional(_integer, 1),
+    "truncation_threshold": _fraction,
+    "max_truncation_error": _optional(_fraction),
+    "approximation_error": _positive,
+    "fallback": _names,
 }
 assert set(_CHECKS) <= {f.name for f in dataclasses.fields(Config)}

@@ -7,7 +7,7 @@ a shot's whole future is (position, state, classical memory).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from quasim_backend.compile.planner import PlanOptions
 from quasim_backend.ir.channels import Channel, ReadoutError
+from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.expr import Value
-from quasim_backend.ir.instructions import Save
+from quasim_backend.ir.instructions import ChannelOp, GateOp, Save
 from quasim_backend.ir.parameters import Parameter
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import Program
@@ -26,6 +27,7 @@ __all__ = [
     "BranchStep",
     "CompiledCircuit",
     "ForStep",
+    "GatesStep",
     "InitializeStep",
     "JumpStep",
     "MeasureStep",
@@ -139,6 +141,24 @@ class NoisyStep:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class GatesStep:
+    """Run gates and channels one by one: for engines whose states are no amplitudes.
+
+    Attributes:
+        operations: In the order they act, on simulated qubits.
+        sources: For each parameter of the gates, where its value comes from, as in `SegmentStep`.
+    """
+
+    operations: tuple[GateOp | ChannelOp, ...]
+    sources: Mapping[Parameter, int]
+
+    @property
+    def has_channels(self) -> bool:
+        """Whether any operation is a channel."""
+        return any(isinstance(operation, ChannelOp) for operation in self.operations)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class SaveStep:
     """Keep something of the state; ``save.qubits`` are simulated qubits."""
 
@@ -201,6 +221,7 @@ Step: TypeAlias = (
     | InitializeStep
     | SetStateStep
     | NoisyStep
+    | GatesStep
     | SaveStep
     | AssignStep
     | JumpStep
@@ -227,6 +248,12 @@ class CompiledCircuit:
             reset of entangled qubits, channels).
         measured: Whether any classical bit is ever written by a measurement.
         notes: Facts for the result's metadata.
+        starts_at_zero: Whether runs start in ``|0...0>``.
+        holds_gates: Whether straight-line parts are `GatesStep`, without plans: the only form of a
+            circuit on more than `quasim_backend.ir.program.MAX_QUBITS` qubits.
+        source: The circuit this was compiled from, noise and all, if known; not to be changed.
+        appended: Steps that were put after its end.
+        cache: Engines keep their own form of the code here; never part of its meaning.
     """
 
     name: str
@@ -240,6 +267,15 @@ class CompiledCircuit:
     branches: bool
     measured: bool
     notes: dict[str, object] = field(default_factory=dict)
+    starts_at_zero: bool = True
+    holds_gates: bool = False
+    source: Circuit | None = None
+    appended: tuple[Step, ...] = ()
+    cache: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def followed_by(self, step: Step) -> CompiledCircuit:
+        """Return the code with one more step at its end."""
+        return replace(self, steps=(*self.steps, step), appended=(*self.appended, step))
 
     def explain(self, itemsize: int = 16) -> str:
         """Describe the code: one line a step, segments with their plan."""
@@ -252,6 +288,8 @@ class CompiledCircuit:
                 text = step.plan.explain(itemsize).replace("\n", "\n    ")
             elif isinstance(step, NoisyStep):
                 text = f"{len(step.program)} primitives with {len(step.sites)} channels"
+            elif isinstance(step, GatesStep):
+                text = f"{len(step.operations)} gates and channels"
             else:
                 text = type(step).__name__.removesuffix("Step").lower()
                 for name in ("qubits", "clbits", "target", "otherwise", "exit"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quasim_backend.compile.analysis import active_qubits
 from quasim_backend.compile.code import CompiledCircuit
@@ -14,7 +14,7 @@ from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.parameters import Parameter
 from quasim_backend.ir.program import MAX_QUBITS
 
-__all__ = ["CompileOptions", "compile_circuit"]
+__all__ = ["CompileOptions", "compile_circuit", "gate_code"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,15 @@ class CompileOptions:
         starts_at_zero: Whether runs start in ``|0...0>``. With another initial state set it to
             False, which also keeps idle qubits: nothing is known to be idle then.
         parameters: Order of the run's parameter vector; None: as they appear in the circuit.
+        holds_gates: Leave gates as they are, without plans; always so where more qubits are active
+            than 64-bit masks hold.
     """
 
     plan: PlanOptions = field(default_factory=PlanOptions)
     keep_idle: bool = False
     starts_at_zero: bool = True
     parameters: tuple[Parameter, ...] | None = None
+    holds_gates: bool = False
 
 
 def compile_circuit(circuit: Circuit, options: CompileOptions | None = None) -> CompiledCircuit:
@@ -43,7 +46,6 @@ def compile_circuit(circuit: Circuit, options: CompileOptions | None = None) -> 
         options: How to compile.
 
     Raises:
-        UnsupportedError: If more qubits are active than 64-bit masks hold.
         CircuitError: If control flow is misplaced or a parameter unknown.
     """
     options = options or CompileOptions()
@@ -52,11 +54,7 @@ def compile_circuit(circuit: Circuit, options: CompileOptions | None = None) -> 
         active: tuple[int, ...] = tuple(range(circuit.num_qubits))
     else:
         active = active_qubits(circuit)
-    if len(active) > MAX_QUBITS:
-        raise UnsupportedError(
-            f"The circuit acts on {len(active)} qubits; state-vector engines simulate at most "
-            f"{MAX_QUBITS}."
-        )
+    holds_gates = options.holds_gates or len(active) > MAX_QUBITS
     parameters = circuit.parameters if options.parameters is None else options.parameters
     lineariser = Lineariser(
         len(active),
@@ -64,6 +62,7 @@ def compile_circuit(circuit: Circuit, options: CompileOptions | None = None) -> 
         parameters,
         options.plan,
         starts_at_zero=options.starts_at_zero,
+        holds_gates=holds_gates,
     )
     lineariser.circuit(circuit.instructions)
     return CompiledCircuit(
@@ -78,4 +77,42 @@ def compile_circuit(circuit: Circuit, options: CompileOptions | None = None) -> 
         branches=lineariser.branches,
         measured=lineariser.measured,
         notes={"time_compile": time.perf_counter() - started},
+        starts_at_zero=options.starts_at_zero,
+        holds_gates=holds_gates,
+        source=_copy(circuit),
     )
+
+
+def _copy(circuit: Circuit) -> Circuit:
+    copy = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
+    copy.instructions = [*circuit.instructions]
+    return copy
+
+
+def gate_code(compiled: CompiledCircuit) -> CompiledCircuit:
+    """Return the same code with `quasim_backend.compile.code.GatesStep` for straight-line parts.
+
+    On the same simulated qubits, with the same variables and parameter vector; made once and kept.
+
+    Raises:
+        UnsupportedError: If the code was not made by `compile_circuit`.
+    """
+    if compiled.holds_gates:
+        return compiled
+    found: CompiledCircuit | None = compiled.cache.get("gate_code")
+    if found is None:
+        if compiled.source is None:
+            raise UnsupportedError("This code was not compiled from a circuit.")
+        all_qubits = compiled.num_qubits == compiled.original_qubits
+        options = CompileOptions(
+            keep_idle=all_qubits,
+            starts_at_zero=compiled.starts_at_zero,
+            parameters=compiled.parameters,
+            holds_gates=True,
+        )
+        found = compile_circuit(compiled.source, options)
+        for step in compiled.appended:
+            found = found.followed_by(step)
+        found = replace(found, notes=compiled.notes)
+        compiled.cache["gate_code"] = found
+    return found

@@ -11,6 +11,7 @@ from quasim_backend.compile.code import (
     BranchStep,
     ForStep,
     Function,
+    GatesStep,
     InitializeStep,
     JumpStep,
     MeasureStep,
@@ -77,6 +78,7 @@ class Lineariser:
         plan_options: PlanOptions,
         *,
         starts_at_zero: bool,
+        holds_gates: bool = False,
     ) -> None:
         """Start empty.
 
@@ -86,6 +88,7 @@ class Lineariser:
             parameters: Order of the run's parameter vector.
             plan_options: For the planner.
             starts_at_zero: Whether the run starts in ``|0...0>``, so that a first reset is nothing.
+            holds_gates: Leave gates as they are; see `GatesStep`.
         """
         self.num_qubits = num_qubits
         self.steps: list[Step] = []
@@ -96,6 +99,7 @@ class Lineariser:
         self._qubits = qubits
         self._renaming = None if all(q == i for q, i in qubits.items()) else qubits
         self._plan_options = plan_options
+        self._holds_gates = holds_gates
         self._pending: list[GateOp] = []
         self._channels: list[tuple[ChannelOp, int]] = []  # with the number of gates before it
         self._sources: dict[Parameter, int] = {p: i for i, p in enumerate(parameters)}
@@ -363,16 +367,13 @@ class Lineariser:
             if not self._fresh:
                 break
             self._fresh.difference_update(self._places(operation.qubits))
+        if self._holds_gates:
+            self._flush_gates()
+            return
         starts: list[int] = []
         program = lower(self._pending, self.num_qubits, (), self._renaming, starts=starts)
         starts.append(len(program))
-        try:
-            sources = tuple(self._sources[p] for p in program.parameters)
-        except KeyError as missing:
-            raise CircuitError(
-                f"Parameter {missing} is not among the run's parameters "
-                f"({', '.join(p.name for p in self._sources) or 'none'})."
-            ) from None
+        sources = tuple(self._source(p) for p in program.parameters)
         if self._channels:
             self.branches = True
             sites = tuple(
@@ -384,6 +385,38 @@ class Lineariser:
             self.steps.append(SegmentStep(plan(program, self._plan_options), sources))
         self._pending.clear()
         self._channels.clear()
+
+    def _flush_gates(self) -> None:
+        """Put gates and channels in the order they act."""
+        self.branches |= bool(self._channels)
+        operations: list[GateOp | ChannelOp] = []
+        done = 0
+        for channel, gates in self._channels:
+            operations += self._pending[done:gates]
+            operations.append(channel)
+            done = gates
+        operations += self._pending[done:]
+        if self._renaming is not None:
+            operations = [
+                GateOp(o.gate, self._places(o.qubits))
+                if isinstance(o, GateOp)
+                else ChannelOp(o.channel, self._places(o.qubits))
+                for o in operations
+            ]
+        parameters = {p for gate in self._pending for p in gate.gate.parameters}
+        sources = {p: self._source(p) for p in parameters}
+        self.steps.append(GatesStep(tuple(operations), sources))
+        self._pending.clear()
+        self._channels.clear()
+
+    def _source(self, parameter: Parameter) -> int:
+        source = self._sources.get(parameter)
+        if source is None:
+            raise CircuitError(
+                f"Parameter {parameter.name} is not among the run's parameters "
+                f"({', '.join(p.name for p in self._sources) or 'none'})."
+            )
+        return source
 
     def _hole(self) -> int:
         """Leave room for a jump that is filled in later."""

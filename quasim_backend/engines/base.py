@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels.base import CancelToken, KernelSet
+from quasim_backend.options import Config
 
 __all__ = ["Engine", "EngineOutput", "EngineRequest"]
 
@@ -35,6 +36,8 @@ class EngineRequest:
         on_device: Whether the final amplitudes may stay on the kernel set's device.
         workspace_bytes: Limit for memory besides the state.
         cancel: Stops the run.
+        config: The session's settings, for options of single engines.
+        exact: Whether saved values are to be averages over everything that depends on chance.
     """
 
     kernels: KernelSet
@@ -50,6 +53,8 @@ class EngineRequest:
     on_device: bool = False
     workspace_bytes: int = 512 << 20
     cancel: CancelToken = field(default_factory=CancelToken)
+    config: Config = field(default_factory=Config)
+    exact: bool = False
 
 
 @dataclass(eq=False)
@@ -78,7 +83,11 @@ class EngineOutput:
 
 @runtime_checkable
 class Engine(Protocol):
-    """A simulation method. Engines hold no state between runs."""
+    """A simulation method. Engines hold no state between runs.
+
+    An engine whose states are no amplitudes sets ``runs_gates = True`` and reads
+    `quasim_backend.compile.compiler.gate_code`; others never see code that has no plans.
+    """
 
     name: str
 

@@ -12,6 +12,7 @@ from quasim_backend.compile.code import (
     AssignStep,
     BranchStep,
     CompiledCircuit,
+    GatesStep,
     InitializeStep,
     MeasureStep,
     NoisyStep,
@@ -44,6 +45,8 @@ def reads_outcomes(compiled: CompiledCircuit) -> bool:
     looped = any(
         isinstance(s, SegmentStep | NoisyStep) and any(i < 0 for i in s.sources)
         for s in compiled.steps
+    ) or any(
+        isinstance(s, GatesStep) and any(i < 0 for i in s.sources.values()) for s in compiled.steps
     )
     return compiled.measured and (conditional or choices or (stored and looped))
 
@@ -67,7 +70,7 @@ def doubled_circuit(
     width = compiled.num_qubits
     steps = tuple(_doubled_step(s, width, dtype.itemsize, dephase) for s in compiled.steps)
     branches = any(isinstance(step, MeasureStep) for step in steps)
-    return replace(compiled, num_qubits=2 * width, steps=steps, branches=branches)
+    return replace(compiled, num_qubits=2 * width, steps=steps, branches=branches, source=None)
 
 
 def _doubled_step(step: Step, width: int, itemsize: int, dephase: bool) -> Step:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quasim_backend.compile.code import (
     CompiledCircuit,
+    GatesStep,
     MeasureStep,
     NoisyStep,
     ResetStep,
@@ -125,6 +126,8 @@ def refuse_random(compiled: CompiledCircuit, problem: str, advice: str) -> None:
         ResetStep: "resets qubits",
     }
     found = dict.fromkeys(causes[type(s)] for s in compiled.steps if type(s) in causes)
+    if any(isinstance(s, GatesStep) and s.has_channels for s in compiled.steps):
+        found["has channels"] = None
     raise UnsupportedError(
         f"The circuit {' and '.join(found) or 'depends on chance'}, so it {problem}. {advice}."
     )

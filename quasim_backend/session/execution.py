@@ -256,6 +256,8 @@ class Executor:
             on_device=on_device,
             workspace_bytes=int(self.config.max_workspace_mb * 2**20),
             cancel=cancel or CancelToken(),
+            config=self.config,
+            exact=exact,
         )
         options = RunOptions(self.config, shots, key, want_state, want_unitary)
         engine = choose_engine(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -116,7 +115,7 @@ def _moments(
     listed = on_simulated(compiled, ObservableList(tuple(observables)))
     # The state is not touched by a save, so it can be added to compiled code.
     step = SaveStep(Save(kind, kind, observable=listed))
-    with_save = replace(compiled, steps=(*compiled.steps, step))
+    with_save = compiled.followed_by(step)
     result = executor.execute(
         with_save, parameters, initial_state=initial_state, shots=0, exact=True, cancel=cancel
     )

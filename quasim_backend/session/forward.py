@@ -85,5 +85,5 @@ def _split_prefix(compiled: CompiledCircuit) -> tuple[CompiledCircuit | None, li
                 "A parameter acts before a state is prepared, and preparing it cannot be undone. "
                 "Gradients need circuits that prepare first and hold gates only from there on."
             )
-    prefix = replace(compiled, steps=steps[:cut]) if cut else None
+    prefix = replace(compiled, steps=steps[:cut], source=None) if cut else None
     return prefix, [s for s in steps[cut:] if isinstance(s, SegmentStep)]

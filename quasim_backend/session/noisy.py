@@ -43,6 +43,8 @@ def cheapest_first(
         in place of random ones, states, and what is saved in single shots belong to trajectories.
     """
     steps = compiled.steps
+    if compiled.holds_gates:
+        return None
     if not any(isinstance(step, NoisyStep) for step in steps) or not request.shots:
         return None
     if request.uniforms is not None or request.want_state or request.want_unitary:

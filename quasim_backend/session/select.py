@@ -11,6 +11,7 @@ from functools import cache
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.engines.base import Engine, EngineRequest
 from quasim_backend.errors import DeviceError, MemoryLimitError, OptionError, UnsupportedError
+from quasim_backend.ir.program import MAX_QUBITS
 from quasim_backend.kernels.base import KernelSet
 from quasim_backend.options import Config, RunOptions
 from quasim_backend.plugins.manager import PluginManager
@@ -129,7 +130,7 @@ def choose_engine(
     unfit: list[Engine] = []
     for name in candidates:
         engine = make(name)
-        refusal = engine.refuses(compiled, request)
+        refusal = _too_wide(engine, compiled) or engine.refuses(compiled, request)
         if refusal is not None:
             refusals.append(f"{name}: {refusal}")
             continue
@@ -148,6 +149,12 @@ def choose_engine(
     raise UnsupportedError(
         " ".join([f"No engine can do this run. {'; '.join(refusals)}.", *conflicts])
     )
+
+
+def _too_wide(engine: Engine, compiled: CompiledCircuit) -> str | None:
+    if not compiled.holds_gates or getattr(engine, "runs_gates", False):
+        return None
+    return f"{compiled.num_qubits} qubits, of at most {MAX_QUBITS}"
 
 
 def _noisy(
