@@ -28,6 +28,11 @@ from quasim_backend.session.checks import (
     depends_on_chance,
 )
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
+from quasim_backend.session.independent import (
+    IndependentParts,
+    independent_parts,
+    part_seed,
+)
 from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.memory import SMALL
 from quasim_backend.session.noise import as_noise_model
@@ -40,6 +45,9 @@ __all__ = ["Executor"]
 
 _PROMOTED_BELOW = 16
 """Complex64 requests on fewer qubits are computed in complex128: it costs nothing there."""
+
+_APART_FROM = 20
+"""Qubits from which a circuit is taken apart where its qubits never meet."""
 
 _COPIES = {"density_matrix": 2, "superop": 4}
 """Bits of the state for each qubit, where it is not one."""
@@ -233,6 +241,13 @@ class Executor:
         shots = check_shots(shots)
         key = self.seed(seed)
         method = self.config.method
+        asked = want_state or want_unitary or want_superop
+        if method == "auto" and not asked and initial_state is None and uniforms is None:
+            parts = self._parts(compiled)
+            if parts is not None:
+                return self._execute_parts(
+                    compiled, parts, parameters, shots=shots, seed=key, exact=exact, cancel=cancel
+                )
         if method == "auto" and want_superop:
             method = "superop"
         elif method == "auto" and exact and depends_on_chance(compiled):
@@ -280,6 +295,61 @@ class Executor:
         metadata["time_total"] = time.perf_counter() - started
         self.plugins.run_finished(RunRecord(compiled, options, metadata))
         return result
+
+    def _parts(
+        self, compiled: CompiledCircuit
+    ) -> tuple[IndependentParts, tuple[CompiledCircuit, ...]] | None:
+        """Return the parts of a wide circuit whose qubits never meet, or None."""
+        if compiled.num_qubits < _APART_FROM:
+            return None
+        if "parts" not in compiled.cache:
+            parts = independent_parts(compiled)
+            codes = [self._compiler.part(c, compiled) for c in parts.circuits] if parts else ()
+            compiled.cache["parts"] = (parts, tuple(codes)) if parts else None
+        return compiled.cache["parts"]  # type: ignore[no-any-return]
+
+    def _execute_parts(
+        self,
+        compiled: CompiledCircuit,
+        parts: tuple[IndependentParts, tuple[CompiledCircuit, ...]],
+        parameters: ParameterValues | None,
+        *,
+        shots: int,
+        seed: int,
+        exact: bool,
+        cancel: CancelToken | None,
+    ) -> Result:
+        """Run each part on the engine that is best for it, and put the results together."""
+        whole, codes = parts
+        started = time.perf_counter()
+        results = [
+            self.execute(
+                code,
+                parameters,
+                shots=shots,
+                seed=part_seed(seed, number),
+                exact=exact,
+                cancel=cancel,
+            )
+            for number, code in enumerate(codes)
+        ]
+        described = [result.metadata for result in results]
+        metadata = {
+            **described[0],
+            **compiled.notes,
+            "engine": "+".join(dict.fromkeys(m["engine"] for m in described)),
+            "reason": f"{len(codes)} parts whose qubits never meet, each on its own engine",
+            "parts": described,
+            "bytes": sum(m["bytes"] for m in described),
+            "stages": sum(m["stages"] for m in described),
+            "seed": seed,
+            "num_qubits": compiled.num_qubits,
+            "time_run": sum(m["time_run"] for m in described),
+            "time_total": time.perf_counter() - started,
+        }
+        packed = whole.packed([result.packed for result in results])
+        saved = whole.saved([result.saved for result in results])
+        return Result(shots, compiled.num_clbits, packed, saved=saved, metadata=metadata)
 
     def _engine(self, name: str) -> Engine:
         engine = self._engines.get(name)
