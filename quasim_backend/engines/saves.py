@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,15 +47,48 @@ def save_value(
     return mean.real if observable.hermitian else mean
 
 
+@dataclass(slots=True, eq=False)
+class _Average:
+    """Mean and spread of values that come one by one, each with the number of its shots.
+
+    The spread is updated (West 1979, Commun. ACM 22, 532), not the difference of two large sums.
+
+    Attributes:
+        shots: Number of shots so far.
+        mean: Their mean.
+        spread: Sum over the shots of ``|value - mean|**2``, of the shape of the mean.
+    """
+
+    shots: int
+    mean: Any
+    spread: Any = 0.0
+
+    def add(self, shots: int, value: Any) -> None:
+        """Take a value that some shots share."""
+        before, self.shots = self.shots, self.shots + shots
+        away = value - self.mean
+        self.mean = self.mean + away * (shots / self.shots)
+        self.spread = self.spread + np.abs(away) ** 2 * (before * shots / self.shots)
+
+    def error(self, *, sampled: bool) -> Any:
+        """Return the standard error of the mean, see `quasim_backend.Result`."""
+        if not sampled:
+            return np.broadcast_to(0.0, np.shape(self.mean))[()]
+        if self.shots == 1:
+            return np.broadcast_to(np.nan, np.shape(self.mean))[()]
+        error = np.sqrt(self.spread / ((self.shots - 1) * self.shots))
+        return np.broadcast_to(error, np.shape(self.mean))[()]
+
+
 class SaveSink:
     """Gathers values of save points over the nodes of a run."""
 
-    def __init__(self, shots: int) -> None:
-        """Start empty, for a run of ``shots`` shots."""
-        self._shots = shots
+    def __init__(self, *, sampled: bool) -> None:
+        """Start empty; ``sampled`` says whether what is saved may differ from shot to shot."""
+        self._sampled = sampled
         self._saves: dict[str, Save] = {}
         self._single: dict[str, dict[int, tuple[int, Any]]] = {}
-        self._sums: dict[str, dict[int, tuple[int, Any]]] = {}
+        self._averages: dict[str, dict[int, _Average]] = {}
         self._lists: dict[str, dict[int, list[tuple[int, Any]]]] = {}
 
     def wants(self, save: Save, shots: NDArray[np.int64], memory: int) -> bool:
@@ -74,9 +108,11 @@ class SaveSink:
             if key not in kept or kept[key][0] < last:
                 kept[key] = (last, value)
         elif save.subtype == "average":
-            sums = self._sums.setdefault(save.label, {})
-            count, total = sums.get(key, (0, 0))
-            sums[key] = (count + len(shots), total + len(shots) * value)
+            averages = self._averages.setdefault(save.label, {})
+            if key in averages:
+                averages[key].add(len(shots), value)
+            else:
+                averages[key] = _Average(len(shots), value)
         else:
             values = self._lists.setdefault(save.label, {}).setdefault(key, [])
             values.extend((int(s), value) for s in shots)
@@ -86,13 +122,25 @@ class SaveSink:
         found: dict[str, dict[int, Any]] = {}
         for label, kept in self._single.items():
             found[label] = {k: v for k, (_, v) in kept.items()}
-        for label, sums in self._sums.items():
-            found[label] = {k: total / count for k, (count, total) in sums.items()}
+        for label, averages in self._averages.items():
+            found[label] = {key: average.mean for key, average in averages.items()}
         for label, lists in self._lists.items():
             found[label] = {
                 k: [v for _, v in sorted(values, key=lambda item: item[0])]
                 for k, values in lists.items()
             }
+        return self._plain(found)
+
+    def standard_errors(self) -> dict[str, Any]:
+        """Return the standard error of every average; conditional ones as ``{memory: error}``."""
+        return self._plain(
+            {
+                label: {k: a.error(sampled=self._sampled) for k, a in averages.items()}
+                for label, averages in self._averages.items()
+            }
+        )
+
+    def _plain(self, found: dict[str, dict[int, Any]]) -> dict[str, Any]:
         return {
             label: values if self._saves[label].conditional else values[-1]
             for label, values in found.items()

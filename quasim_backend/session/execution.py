@@ -345,4 +345,5 @@ def _result(
         output.saved,
         metadata,
         superop,
+        output.standard_errors,
     )

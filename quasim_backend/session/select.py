@@ -15,7 +15,8 @@ from quasim_backend.kernels.base import KernelSet
 from quasim_backend.options import Config, RunOptions
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import KernelSpec
-from quasim_backend.session.noisy import cheapest_first
+from quasim_backend.session.candidates import Candidate, candidate
+from quasim_backend.session.noisy import NOISY_ENGINES, cheapest_first, is_free_to_choose
 from quasim_backend.session.room import fits, too_large
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ChosenKernels",
     "choose_engine",
     "choose_kernels",
+    "noisy_candidates",
     "usable",
 ]
 
@@ -120,7 +122,12 @@ def choose_engine(
         candidates, how = [method], "the one that gives this exactly"
     elif (wanted := plugins.select_engine(compiled, options)) is not None:
         candidates, how = [wanted[0]], f"chosen by the plug-in '{wanted[1]}'"
-    elif (ranking := _noisy(compiled, request, config, plugins, make, extra_bytes)) is not None:
+    elif is_free_to_choose(compiled, request) and (
+        ranking := cheapest_first(
+            compiled,
+            noisy_candidates(compiled, request, config, plugins, make, extra_bytes),
+        )
+    ):
         candidates, how = ranking
     else:
         candidates = [spec.name for spec in plugins.engines.ranked()]
@@ -150,21 +157,30 @@ def choose_engine(
     )
 
 
-def _noisy(
+def noisy_candidates(
     compiled: CompiledCircuit,
     request: EngineRequest,
     config: Config,
     plugins: PluginManager,
     make: Callable[[str], Engine],
-    extra_bytes: int,
-) -> tuple[list[str], str] | None:
-    return cheapest_first(
-        compiled,
-        request,
-        [*plugins.engines.specs],
-        make,
-        lambda engine: fits(engine, compiled, request, config, extra_bytes),
-    )
+    extra_bytes: int = 0,
+) -> list[Candidate]:
+    """Return what a circuit with channels would cost on each engine that predicts it.
+
+    Args:
+        compiled: What would be run.
+        request: What is asked for.
+        config: The session's configuration, for its limits of memory.
+        plugins: Where engines come from.
+        make: Returns the engine of a name.
+        extra_bytes: What the session allocates besides the engine.
+    """
+
+    def has_room(engine: Engine, asked: EngineRequest) -> bool:
+        return fits(engine, compiled, asked, config, extra_bytes)
+
+    names = [name for name in NOISY_ENGINES if name in plugins.engines.specs]
+    return [candidate(make(name), compiled, request, has_room) for name in names]
 
 
 def _named(config: Config, spec: KernelSpec) -> ChosenKernels:
