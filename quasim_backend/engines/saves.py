@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.engines.moments import expectation, variance
+from quasim_backend.engines.averages import Average, average_of
+from quasim_backend.engines.moments import expectation, squares_and_means, variance
 from quasim_backend.ir.array_observables import AnyObservable
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
@@ -28,6 +28,9 @@ def save_value(
         num_qubits: Width of the circuit.
         save: What to compute.
         last: Nobody uses the state after this, so that the value may be the state itself.
+
+    Returns:
+        The value; of a variance that is to be averaged its `squares_and_means`, see `average_of`.
     """
     every = tuple(range(num_qubits))
     match save.kind:
@@ -42,42 +45,10 @@ def save_value(
             return np.array(kernels.to_host(state)[list(save.indices)])
     observable: AnyObservable = save.observable or PauliSum(())
     if save.kind == "variance":
-        return variance(kernels, state, observable)
+        averaged = save.subtype == "average"
+        return (squares_and_means if averaged else variance)(kernels, state, observable)
     mean = expectation(kernels, state, observable)
     return mean.real if observable.hermitian else mean
-
-
-@dataclass(slots=True, eq=False)
-class _Average:
-    """Mean and spread of values that come one by one, each with the number of its shots.
-
-    The spread is updated (West 1979, Commun. ACM 22, 532), not the difference of two large sums.
-
-    Attributes:
-        shots: Number of shots so far.
-        mean: Their mean.
-        spread: Sum over the shots of ``|value - mean|**2``, of the shape of the mean.
-    """
-
-    shots: int
-    mean: Any
-    spread: Any = 0.0
-
-    def add(self, shots: int, value: Any) -> None:
-        """Take a value that some shots share."""
-        before, self.shots = self.shots, self.shots + shots
-        away = value - self.mean
-        self.mean = self.mean + away * (shots / self.shots)
-        self.spread = self.spread + np.abs(away) ** 2 * (before * shots / self.shots)
-
-    def error(self, *, sampled: bool) -> Any:
-        """Return the standard error of the mean, see `quasim_backend.Result`."""
-        if not sampled:
-            return np.broadcast_to(0.0, np.shape(self.mean))[()]
-        if self.shots == 1:
-            return np.broadcast_to(np.nan, np.shape(self.mean))[()]
-        error = np.sqrt(self.spread / ((self.shots - 1) * self.shots))
-        return np.broadcast_to(error, np.shape(self.mean))[()]
 
 
 class SaveSink:
@@ -88,7 +59,7 @@ class SaveSink:
         self._sampled = sampled
         self._saves: dict[str, Save] = {}
         self._single: dict[str, dict[int, tuple[int, Any]]] = {}
-        self._averages: dict[str, dict[int, _Average]] = {}
+        self._averages: dict[str, dict[int, Average]] = {}
         self._lists: dict[str, dict[int, list[tuple[int, Any]]]] = {}
 
     def wants(self, save: Save, shots: NDArray[np.int64], memory: int) -> bool:
@@ -112,7 +83,7 @@ class SaveSink:
             if key in averages:
                 averages[key].add(len(shots), value)
             else:
-                averages[key] = _Average(len(shots), value)
+                averages[key] = average_of(save, len(shots), value)
         else:
             values = self._lists.setdefault(save.label, {}).setdefault(key, [])
             values.extend((int(s), value) for s in shots)
@@ -123,7 +94,7 @@ class SaveSink:
         for label, kept in self._single.items():
             found[label] = {k: v for k, (_, v) in kept.items()}
         for label, averages in self._averages.items():
-            found[label] = {key: average.mean for key, average in averages.items()}
+            found[label] = {key: average.value() for key, average in averages.items()}
         for label, lists in self._lists.items():
             found[label] = {
                 k: [v for _, v in sorted(values, key=lambda item: item[0])]

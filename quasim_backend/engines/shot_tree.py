@@ -179,6 +179,8 @@ class ShotTree:
             standard_errors=self._sink.standard_errors(),
             metadata=dict(self.counts),
         )
+        if output.standard_errors:
+            output.metadata["averages"] = "over shots" if self._compiled.branches else "exact"
         if request.shots:
             output.packed = self._memory.words
         if request.want_state and self._final is not None:

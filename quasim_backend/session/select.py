@@ -29,6 +29,12 @@ __all__ = [
 ]
 
 
+_OVER_SHOTS = (
+    " Exact averages need this engine; target_error=... takes averages over as many shots as that "
+    "standard error needs."
+)
+
+
 @dataclass(frozen=True, eq=False)
 class ChosenKernels:
     """A kernel set, its device, why it was chosen, and what the user should know about that."""
@@ -132,6 +138,8 @@ def choose_engine(
     else:
         candidates = [spec.name for spec in plugins.engines.ranked()]
         how = "the first by priority that accepts the run"
+    # Averages over everything that depends on chance are asked for in this way only.
+    advice = _OVER_SHOTS if config.method == "auto" and method == "density_matrix" else ""
     refusals: list[str] = []
     unfit: list[Engine] = []
     for name in candidates:
@@ -148,12 +156,13 @@ def choose_engine(
         refusals.append(f"{name}: too little memory")
     if unfit:
         others = [name for name in plugins.engines.specs if name != unfit[0].name]
-        raise MemoryLimitError(too_large(unfit[0], compiled, request, config, others, extra_bytes))
+        problem = too_large(unfit[0], compiled, request, config, others, extra_bytes)
+        raise MemoryLimitError(problem + advice)
     if config.method != "auto":
         raise UnsupportedError(f"method='{config.method}' cannot do this run: {refusals[0]}.")
     conflicts = plugins.engines.conflicts.values()
     raise UnsupportedError(
-        " ".join([f"No engine can do this run. {'; '.join(refusals)}.", *conflicts])
+        " ".join([f"No engine can do this run. {'; '.join(refusals)}.{advice}", *conflicts])
     )
 
 
