@@ -137,7 +137,7 @@ class ShotTree:
         self._steps = compiled.steps
         self._shots = max(request.shots, 1)
         self._memory = PackedMemory(self._shots, compiled.num_clbits)
-        self._sink = SaveSink(self._shots)
+        self._sink = SaveSink(sampled=compiled.branches)
         self._laws = OutcomeLaw(request.kernels, compiled.num_qubits)
         self._stack: list[_Split] = []
         self._final: tuple[int, State] | None = None
@@ -174,7 +174,13 @@ class ShotTree:
             self._advance(child)
         self._write_samples()
         request = self._request
-        output = EngineOutput(saved=self._sink.result(), metadata=dict(self.counts))
+        output = EngineOutput(
+            saved=self._sink.result(),
+            standard_errors=self._sink.standard_errors(),
+            metadata=dict(self.counts),
+        )
+        if output.standard_errors:
+            output.metadata["averages"] = "over shots" if self._compiled.branches else "exact"
         if request.shots:
             output.packed = self._memory.words
         if request.want_state and self._final is not None:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from quasim_backend.compile.code import CompiledCircuit, SegmentStep
 from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
-from quasim_backend.errors import UnsupportedError
+from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.validate import check_save
 from quasim_backend.kernels.base import CancelToken, KernelSet, as_dtype, passes_of
@@ -21,6 +21,7 @@ from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import RunRecord
 from quasim_backend.result import Result
 from quasim_backend.session.batch import sampled_step
+from quasim_backend.session.candidates import Candidate
 from quasim_backend.session.checks import (
     check_initial_state,
     check_shots,
@@ -38,7 +39,12 @@ from quasim_backend.session.memory import SMALL
 from quasim_backend.session.noise import as_noise_model
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
 from quasim_backend.session.placement import Placement
-from quasim_backend.session.select import ChosenEngine, ChosenKernels, choose_engine
+from quasim_backend.session.select import (
+    ChosenEngine,
+    ChosenKernels,
+    choose_engine,
+    noisy_candidates,
+)
 from quasim_backend.session.straight import StraightRun, is_plain, straight_steps
 
 __all__ = ["Executor"]
@@ -168,6 +174,53 @@ class Executor:
             key = self.config.seed
         return int.from_bytes(os.urandom(8), "little") if key is None else key
 
+    def candidates(self, compiled: CompiledCircuit, shots: int) -> list[Candidate]:
+        """Return what a run would cost on the engines for noise; nothing is run.
+
+        Args:
+            compiled: What would be run.
+            shots: Number of shots; 0 for averages over everything that depends on chance.
+        """
+        request = self._sketch(compiled, shots)
+        return noisy_candidates(compiled, request, self.config, self.plugins, self._engine)
+
+    def choice(self, compiled: CompiledCircuit, shots: int) -> tuple[str | None, str]:
+        """Return the name of the engine that a run would take, and why; nothing is run.
+
+        Args:
+            compiled: As for `candidates`.
+            shots: As for `candidates`.
+
+        Returns:
+            No name if no engine can do the run.
+        """
+        request = self._sketch(compiled, shots)
+        options = RunOptions(self.config, shots)
+        method = "auto" if shots else self._exact_method(compiled)
+        try:
+            chosen = choose_engine(
+                compiled, request, options, self.plugins, self._engine, method=method
+            )
+        except (UnsupportedError, MemoryLimitError) as error:
+            return None, str(error)
+        return chosen.engine.name, chosen.reason
+
+    def _sketch(self, compiled: CompiledCircuit, shots: int) -> EngineRequest:
+        """Return the request of a run that differs from others by its number of shots only."""
+        copies = _COPIES.get(self.config.method if shots else self._exact_method(compiled), 1)
+        return EngineRequest(
+            kernels=self.kernels(compiled, 1 << (copies - 1) * compiled.num_qubits).kernels,
+            dtype=self.dtypes(compiled, copies)[1],
+            parameters=np.zeros(len(compiled.parameters)),
+            shots=shots,
+            workspace_bytes=int(self.config.max_workspace_mb * 2**20),
+        )
+
+    def _exact_method(self, compiled: CompiledCircuit) -> str:
+        """Return the method whose averages are over everything that depends on chance."""
+        method = self.config.method
+        return "density_matrix" if method == "auto" and depends_on_chance(compiled) else method
+
     # --- the short way ------------------------------------------------------------------------
 
     def straight(self, compiled: CompiledCircuit, members: int = 1) -> StraightRun | None:
@@ -250,8 +303,8 @@ class Executor:
                 )
         if method == "auto" and want_superop:
             method = "superop"
-        elif method == "auto" and exact and depends_on_chance(compiled):
-            method = "density_matrix"
+        elif exact:
+            method = self._exact_method(compiled)
         copies = 2 if want_unitary else _COPIES.get(method, 1)
         # A state vector is doubled in precision below a width, and a unitary with it.
         returned, dtype = self.dtypes(compiled, _COPIES.get(method, 1))
@@ -417,4 +470,5 @@ def _result(
         output.saved,
         metadata,
         superop,
+        output.standard_errors,
     )

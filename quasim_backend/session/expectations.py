@@ -14,7 +14,12 @@ from quasim_backend.ir.array_observables import ArrayObservable, ObservableList,
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
 from quasim_backend.kernels.base import CancelToken
-from quasim_backend.session.batch import expect_batch, parameter_rows, run_one_by_one
+from quasim_backend.session.batch import (
+    expect_batch,
+    parameter_rows,
+    run_one_by_one,
+    sampled_step,
+)
 from quasim_backend.session.checks import depends_on_chance, refuse_inexact
 from quasim_backend.session.execution import Executor
 from quasim_backend.session.inputs import to_circuit, width_of
@@ -25,6 +30,7 @@ from quasim_backend.session.observables import (
     on_simulated,
 )
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
+from quasim_backend.session.target import averages
 
 __all__ = ["expectations", "hermitian_expectations", "variances"]
 
@@ -112,6 +118,7 @@ def _moments(
         circuit, keep_idle=whole, starts_at_zero=initial_state is None, keep_state=True
     )
     refuse_inexact(compiled, executor.config, _NO_EXPECTATION)
+<<<<<<< HEAD
     listed = on_simulated(compiled, ObservableList(tuple(observables)))
     # The state is not touched by a save, so it can be added to compiled code.
     step = SaveStep(Save(kind, kind, observable=listed))
@@ -119,6 +126,21 @@ def _moments(
     result = executor.execute(
         with_save, parameters, initial_state=initial_state, shots=0, exact=True, cancel=cancel
     )
+=======
+    listed = ObservableList(tuple(observables))
+    if executor.config.target_error is not None and sampled_step(compiled) is not None:
+        # What is sampled at the end leaves the state as it was: there the save has to come first.
+        save = Save(kind, kind, observable=listed, subtype="average")
+        with_save = executor.compiled(
+            circuit, keep_idle=whole, starts_at_zero=initial_state is None, saves=(save,)
+        )
+    else:
+        # The state is not touched by a save, so it can be added to compiled code.
+        placed = on_simulated(compiled, listed)
+        step = SaveStep(Save(kind, kind, observable=placed, subtype="average"))
+        with_save = replace(compiled, steps=(*compiled.steps, step))
+    result = averages(executor, with_save, parameters, initial_state, cancel)
+>>>>>>> nzavg
     return result.saved[kind]
 
 

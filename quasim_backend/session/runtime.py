@@ -23,10 +23,11 @@ from quasim_backend.kernels.base import CancelToken
 from quasim_backend.options import Config
 from quasim_backend.plugins.manager import PluginManager, default_manager
 from quasim_backend.result import Result
-from quasim_backend.session import expectations, sampling, states
+from quasim_backend.session import expectations, sampling, states, target
 from quasim_backend.session.checks import refuse_unavailable
 from quasim_backend.session.compiling import extended
 from quasim_backend.session.execution import Executor
+from quasim_backend.session.explain import explain
 from quasim_backend.session.forward import differentiate
 from quasim_backend.session.gradients import DifferentiableRun
 from quasim_backend.session.inputs import to_circuit
@@ -131,20 +132,17 @@ class Runtime:
         """
         return self._executor.compiled(circuit, keep_idle=keep_idle)
 
-    def explain(self, circuit: object) -> str:
-        """Describe how a circuit would run: kernel set, engine, passes, stages, bytes moved."""
-        compiled = self._executor.compiled(circuit)
-        dtype = self._executor.dtypes(compiled)[1]
-        chosen = self._executor.kernels(compiled)
-        lines = [
-            f"kernels: {chosen.kernels.name} on {chosen.device}, {dtype}",
-            f"engine: {self.config.method}; passes: "
-            f"{', '.join(compiled.notes.get('passes', ())) or 'none'}",  # type: ignore[arg-type]
-            f"placement: {chosen.reason}",
-            *chosen.notes,
-            compiled.explain(dtype.itemsize),
-        ]
-        return "\n".join(lines)
+    def explain(self, circuit: object, shots: int | None = None) -> str:
+        """Describe how a circuit would run: kernel set, engine, passes, stages, bytes moved.
+
+        Of a circuit with channels, also what each engine for noise is predicted to take, in seconds
+        and memory, and which would be taken.
+
+        Args:
+            circuit: Any accepted form.
+            shots: Number of shots of the run; default as for `run`. 0 is for exact averages.
+        """
+        return explain(self._executor, circuit, shots)
 
     # --- results ------------------------------------------------------------------------------
 
@@ -250,7 +248,8 @@ class Runtime:
         compiled = self._executor.compiled(
             circuit, starts_at_zero=initial_state is None, saves=as_saves(save)
         )
-        return self._executor.execute(
+        return target.run(
+            self._executor,
             compiled,
             parameters,
             shots=shots,

@@ -16,7 +16,8 @@ from quasim_backend.kernels.base import KernelSet
 from quasim_backend.options import Config, RunOptions
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import KernelSpec
-from quasim_backend.session.noisy import cheapest_first
+from quasim_backend.session.candidates import Candidate, candidate
+from quasim_backend.session.noisy import NOISY_ENGINES, cheapest_first, is_free_to_choose
 from quasim_backend.session.room import fits, too_large
 
 __all__ = [
@@ -24,8 +25,15 @@ __all__ = [
     "ChosenKernels",
     "choose_engine",
     "choose_kernels",
+    "noisy_candidates",
     "usable",
 ]
+
+
+_OVER_SHOTS = (
+    " Exact averages need this engine; target_error=... takes averages over as many shots as that "
+    "standard error needs."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,11 +129,18 @@ def choose_engine(
         candidates, how = [method], "the one that gives this exactly"
     elif (wanted := plugins.select_engine(compiled, options)) is not None:
         candidates, how = [wanted[0]], f"chosen by the plug-in '{wanted[1]}'"
-    elif (ranking := _noisy(compiled, request, config, plugins, make, extra_bytes)) is not None:
+    elif is_free_to_choose(compiled, request) and (
+        ranking := cheapest_first(
+            compiled,
+            noisy_candidates(compiled, request, config, plugins, make, extra_bytes),
+        )
+    ):
         candidates, how = ranking
     else:
         candidates = [spec.name for spec in plugins.engines.ranked()]
         how = "the first by priority that accepts the run"
+    # Averages over everything that depends on chance are asked for in this way only.
+    advice = _OVER_SHOTS if config.method == "auto" and method == "density_matrix" else ""
     refusals: list[str] = []
     unfit: list[Engine] = []
     for name in candidates:
@@ -142,12 +157,13 @@ def choose_engine(
         refusals.append(f"{name}: too little memory")
     if unfit:
         others = [name for name in plugins.engines.specs if name != unfit[0].name]
-        raise MemoryLimitError(too_large(unfit[0], compiled, request, config, others, extra_bytes))
+        problem = too_large(unfit[0], compiled, request, config, others, extra_bytes)
+        raise MemoryLimitError(problem + advice)
     if config.method != "auto":
         raise UnsupportedError(f"method='{config.method}' cannot do this run: {refusals[0]}.")
     conflicts = plugins.engines.conflicts.values()
     raise UnsupportedError(
-        " ".join([f"No engine can do this run. {'; '.join(refusals)}.", *conflicts])
+        " ".join([f"No engine can do this run. {'; '.join(refusals)}.{advice}", *conflicts])
     )
 
 
@@ -157,21 +173,30 @@ def _too_wide(engine: Engine, compiled: CompiledCircuit) -> str | None:
     return f"{compiled.num_qubits} qubits, of at most {MAX_QUBITS}"
 
 
-def _noisy(
+def noisy_candidates(
     compiled: CompiledCircuit,
     request: EngineRequest,
     config: Config,
     plugins: PluginManager,
     make: Callable[[str], Engine],
-    extra_bytes: int,
-) -> tuple[list[str], str] | None:
-    return cheapest_first(
-        compiled,
-        request,
-        [*plugins.engines.specs],
-        make,
-        lambda engine: fits(engine, compiled, request, config, extra_bytes),
-    )
+    extra_bytes: int = 0,
+) -> list[Candidate]:
+    """Return what a circuit with channels would cost on each engine that predicts it.
+
+    Args:
+        compiled: What would be run.
+        request: What is asked for.
+        config: The session's configuration, for its limits of memory.
+        plugins: Where engines come from.
+        make: Returns the engine of a name.
+        extra_bytes: What the session allocates besides the engine.
+    """
+
+    def has_room(engine: Engine, asked: EngineRequest) -> bool:
+        return fits(engine, compiled, asked, config, extra_bytes)
+
+    names = [name for name in NOISY_ENGINES if name in plugins.engines.specs]
+    return [candidate(make(name), compiled, request, has_room) for name in names]
 
 
 def _named(config: Config, spec: KernelSpec) -> ChosenKernels:

@@ -20,6 +20,7 @@ from quasim_backend.session.checks import refuse_inexact, refuse_random
 from quasim_backend.session.execution import Executor
 from quasim_backend.session.inputs import to_circuit, width_of
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
+from quasim_backend.session.target import averages
 
 __all__ = ["in_double", "inner_product", "reduced", "simulate", "superop", "unitary"]
 
@@ -136,13 +137,13 @@ def reduced(
         )
     compiled = executor.compiled(source, saves=(_whole_save(kind, places),))
     refuse_inexact(compiled, executor.config, "has no single final state")
-    return np.asarray(executor.execute(compiled, parameters, shots=0, exact=True).saved[kind])
+    return np.asarray(averages(executor, compiled, parameters).saved[kind])
 
 
 @lru_cache(maxsize=64)
 def _whole_save(kind: str, qubits: tuple[int, ...]) -> Save:
     """Return one record for equal calls, so that the compiler recognises the circuit."""
-    return Save(kind, kind, qubits)
+    return Save(kind, kind, qubits, subtype="average")
 
 
 def inner_product(
