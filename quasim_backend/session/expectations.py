@@ -118,15 +118,6 @@ def _moments(
         circuit, keep_idle=whole, starts_at_zero=initial_state is None, keep_state=True
     )
     refuse_inexact(compiled, executor.config, _NO_EXPECTATION)
-<<<<<<< HEAD
-    listed = on_simulated(compiled, ObservableList(tuple(observables)))
-    # The state is not touched by a save, so it can be added to compiled code.
-    step = SaveStep(Save(kind, kind, observable=listed))
-    with_save = compiled.followed_by(step)
-    result = executor.execute(
-        with_save, parameters, initial_state=initial_state, shots=0, exact=True, cancel=cancel
-    )
-=======
     listed = ObservableList(tuple(observables))
     if executor.config.target_error is not None and sampled_step(compiled) is not None:
         # What is sampled at the end leaves the state as it was: there the save has to come first.
@@ -138,9 +129,8 @@ def _moments(
         # The state is not touched by a save, so it can be added to compiled code.
         placed = on_simulated(compiled, listed)
         step = SaveStep(Save(kind, kind, observable=placed, subtype="average"))
-        with_save = replace(compiled, steps=(*compiled.steps, step))
+        with_save = compiled.followed_by(step)
     result = averages(executor, with_save, parameters, initial_state, cancel)
->>>>>>> nzavg
     return result.saved[kind]
 
 

@@ -54,28 +54,7 @@ def cheapest_first(
     Returns:
         None if no candidate is left.
     """
-<<<<<<< HEAD
-    steps = compiled.steps
-    if compiled.holds_gates:
-        return None
-    if not any(isinstance(step, NoisyStep) for step in steps) or not request.shots:
-        return None
-    if request.uniforms is not None or request.want_state or request.want_unitary:
-        return None
-    if any(isinstance(step, SaveStep) and step.save.subtype != "average" for step in steps):
-        return None
-    seconds: dict[str, float] = {}
-    for name in _ENGINES:
-        if name not in known:
-            continue
-        engine = make(name)
-        predict = getattr(engine, "predicted_seconds", None)
-        if predict is None or engine.refuses(compiled, request) is not None or not fits(engine):
-            continue
-        seconds[name] = predict(compiled, request)
-=======
     seconds = {c.name: c.seconds for c in candidates if c.seconds is not None}
->>>>>>> nzavg
     if not seconds:
         return None
     ranked = sorted(seconds, key=lambda name: seconds[name])
