@@ -112,7 +112,7 @@ def test_a_limit_of_the_user_counts() -> None:
         assert rt.simulate(quasim.Circuit(10).h(0)) is not None
         with pytest.raises(MemoryLimitError, match=r"1 MiB are allowed by max_memory_mb.*17 qubit"):
             rt.simulate(quasim.Circuit(18).h(0))
-    with session(max_memory_mb=64, max_workspace_mb=512) as rt:
+    with session(method="statevector", max_memory_mb=64, max_workspace_mb=512) as rt:
         circuit = quasim.Circuit(20, 1).h(0).measure(0, 0).h(0).measure(0, 0)
         for q in range(20):
             circuit.h(q)
