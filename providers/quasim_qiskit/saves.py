@@ -82,6 +82,15 @@ class SavedItem:
             return {hex(k): self._members([p[k] for p in parts], shots) for k in keys}
         return self._members(parts, shots)
 
+    def error(self, errors: Mapping[str, Any], shots: int) -> Any:
+        """Return the standard error of an averaged value, in numbers and lists; None of others."""
+        if any(source not in errors for source in self.sources):
+            return None
+        parts = [errors[source] for source in self.sources]
+        if self.subtype.startswith("c_"):
+            return {hex(k): _numbers([part[k] for part in parts], 1) for k in parts[0]}
+        return _numbers(parts, shots if self.subtype == "accum" else 1)
+
     def _members(self, parts: list[Any], shots: int) -> Any:
         if self.name == "save_amplitudes_sq":
             squares = np.abs(np.asarray(parts[0])) ** 2
@@ -115,6 +124,11 @@ class SavedItem:
                 kept = np.flatnonzero(np.abs(value) > _ZERO)
                 return ProbDistribution({i: float(value[i]) * factor for i in kept.tolist()})
         return value * factor if factor != 1 else value
+
+
+def _numbers(parts: list[Any], factor: int) -> Any:
+    values = [(np.asarray(part) * factor).tolist() for part in parts]
+    return values[0] if len(values) == 1 else values
 
 
 def read_save(

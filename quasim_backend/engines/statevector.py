@@ -75,6 +75,10 @@ class StateVectorEngine:
         for step in compiled.steps:
             if isinstance(step, SaveStep) and step.save.kind == "variance":
                 total += state * variance_copies_state(step.save.observable)
+            elif isinstance(step, SaveStep) and step.save.kind == "density_matrix":
+                # Averages over shots: of the next value the distance, its square, sums of both.
+                kept = len(step.save.qubits) or compiled.num_qubits
+                total += compiled.branches * (64 << 2 * kept)
         return total + result_bytes(compiled, request)
 
     def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:

@@ -234,7 +234,8 @@ class Runtime:
         Args:
             circuit: Any accepted form.
             shots: Number of shots. Default: 1024 if the circuit measures or otherwise depends on
-                chance, else none.
+                chance, else none; as many as ``Config.target_error`` takes, if it is set and the
+                circuit saves averages. `Result.standard_errors` says what they reached.
             seed: In ``[0, 2**64)``. Default: the configuration's, else a fresh one, which
                 ``metadata["seed"]`` holds. The same seed gives the same samples.
             save: What to keep at the end of the circuit: ``"statevector"``, ``"density_matrix"``,
@@ -294,7 +295,8 @@ class Runtime:
 
         Args:
             circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
-                on a density matrix of ``4**n`` entries.
+                on a density matrix of ``4**n`` entries; over shots only if ``Config.target_error``
+                allows it, to that standard error.
             paulis: Labels with one letter for each qubit, the leftmost for the highest;
                 `PauliString`, `PauliSum`, or ``{label: weight}``; `MatrixObservable`,
                 `DiagonalObservable`, `SparseObservable`. One observable or several.
@@ -322,7 +324,8 @@ class Runtime:
 
         Args:
             circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
-                on a density matrix of ``4**n`` entries.
+                on a density matrix of ``4**n`` entries; over shots only if ``Config.target_error``
+                allows it, to that standard error.
             observables: As for `measure`; they need not be Hermitian.
             parameters: As for `simulate`; also a batch, of which no amplitudes are kept.
             initial_state: As for `simulate`.
@@ -353,7 +356,8 @@ class Runtime:
 
         Args:
             circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
-                on a density matrix of ``4**n`` entries.
+                on a density matrix of ``4**n`` entries; over shots only if ``Config.target_error``
+                allows it, to that standard error.
             observables: As for `measure`; one or several.
             parameters: As for `simulate`.
             initial_state: As for `simulate`.
@@ -379,7 +383,8 @@ class Runtime:
 
         Args:
             circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
-                on a density matrix of ``4**n`` entries.
+                on a density matrix of ``4**n`` entries; over shots only if ``Config.target_error``
+                allows it, to that standard error.
             qubits: The first is the lowest bit of the result's index; none means all.
             parameters: As for `simulate`.
 
@@ -399,7 +404,8 @@ class Runtime:
 
         Args:
             circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
-                on a density matrix of ``4**n`` entries.
+                on a density matrix of ``4**n`` entries; over shots only if ``Config.target_error``
+                allows it, to that standard error.
             qubits: The first is the lowest bit of the result's indices; none means all.
             parameters: As for `simulate`.
 
