@@ -120,6 +120,7 @@ SAVE_KINDS = (
     "expectation",
     "variance",
     "amplitudes",
+    "mps",
 )
 SAVE_SUBTYPES = ("single", "average", "list")
 
