@@ -56,30 +56,26 @@ def gate_chain(gate: Gate, qubits: Sequence[int]) -> Chain:
         gate: Without unbound parameters.
         qubits: Its controls first, then its targets.
     """
-    if gate.num_qubits <= _DIRECT_QUBITS or (not gate.num_controls and gate.data is None):
-        if gate.masks is None or gate.num_controls:
-            return chain_of_matrix(gate.matrix(), qubits)
     controls, targets = qubits[: gate.num_controls], qubits[gate.num_controls :]
     base = replace(gate, num_controls=0, control_state=0)
-    if not targets:  # a phase is a diagonal of one of the controls
-        targets, controls = controls[-1:], controls[:-1]
-        last = np.ones(2, complex)
-        last[gate.control_state >> len(controls) & 1] = base.matrix()[0, 0]
-        body = Chain(tuple(targets), (_site(np.diag(last)),))
+    if not controls:
+        return _base_chain(base, targets)
+    if gate.num_qubits <= _DIRECT_QUBITS:
+        return chain_of_matrix(gate.matrix(), qubits)
+    values = {q: gate.control_state >> i & 1 for i, q in enumerate(controls)}
+    # 1 + P (U - 1), with P the projector onto the controls' value.
+    if not targets:  # a phase, of the last control's value
+        last = values.pop(controls[-1])
+        targets = controls[-1:]
+        phase = base.matrix()[0, 0] - 1
+        change = Chain(tuple(targets), (_site(phase * np.diag([1 - last, last])),))
+    elif len(targets) <= _DIRECT_QUBITS:
+        change = chain_of_matrix(base.matrix() - np.eye(1 << len(targets)), targets)
     else:
         body = _base_chain(base, targets)
-    if not controls:
-        return body
-    # 1 + P (U - 1), with P the projector onto the controls' value.
-    ones = Chain(body.sites, (_site(_IDENTITY),) * len(targets))
-    projectors = {
-        q: np.diag([1.0 - bit, bit]).astype(complex)
-        for q, bit in ((q, gate.control_state >> i & 1) for i, q in enumerate(controls))
-    }
-    sites = tuple(sorted(qubits))
-    everywhere = Chain(sites, (_site(_IDENTITY),) * len(sites))
-    difference = _with_factors(_sum(body, ones, -1.0), projectors)
-    return _sum(everywhere, difference, 1.0)
+        change = _sum(body, _ones(body.sites), -1.0)
+    projectors = {q: np.diag([1.0 - bit, bit]).astype(complex) for q, bit in values.items()}
+    return _sum(_ones(tuple(sorted(qubits))), _with_factors(change, projectors), 1.0)
 
 
 def chain_of_matrix(matrix: NDArray[Any], qubits: Sequence[int]) -> Chain:
@@ -114,9 +110,8 @@ def _base_chain(gate: Gate, qubits: Sequence[int]) -> Chain:
         half = float(gate.params[0]) / 2  # type: ignore[arg-type]
         letters = {q: (x >> i & 1) + 2 * (z >> i & 1) for i, q in enumerate(qubits)}
         sites = tuple(sorted(qubits))
-        ones = Chain(sites, (_site(_IDENTITY),) * len(sites))
         string = Chain(sites, tuple(_site(_PAULIS[letters[q]]) for q in sites))
-        return _sum(_scaled(ones, np.cos(half)), string, -1j * np.sin(half))
+        return _sum(_scaled(_ones(sites), np.cos(half)), string, -1j * np.sin(half))
     if gate.name == "diagonal" and gate.data is not None:
         sites, vectors = chain_of_vector(np.asarray(gate.data) ** gate.power, qubits)
         tensors = tuple(v[:, :, None, :] * _IDENTITY[None, :, :, None] for v in vectors)
@@ -136,6 +131,10 @@ def _split(flat: Tensor, size: int, count: int) -> list[Tensor]:
         rest = np.sqrt(s[:rank])[:, None] * vh[:rank]
     pieces.append(rest.reshape(len(rest), size, 1))
     return pieces
+
+
+def _ones(sites: tuple[int, ...]) -> Chain:
+    return Chain(sites, (_site(_IDENTITY),) * len(sites))
 
 
 def _site(matrix: NDArray[Any]) -> Tensor:

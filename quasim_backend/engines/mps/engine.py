@@ -29,9 +29,10 @@ class MpsEngine:
 
     Exact to rounding with ``truncation_threshold=0`` and no ``max_bond_dimension``. The default
     threshold of 1e-16 discards Schmidt weight of no more than that in one cut, which is an error of
-    1e-8 in the amplitudes at worst; in complex64 rounding discards about 1e-13. ``discarded_weight``
-    in the metadata is the sum over all cuts, ``fidelity_estimate`` the product of what each kept:
-    near the squared overlap with the exact state where cuts are independent.
+    1e-8 in the amplitudes at worst; in complex64 rounding discards about 1e-12.
+
+    In the metadata ``discarded_weight`` is the sum over all cuts, ``fidelity_estimate`` the product
+    of what each kept: near the squared overlap with the exact state where cuts are independent.
     """
 
     name = "matrix_product_state"

@@ -28,7 +28,9 @@ def pauli_expectations(
     """
     values = np.ones(len(strings))
     listed = sorted((*_letters(string), number) for number, string in enumerate(strings))
-    first, trail, environments = -1, (), [np.zeros((0, 0))]
+    first = -1
+    trail: tuple[int, ...] = ()
+    environments: list[Tensor] = []
     for start, letters, number in listed:
         if not letters:
             continue
@@ -72,15 +74,15 @@ def reduced_density_matrix(
         if site in kept:
             block = np.tensordot(ket, tensor.conj(), ((2,), (0,)))  # (x, y, a, right, b, bra)
             block = block.transpose(0, 2, 1, 4, 3, 5)
-            rows, _, columns, _, right, bra = block.shape
-            block = block.reshape(2 * rows, 2 * columns, right, bra)
+            right = tensor.shape[2]
+            block = block.reshape(2 * block.shape[0], -1, right, right)
         else:
             block = np.tensordot(ket, tensor.conj(), ((2, 3), (0, 1)))
     matrix = np.trace(block, axis1=2, axis2=3).astype(np.complex128)
     axes = _axes_to(sorted(kept), qubits)
     k = len(axes)
     tensor = matrix.reshape((2,) * (2 * k)).transpose([*axes, *(k + axis for axis in axes)])
-    return tensor.reshape(1 << k, 1 << k)
+    return np.asarray(tensor.reshape(1 << k, 1 << k), np.complex128)
 
 
 def probabilities(state: MatrixProductState, qubits: Sequence[int]) -> NDArray[np.float64]:
@@ -100,7 +102,8 @@ def probabilities(state: MatrixProductState, qubits: Sequence[int]) -> NDArray[n
             block = halves[0] + halves[1]
     found = np.trace(block, axis1=1, axis2=2).real.astype(np.float64)
     k = len(kept)
-    return found.reshape((2,) * k).transpose(_axes_to(sorted(kept), qubits)).reshape(-1)
+    ordered = found.reshape((2,) * k).transpose(_axes_to(sorted(kept), qubits))
+    return np.asarray(ordered.reshape(-1), np.float64)
 
 
 def _letters(string: PauliString) -> tuple[int, tuple[int, ...]]:

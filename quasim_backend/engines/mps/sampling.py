@@ -21,9 +21,7 @@ _ENTRIES = 4 << 20
 """Entries of prefixes' tensors that are worked on at a time."""
 
 
-def sample(
-    state: MatrixProductState, qubits: Sequence[int], digits: Digits
-) -> NDArray[np.uint8]:
+def sample(state: MatrixProductState, qubits: Sequence[int], digits: Digits) -> NDArray[np.uint8]:
     """Measure qubits for each shot, as by inverse transform over all qubits, the highest first.
 
     Args:
@@ -63,7 +61,7 @@ def amplitudes(state: MatrixProductState, indices: Sequence[int]) -> NDArray[np.
         bits = np.array([index >> site & 1 for index in indices], np.int64)
         found, own = np.unique(2 * own + bits, return_inverse=True)
         prefixes = _extended(prefixes, state.tensors[site], found >> 1, found & 1)
-    return prefixes[own, 0].astype(np.complex128)
+    return np.asarray(prefixes[own, 0], np.complex128)
 
 
 def vector(state: MatrixProductState) -> Tensor:

@@ -104,11 +104,11 @@ class Schedule:
     # --- pieces -------------------------------------------------------------------------------
 
     def _nearest(self, centre: int, *, to_right: bool) -> _Waiting | None:
-        """Return the next operator in a direction from the centre, the centre's own included."""
+        """Return the next operator that reaches from the centre on, in a direction."""
         if to_right:
-            ahead = [w for w in self._ready if w.sites[0] >= centre - 1]
+            ahead = [w for w in self._ready if w.sites[-1] >= centre]
             return min(ahead, key=lambda w: w.sites[0], default=None)
-        ahead = [w for w in self._ready if w.sites[-1] <= centre + 1]
+        ahead = [w for w in self._ready if w.sites[0] <= centre]
         return max(ahead, key=lambda w: w.sites[-1], default=None)
 
     def _add_pair(self, matrix: Matrix, low: int, high: int) -> None:
@@ -121,10 +121,10 @@ class Schedule:
             left, right = (_IDENTITY if one is None else one for one in ones)
             matrix = matrix @ np.kron(left, right)
         last = self._last.get(site)
-        if last is not None and last is self._last.get(site + 1) and len(last.sites) == 2:
-            if last.matrix is not None:
-                last.matrix = matrix @ last.matrix
-                return
+        same = last is not None and last is self._last.get(site + 1)
+        if same and last is not None and last.matrix is not None:
+            last.matrix = matrix @ last.matrix
+            return
         self._append(_Waiting((site, site + 1), matrix))
 
     def _after_ones(self, chain: Chain) -> Chain:

@@ -29,7 +29,7 @@ _SUBSPACE_FROM = 48
 _WORTH = 1.5
 """How far the cap must be below full rank."""
 
-_CLEAR = {16: 1e-11, 8: 1e-9}
+_CLEAR = {16: 1e-11, 8: 1e-6}
 """Discarded weight from which Gram matrices decide well enough, by bytes of an entry."""
 
 _directions: dict[tuple[int, int, str], Matrix] = {}
@@ -149,7 +149,7 @@ def _leading(theta: Matrix, cap: int, threshold: float) -> tuple[Matrix, Matrix,
     sketch = theta @ (adjoint @ (theta @ _direction(theta.shape[1], wide, theta.dtype)))
     basis, _ = np.linalg.qr(sketch)
     inner = basis.conj().T @ theta
-    values, vectors = np.linalg.eigh(inner @ inner.conj().T)
+    _, vectors = np.linalg.eigh(inner @ inner.conj().T)
     vectors = vectors[:, ::-1][:, :cap]
     u = basis @ vectors
     b = vectors.conj().T @ inner
