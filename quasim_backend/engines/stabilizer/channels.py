@@ -7,19 +7,22 @@ for each shot.
 
 from __future__ import annotations
 
+import cmath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.engines.stabilizer.clifford import CliffordForm, clifford_form
+from quasim_backend.compile.code import CompiledCircuit, GatesStep, Step
+from quasim_backend.engines.stabilizer.clifford import CliffordForm, clifford_form, pauli_form
 from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.gates import Gate
-from quasim_backend.noise.representations import pauli_probabilities
+from quasim_backend.ir.instructions import ChannelOp, GateOp
+from quasim_backend.noise.representations import pauli_matrix, pauli_probabilities
 
-__all__ = ["ChannelForm", "channel_form"]
+__all__ = ["ChannelForm", "OperatorForm", "as_mixtures", "channel_form", "operator_form"]
 
 Reals: TypeAlias = NDArray[np.float64]
 
@@ -40,7 +43,7 @@ class ChannelForm:
         gate: What acts first, for sure.
         probabilities: float64 ``(4**k,)``: of each Pauli that acts then; digit ``i`` of the index
             in base 4 is the Pauli on qubit ``i``, 0..3 for I, X, Y, Z. None if the channel is no
-            such mixture; then it is one of Clifford gates.
+            such mixture; then each of its operators has an `operator_form`.
         eigenvalues: float64 ``(4**k,)``: what the mixture multiplies each Pauli by; or None.
         template: Lines of a Stim circuit, for ``str.format`` with the qubits; or None.
     """
@@ -66,12 +69,48 @@ def channel_form(channel: Channel) -> ChannelForm | None:
     return form
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class OperatorForm:
+    """A Kraus operator: a number times a Clifford gate, after a projection of its only qubit or not.
+
+    Attributes:
+        gate: The gate, with the operator's phase.
+        weight: The squared modulus of the number.
+        bit: What the qubit is projected onto; None for no projection.
+    """
+
+    gate: CliffordForm
+    weight: float
+    bit: int | None
+
+
+def operator_form(matrix: NDArray[np.complex128]) -> OperatorForm | None:
+    """Return the form of a Kraus operator; None if it leads out of the stabilizer states."""
+    weight = float(np.linalg.norm(matrix) ** 2) / len(matrix)
+    if weight < _ROUNDING:
+        return OperatorForm(_IDENTITY, 0.0, None)
+    gate = clifford_form(Gate.unitary(matrix / weight**0.5, check=False))
+    if gate is not None:
+        return OperatorForm(gate, weight, None)
+    places = np.argwhere(matrix)
+    if len(matrix) > 2 or len(places) > 1:
+        return None
+    after, before = places[0].tolist()
+    flip = pauli_form("X" if after != before else "I")
+    entry = complex(matrix[after, before])
+    turned = CliffordForm(flip.moves, flip.steps, cmath.phase(entry), flip.template)
+    return OperatorForm(turned, abs(entry) ** 2, before)
+
+
 def _recognised(channel: Channel) -> ChannelForm | None:
     if channel.num_qubits > _WIDEST:
         return None
     mixed = channel.probabilities
     if mixed is None:
-        return _pauli_mixture(_IDENTITY, channel)
+        found = _pauli_mixture(_IDENTITY, channel)
+        if found is None and all(operator_form(k) is not None for k in channel.operators):
+            return ChannelForm(_IDENTITY)
+        return found
     drawn = [u for p, u in zip(mixed, channel.operators, strict=True) if p > 0]
     forms = [clifford_form(Gate.unitary(u, check=False)) for u in drawn]
     if any(form is None for form in forms):
@@ -84,6 +123,42 @@ def _recognised(channel: Channel) -> ChannelForm | None:
         undone = drawn[0].conj().T
         rest = Channel(tuple(u @ undone for u in channel.operators), mixed, channel.name)
     return _pauli_mixture(first, rest) or ChannelForm(_IDENTITY)
+
+
+def as_mixtures(code: CompiledCircuit) -> CompiledCircuit:
+    """Return gate code in which Kraus channels that are mixtures of Paulis are given as such.
+
+    Their own operators may lead out of the stabilizer states where the channel does not: those of
+    dephasing, for one.
+    """
+    changed = False
+    steps: list[Step] = []
+    for step in code.steps:
+        if isinstance(step, GatesStep) and step.has_channels:
+            operations = tuple(map(_as_mixture, step.operations))
+            if any(a is not b for a, b in zip(operations, step.operations, strict=True)):
+                step, changed = replace(step, operations=operations), True
+        steps.append(step)
+    return replace(code, steps=tuple(steps)) if changed else code
+
+
+def _as_mixture(operation: GateOp | ChannelOp) -> GateOp | ChannelOp:
+    if isinstance(operation, GateOp):
+        return operation
+    channel = operation.channel
+    form = channel_form(channel)
+    if form is None or form.probabilities is None:
+        return operation
+    if channel.probabilities is not None and all(
+        clifford_form(Gate.unitary(u, check=False)) for u in channel.operators
+    ):
+        return operation
+    drawn = np.flatnonzero(form.probabilities).tolist()
+    width = channel.num_qubits
+    labels = ["".join("IXYZ"[a >> 2 * q & 3] for q in reversed(range(width))) for a in drawn]
+    weights = form.probabilities[drawn].tolist()
+    mixture = Channel.mixture(weights, [pauli_matrix(label) for label in labels], channel.name)
+    return ChannelOp(mixture, operation.qubits)
 
 
 def _pauli_mixture(gate: CliffordForm, channel: Channel) -> ChannelForm | None:

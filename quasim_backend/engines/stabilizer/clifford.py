@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.parameters import Affine
 
-__all__ = ["TOLERANCE", "CliffordForm", "clifford_form", "is_available", "pauli_form"]
+__all__ = [
+    "TOLERANCE",
+    "CliffordForm",
+    "clifford_form",
+    "is_available",
+    "pauli_form",
+    "preparation",
+]
 
 Matrix: TypeAlias = NDArray[np.complex128]
 Move: TypeAlias = tuple[str, tuple[int, ...]]
@@ -30,6 +37,10 @@ TOLERANCE = 1e-8
 """Largest accepted difference of a matrix entry, as for `quasim_backend.ir.gates.Gate.unitary`."""
 _DENSE_QUBITS = 7
 """Widest gate whose matrix is looked at."""
+_PREPARED_QUBITS = 12
+"""Widest state that is looked at."""
+_STATE_TOLERANCE = 1e-7
+"""Largest accepted difference of an amplitude, which may come in single precision."""
 _REMEMBERED = 4096
 """Gates whose form is kept; beyond, all are forgotten."""
 
@@ -92,6 +103,32 @@ def pauli_form(letters: str) -> CliffordForm:
     """Return the form of a product of Paulis; letter ``i`` acts on qubit ``i``."""
     moves = tuple((letter, (i,)) for i, letter in enumerate(letters) if letter != "I")
     return CliffordForm(moves, moves, 0.0, _template(moves))
+
+
+def preparation(amplitudes: Matrix) -> CliffordForm | None:
+    """Return what makes a state of ``|0...0>``; None if it is no stabilizer state.
+
+    Args:
+        amplitudes: complex128 ``(2**k,)`` of norm 1; the first qubit is the lowest index bit.
+    """
+    import stim
+
+    width = len(amplitudes).bit_length() - 1
+    if width > _PREPARED_QUBITS:
+        return None
+    largest = int(np.abs(amplitudes).argmax())
+    turned = amplitudes * np.conj(amplitudes[largest]) / abs(amplitudes[largest])
+    # Stim takes states that are only nearly stabilizer states; the comparison below does not.
+    try:
+        tableau = stim.Tableau.from_state_vector(turned, endian="little")
+    except ValueError:
+        return None
+    steps = _moves_of(tableau.to_circuit("elimination"))
+    made = _state_of(steps, width)
+    phase = cmath.phase(complex(amplitudes[largest] / made[largest]))
+    if np.abs(amplitudes - cmath.exp(1j * phase) * made).max() > _STATE_TOLERANCE:
+        return None
+    return CliffordForm(steps, steps, phase, _template(steps))
 
 
 def _recognised(gate: Gate) -> CliffordForm | None:
@@ -217,18 +254,25 @@ _STEPS: dict[str, Matrix] = {
 
 def _matrix_of(steps: Sequence[Move], width: int) -> Matrix:
     """Return the product of steps, ``(2**k, 2**k)``; qubit 0 is the lowest index bit."""
-    size = 1 << width
+    return _applied(steps, np.eye(1 << width, dtype=np.complex128))
+
+
+def _state_of(steps: Sequence[Move], width: int) -> Matrix:
+    """Return what steps make of ``|0...0>``, ``(2**k,)``."""
+    return _applied(steps, np.eye(1 << width, 1, dtype=np.complex128))[:, 0]
+
+
+def _applied(steps: Sequence[Move], columns: Matrix) -> Matrix:
+    size, count = columns.shape
     rows = np.arange(size)
-    result = np.eye(size, dtype=np.complex128)
     for name, qubits in steps:
         if name == "CX":
             control, target = qubits
-            result = result[np.where(rows >> control & 1, rows ^ 1 << target, rows)]
+            columns = columns[np.where(rows >> control & 1, rows ^ 1 << target, rows)]
         else:
-            q = qubits[0]
-            tensor = result.reshape(size >> q + 1, 2, -1)
-            result = np.einsum("ab,ibj->iaj", _STEPS[name], tensor).reshape(size, size)
-    return result
+            tensor = columns.reshape(size >> qubits[0] + 1, 2, -1)
+            columns = np.einsum("ab,ibj->iaj", _STEPS[name], tensor).reshape(size, count)
+    return columns
 
 
 @cache
@@ -253,6 +297,4 @@ def _moves_of(circuit: Any) -> tuple[Move, ...]:
 
 
 def _template(moves: Sequence[Move]) -> str:
-    return "".join(
-        f"{name} {' '.join(f'{{{q}}}' for q in qubits)}\n" for name, qubits in moves
-    )
+    return "".join(f"{name} {' '.join(f'{{{q}}}' for q in qubits)}\n" for name, qubits in moves)

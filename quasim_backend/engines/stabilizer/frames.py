@@ -84,7 +84,7 @@ Writer: TypeAlias = Callable[..., str]
 
 
 def frame_program(trace: Trace, num_clbits: int) -> FrameProgram | None:
-    """Return the circuit for Stim; None if it has a mixture of gates that are no Paulis, or saves.
+    """Return the circuit for Stim, without saves; None if a channel draws gates that are no Paulis.
 
     Args:
         trace: What the code does, with gates and channels that keep stabilizer states.
@@ -108,7 +108,7 @@ def frame_program(trace: Trace, num_clbits: int) -> FrameProgram | None:
                     lines.append(f"{letter} {qubit}\n")
                 lines += [f"C{letter} rec[{record - done}] {qubit}\n" for record in records]
             case Saved():
-                return None
+                pass
     return FrameProgram("".join(lines), num_clbits, trace)
 
 
