@@ -196,7 +196,7 @@ class BranchStep:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SwitchStep:
-    """Go to the target of the subject's value, else to ``default``; ``reads`` as in `AssignStep`."""
+    """Go to the target of the subject's value, else to ``default``; ``reads`` as elsewhere."""
 
     subject: Function
     targets: Mapping[int, int]

@@ -103,6 +103,8 @@ def refuse_inexact(compiled: CompiledCircuit, config: Config, problem: str) -> N
         config: The session's configuration.
         problem: What the circuit has not, if it is refused.
     """
+    if config.method == "stabilizer":  # Pauli strings know more than this; the engine says what
+        return
     if config.method not in ("auto", "density_matrix"):
         advice = f"method='auto' or 'density_matrix' give it exactly, not '{config.method}'"
         refuse_random(compiled, problem, advice)

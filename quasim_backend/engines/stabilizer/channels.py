@@ -71,7 +71,7 @@ def channel_form(channel: Channel) -> ChannelForm | None:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class OperatorForm:
-    """A Kraus operator: a number times a Clifford gate, after a projection of its only qubit or not.
+    """A Kraus operator: a number times a Clifford gate, perhaps after a projection of its qubit.
 
     Attributes:
         gate: The gate, with the operator's phase.

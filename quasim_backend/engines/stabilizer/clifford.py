@@ -289,11 +289,11 @@ def _names() -> dict[str, str]:
 
 def _moves_of(circuit: Any) -> tuple[Move, ...]:
     """Read H, S and CX of a Stim circuit, each gate on its own."""
-    moves: list[Move] = []
-    for instruction in circuit:
-        for group in instruction.target_groups():
-            moves.append((instruction.name, tuple(t.value for t in group)))
-    return tuple(moves)
+    return tuple(
+        (instruction.name, tuple(target.value for target in group))
+        for instruction in circuit
+        for group in instruction.target_groups()
+    )
 
 
 def _template(moves: Sequence[Move]) -> str:

@@ -81,15 +81,13 @@ class StabilizerEngine:
 
     def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:
         """Return the bytes of code, tableaus, frames or strings, saved data and samples."""
-        return costs.memory_bytes(
-            gate_code(compiled), request, tree=self._way(compiled, request) == "tree"
-        )
+        code, tree = gate_code(compiled), self._is_tree(compiled, request)
+        return costs.memory_bytes(code, request, tree=tree)
 
     def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
         """Return about how many seconds a run takes; a loop's body is counted once."""
-        return costs.predicted_seconds(
-            gate_code(compiled), request, tree=self._way(compiled, request) == "tree"
-        )
+        code, tree = gate_code(compiled), self._is_tree(compiled, request)
+        return costs.predicted_seconds(code, request, tree=tree)
 
     def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:
         """Run the circuit.
@@ -101,12 +99,9 @@ class StabilizerEngine:
         plan = _plan(compiled, request)
         if not _averages(compiled, request, plan):
             phased = request.want_state or _saves_phases(compiled)
-            width = compiled.num_qubits
-            output = GateTree(
-                as_mixtures(gate_code(compiled)),
-                request,
-                lambda: StabilizerState(width, phased=phased),
-            ).run()
+            width, code = compiled.num_qubits, as_mixtures(gate_code(compiled))
+            tree = GateTree(code, request, lambda: StabilizerState(width, phased=phased))
+            output = tree.run()
             output.metadata["way"] = "tree of shots"
             return output
         assert plan.trace is not None
@@ -123,9 +118,8 @@ class StabilizerEngine:
                 )
         return output
 
-    def _way(self, compiled: CompiledCircuit, request: EngineRequest) -> str:
-        plan = _plan(compiled, request)
-        return "straight" if _averages(compiled, request, plan) else "tree"
+    def _is_tree(self, compiled: CompiledCircuit, request: EngineRequest) -> bool:
+        return not _averages(compiled, request, _plan(compiled, request))
 
 
 def _plan(compiled: CompiledCircuit, request: EngineRequest) -> _Plan:
@@ -138,7 +132,8 @@ def _plan(compiled: CompiledCircuit, request: EngineRequest) -> _Plan:
         plan = _Plan(refusal)
         if refusal is None:
             trace = trace_of(code, request.parameters)
-            plan = _Plan(None, trace, trace and frame_program(trace, code.num_clbits))
+            frames = None if trace is None else frame_program(trace, code.num_clbits)
+            plan = _Plan(None, trace, frames)
         found = compiled.cache["stabilizer"] = (key, plan)
     return found[1]
 

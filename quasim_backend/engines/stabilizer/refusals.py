@@ -37,11 +37,12 @@ def leaves_stabilizer_states(code: CompiledCircuit, parameters: NDArray[np.float
     seen: set[object] = set()
     for step in code.steps:
         if isinstance(step, SetStateStep | InitializeStep):
-            if preparation(step.amplitudes) is None:
-                return (
-                    f"the state that is prepared on {len(step.amplitudes).bit_length() - 1} "
-                    f"qubits is no stabilizer state, or too wide to be recognised as one"
-                )
+            if preparation(step.amplitudes) is not None:
+                continue
+            return (
+                f"the state that is prepared on {len(step.amplitudes).bit_length() - 1} qubits "
+                f"is no stabilizer state, or too wide to be recognised as one"
+            )
         if not isinstance(step, GatesStep):
             continue
         for operation in step.operations:

@@ -83,7 +83,7 @@ class StabilizerState:
         return self._simulator
 
     def channel_weights(self, channel: Channel, qubits: tuple[int, ...]) -> NDArray[np.float64]:
-        """Return ``<K^dagger K>`` for each operator of a Kraus channel, float64 ``(operators,)``."""
+        """Return ``<K^dagger K>`` of each Kraus operator, float64 ``(operators,)``."""
         weights = []
         for operator in channel.operators:
             form = _operator(operator)

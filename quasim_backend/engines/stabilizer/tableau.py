@@ -34,7 +34,7 @@ class StabilizerTableau:
     @property
     def num_qubits(self) -> int:
         """Number of qubits."""
-        return self.x.shape[1]
+        return int(self.x.shape[1])
 
     def __eq__(self, other: object) -> bool:
         """Compare rows; two tableaus of one state may differ."""
