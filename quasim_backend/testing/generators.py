@@ -258,7 +258,7 @@ def _clifford(choose: Choices, width: int) -> Gate:
 
 def dense_clifford(rng: np.random.Generator, num_qubits: int) -> NDArray[np.complex128]:
     """Return the matrix of a random product of H, S and CX, with a random phase."""
-    matrix = np.eye(1 << num_qubits) * np.exp(1j * rng.uniform(-4, 4))
+    matrix: NDArray[np.complex128] = np.eye(1 << num_qubits) * np.exp(1j * rng.uniform(-4, 4))
     for _ in range(6 * num_qubits):
         name = ("h", "s", "cx")[int(rng.integers(0, 3 if num_qubits > 1 else 2))]
         gate = Gate.named(name).matrix()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.compile.code import CompiledCircuit, GatesStep, Step
-from quasim_backend.engines.stabilizer.clifford import CliffordForm, clifford_form, pauli_form
+from quasim_backend.engines.stabilizer.clifford import TOLERANCE, CliffordForm, clifford_form, pauli_form
 from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import ChannelOp, GateOp
@@ -89,9 +89,10 @@ def operator_form(matrix: NDArray[np.complex128]) -> OperatorForm | None:
     weight = float(np.linalg.norm(matrix) ** 2) / len(matrix)
     if weight < _ROUNDING:
         return OperatorForm(_IDENTITY, 0.0, None)
-    gate = clifford_form(Gate.unitary(matrix / weight**0.5, check=False))
-    if gate is not None:
-        return OperatorForm(gate, weight, None)
+    scaled = matrix / weight**0.5
+    if np.abs(scaled.conj().T @ scaled - np.eye(len(matrix))).max() < TOLERANCE:
+        gate = clifford_form(Gate.unitary(scaled, check=False))
+        return None if gate is None else OperatorForm(gate, weight, None)
     places = np.argwhere(matrix)
     if len(matrix) > 2 or len(places) > 1:
         return None
