@@ -131,7 +131,7 @@ class Save:
 
     Attributes:
         kind: One of `SAVE_KINDS`; ``stabilizer`` keeps a
-            `quasim_backend.engines.stabilizer.tableau.StabilizerTableau`.
+            `quasim_backend.StabilizerTableau`.
         label: Key in `Result.saved`; unique in a circuit.
         qubits: Which qubits, first one lowest; empty means all. Not used by ``statevector``,
             ``amplitudes``, ``stabilizer``, ``expectation`` and ``variance``.

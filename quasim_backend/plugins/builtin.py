@@ -37,7 +37,6 @@ def quasim_engines() -> Iterator[EngineSpec]:
         "stabilizer",
         _stabilizer,
         "Clifford circuits and Pauli noise on thousands of qubits; needs Stim",
-        priority=-3,
     )
 
 

@@ -14,6 +14,7 @@ from quasim_backend.compile.code import (
     NoisyStep,
     ResetStep,
     SampleStep,
+    SaveStep,
 )
 from quasim_backend.engines.doubled_circuit import reads_outcomes
 from quasim_backend.errors import OptionError, ShapeError, UnsupportedError
@@ -29,6 +30,7 @@ __all__ = [
     "refuse_inexact",
     "refuse_random",
     "refuse_unavailable",
+    "saves_stabilizer",
 ]
 
 _NORM_TOLERANCE = 1e-6
@@ -93,6 +95,12 @@ def check_initial_state(
 def depends_on_chance(compiled: CompiledCircuit) -> bool:
     """Return whether a circuit has no single final state."""
     return compiled.measured or compiled.branches
+
+
+def saves_stabilizer(compiled: CompiledCircuit) -> bool:
+    """Return whether a circuit saves what the stabilizer engine alone has."""
+    steps = compiled.steps
+    return any(isinstance(step, SaveStep) and step.save.kind == "stabilizer" for step in steps)
 
 
 def refuse_inexact(compiled: CompiledCircuit, config: Config, problem: str) -> None:

@@ -16,7 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.compile.code import CompiledCircuit, GatesStep, Step
-from quasim_backend.engines.stabilizer.clifford import TOLERANCE, CliffordForm, clifford_form, pauli_form
+from quasim_backend.engines.stabilizer.clifford import (
+    TOLERANCE,
+    CliffordForm,
+    clifford_form,
+    pauli_form,
+)
 from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import ChannelOp, GateOp

@@ -14,11 +14,11 @@ from quasim_backend.engines.stabilizer.ch_form import ChForm
 from quasim_backend.engines.stabilizer.channels import OperatorForm, operator_form
 from quasim_backend.engines.stabilizer.clifford import CliffordForm, clifford_form, preparation
 from quasim_backend.engines.stabilizer.exact_saves import assembled, strings_of
-from quasim_backend.engines.stabilizer.tableau import StabilizerTableau, tableau_of
 from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliString
+from quasim_backend.ir.tableaus import StabilizerTableau
 
 __all__ = ["PHASED_KINDS", "StabilizerState"]
 
@@ -193,7 +193,11 @@ class StabilizerState:
 
     def tableau(self) -> StabilizerTableau:
         """Return stabilizers and destabilizers."""
-        return tableau_of(self._now().current_inverse_tableau().inverse())
+        tableau = self._now().current_inverse_tableau().inverse()
+        xx, xz, zx, zz, x_signs, z_signs = tableau.to_numpy()
+        return StabilizerTableau(
+            np.concatenate([xx, zx]), np.concatenate([xz, zz]), np.concatenate([x_signs, z_signs])
+        )
 
     def _expectation(self, string: PauliString) -> int:
         import stim

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["StabilizerTableau", "tableau_of"]
+__all__ = ["StabilizerTableau"]
 
 Bits = NDArray[np.bool_]
 
@@ -51,11 +50,3 @@ class StabilizerTableau:
         letters = np.array(["I", "X", "Z", "Y"])[self.x[n:] + 2 * self.z[n:]]
         signs = ["-" if phase else "+" for phase in self.phase[n:]]
         return [s + "".join(row[::-1]) for s, row in zip(signs, letters, strict=True)]
-
-
-def tableau_of(tableau: Any) -> StabilizerTableau:
-    """Return a ``stim.Tableau`` as arrays."""
-    xx, xz, zx, zz, x_signs, z_signs = tableau.to_numpy()
-    return StabilizerTableau(
-        np.concatenate([xx, zx]), np.concatenate([xz, zz]), np.concatenate([x_signs, z_signs])
-    )
