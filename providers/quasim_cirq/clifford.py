@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cirq
 import numpy as np
 
@@ -17,7 +15,7 @@ __all__ = ["clifford_tableau"]
 def clifford_tableau(
     circuit: cirq.AbstractCircuit,
     param_resolver: cirq.ParamResolverOrSimilarType = None,
-    qubit_order: cirq.QubitOrderOrList[Any] = cirq.QubitOrder.DEFAULT,
+    qubit_order: cirq.QubitOrderOrList = cirq.QubitOrder.DEFAULT,
 ) -> cirq.CliffordTableau:
     """Return the stabilizers and destabilizers of a circuit's final state.
 

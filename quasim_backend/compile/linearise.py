@@ -408,8 +408,8 @@ class Lineariser:
                 else ChannelOp(o.channel, self._places(o.qubits))
                 for o in operations
             ]
-        gates = {operation.gate for operation in self._pending}  # few: equal ones are shared
-        parameters = {p for gate in gates if gate.params for p in gate.parameters}
+        distinct = {operation.gate for operation in self._pending}  # few: equal ones are shared
+        parameters = {p for gate in distinct if gate.params for p in gate.parameters}
         sources = {p: self._source(p) for p in parameters}
         self.steps.append(GatesStep(tuple(operations), sources))
         self._pending.clear()
