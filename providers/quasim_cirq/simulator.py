@@ -69,7 +69,8 @@ class Simulator(Prepares, _CirqSimulator):
             seed: Random seed or state, used as Cirq uses it.
             split_untangled_states: As in Cirq, sample untangled qubits apart.
             device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
-            method: Name of an engine; ``"auto"`` chooses an exact one.
+            method: Name of an engine; ``"auto"`` chooses an exact one. ``"stabilizer"`` takes
+                Clifford circuits of any width; `quasim_cirq.clifford_tableau` gives their states.
             num_threads: Threads of the CPU kernels; None leaves the process's number as it is.
             promote_small: Compute complex64 below 16 qubits in complex128.
 
@@ -237,7 +238,12 @@ class Simulator(Prepares, _CirqSimulator):
         return TrialResult(resolver, outcomes, state, program.qubits, replay)
 
     def _fits_apart(self, program: Program) -> bool:
-        """Return whether Cirq can do, with untangled qubits apart, what is too large as one."""
+        """Return whether Cirq can do, with untangled qubits apart, what is too large as one.
+
+        What the stabilizer method refuses is refused, as by `cirq.CliffordSimulator`.
+        """
+        if self._config.method == "stabilizer":
+            return False
         return self._split_untangled_states and program.largest_group <= _APART_QUBITS
 
 

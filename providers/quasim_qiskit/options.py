@@ -29,11 +29,10 @@ __all__ = [
 
 _LOGGER = logging.getLogger("quasim_qiskit")
 
-METHODS = ("automatic", "statevector", "density_matrix", "unitary")
+METHODS = ("automatic", "statevector", "density_matrix", "unitary", "stabilizer")
 """Simulation methods of this version."""
 
 _AER_METHODS = (
-    "stabilizer",
     "matrix_product_state",
     "extended_stabilizer",
     "superop",

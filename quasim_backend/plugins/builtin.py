@@ -34,6 +34,11 @@ def quasim_engines() -> Iterator[EngineSpec]:
     )
     yield EngineSpec("superop", _superop, "the superoperator of gates, channels and resets")
     yield EngineSpec(
+        "stabilizer",
+        _stabilizer,
+        "Clifford circuits and Pauli noise on thousands of qubits; needs Stim",
+    )
+    yield EngineSpec(
         "matrix_product_state",
         _matrix_product_state,
         "circuits of any width with little entanglement along the line of qubits",
@@ -79,6 +84,12 @@ def _superop() -> Engine:
     from quasim_backend.engines.superop import SuperopEngine
 
     return SuperopEngine()
+
+
+def _stabilizer() -> Engine:
+    from quasim_backend.engines.stabilizer.engine import StabilizerEngine
+
+    return StabilizerEngine()
 
 
 def _matrix_product_state() -> Engine:

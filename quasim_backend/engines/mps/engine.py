@@ -37,6 +37,7 @@ class MpsEngine:
 
     name = "matrix_product_state"
     runs_gates = True
+    save_kinds = ("mps",)
 
     def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
         """Return why the run cannot be done here, or None."""
