@@ -119,7 +119,8 @@ class Schedule:
         ones = [self._ones.pop(q, None) for q in (site, site + 1)]
         if any(one is not None for one in ones):
             left, right = (_IDENTITY if one is None else one for one in ones)
-            matrix = matrix @ np.kron(left, right)
+            both = left[:, None, :, None] * right[None, :, None, :]  # faster than np.kron
+            matrix = matrix @ both.reshape(4, 4)
         last = self._last.get(site)
         same = last is not None and last is self._last.get(site + 1)
         if same and last is not None and last.matrix is not None:
