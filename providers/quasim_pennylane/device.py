@@ -28,7 +28,8 @@ from quasim_pennylane.support import refuses_gradient
 __all__ = ["QuasimAuto", "QuasimCPU", "QuasimGPU"]
 
 _METHODS = ("adjoint", "best", "device")
-_ENGINES = ("auto", "stabilizer")
+_ENGINES = {"auto": "auto", "stabilizer": "stabilizer", "mps": "matrix_product_state"}
+_WITHOUT_STATES = ("stabilizer", "matrix_product_state")
 _PRECISIONS: dict[Any, str] = {
     "single": "fp32",
     "double": "fp64",
@@ -59,6 +60,8 @@ class _QuasimDevice(Device):
         readout: Any = None,
         readout_prob: float | None = None,
         method: str = "auto",
+        max_bond_dim: int | None = None,
+        cutoff: float | None = None,
     ) -> None:
         """Make a device.
 
@@ -78,7 +81,10 @@ class _QuasimDevice(Device):
             readout_prob: A name for ``readout`` that ``default.mixed`` knows.
             method: ``"stabilizer"`` runs Clifford circuits of any width: expectation values and
                 variances of Pauli operators, probabilities of some wires, samples and counts; no
-                states. ``"auto"`` computes states.
+                states. ``"mps"`` takes wide circuits with little entanglement between neighbours.
+                ``"auto"`` computes states.
+            max_bond_dim: For ``"mps"``: largest bond dimension.
+            cutoff: For ``"mps"``: Schmidt weight that one truncation may discard.
 
         Raises:
             DeviceError: If an option has an impossible value.
@@ -98,7 +104,9 @@ class _QuasimDevice(Device):
             )
         self._runtime = Runtime(
             _config(
-                method=method,
+                method=_ENGINES[method],
+                max_bond_dimension=max_bond_dim,
+                truncation_threshold=1e-16 if cutoff is None else cutoff,
                 device=self._kind,
                 simulation_precision=_precision(c_dtype),
                 num_threads=num_threads,
@@ -135,7 +143,7 @@ class _QuasimDevice(Device):
             raise DeviceError(
                 f"Unknown device options {', '.join(config.device_options)} of {self.name}; it "
                 f"takes its options when it is made: c_dtype, seed, num_threads, max_memory_mb, "
-                f"noise_model, readout, method."
+                f"noise_model, readout, method, max_bond_dim, cutoff."
             )
         changes: dict[str, Any] = {"mcm_config": self._mcm_config(config.mcm_config, circuit)}
         if config.gradient_method in _METHODS:
@@ -193,7 +201,7 @@ class _QuasimDevice(Device):
         self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> bool:
         """Return whether a circuit can be differentiated by the adjoint method."""
-        if self._noise is not None or self._runtime.config.method == "stabilizer":
+        if self._noise is not None or self._runtime.config.method in _WITHOUT_STATES:
             return False
         if execution_config is None:
             return True

@@ -35,12 +35,19 @@ from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.expressions import ClassicalScope, Variables
 from quasim_qiskit.gates import CONTROLLED, PLAIN, GateReader
 from quasim_qiskit.noise.naming import Naming
-from quasim_qiskit.nonunitary import channel, delay_seconds, initialize, stabilizer_state
+from quasim_qiskit.nonunitary import (
+    channel,
+    delay_seconds,
+    initialize,
+    matrix_product_state,
+    stabilizer_state,
+)
 from quasim_qiskit.parameters import NotAffineInLoopError, ParameterTable, Scope
 from quasim_qiskit.saves import SAVE_NAMES, SET_NAMES, SavedItem, read_save
 
 __all__ = ["BlockReader", "Place"]
 
+_SET = ("set_statevector", "set_stabilizer", "set_matrix_product_state")
 _CHANNELS = ("kraus", "superop", "quantum_channel", "quantum_error")
 
 
@@ -260,9 +267,9 @@ class BlockReader:
         out += saves
 
     def _set(self, operation: Any, qubits: tuple[int, ...]) -> list[Instruction]:
-        if operation.name not in ("set_statevector", "set_stabilizer"):
+        if operation.name not in _SET:
             raise QuasimQiskitError(
-                f"'{operation.name}' is not supported; 'set_statevector', 'set_stabilizer' and "
+                f"'{operation.name}' is not supported; {', '.join(map(repr, _SET))} and "
                 f"'initialize' are."
             )
         if len(qubits) != self.circuit.num_qubits:
@@ -271,6 +278,8 @@ class BlockReader:
             )
         if operation.name == "set_stabilizer":
             return stabilizer_state(operation.params[0], qubits)
+        if operation.name == "set_matrix_product_state":
+            return matrix_product_state(operation.params, qubits)
         state = Circuit(len(qubits)).set_state(operation.params[0]).instructions[0]
         assert isinstance(state, SetState)
         return [state]

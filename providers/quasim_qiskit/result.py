@@ -86,8 +86,13 @@ def _metadata(
     active = list(ours.pop("qubits", range(circuit.num_qubits)))
     width = ours.get("num_qubits", circuit.num_qubits)
     itemsize = 8 if ours.get("dtype") == "complex64" else 16
-    stabilizer = ours.get("engine") == "stabilizer"
-    needed = width * width // 2 if stabilizer else itemsize << width
+    match ours.get("engine"):
+        case "stabilizer":
+            needed = width * width // 2
+        case "matrix_product_state":
+            needed = ours.get("state_bytes", 0)
+        case _:
+            needed = itemsize << width
     return {
         "method": ours.get("engine", "statevector"),
         "device": str(ours.get("device", "cpu")).upper(),

@@ -37,17 +37,22 @@ _KINDS: dict[str, tuple[str, str]] = {
     "save_amplitudes_sq": ("amplitudes", "amplitudes_squared"),
     "save_stabilizer": ("stabilizer", "stabilizer"),
     "save_clifford": ("stabilizer", "clifford"),
+    "save_matrix_product_state": ("mps", "matrix_product_state"),
 }
 """Qiskit's name to the IR's kind and the default label."""
+
+_WHOLE = ("statevector", "stabilizer", "mps")
+"""Kinds that are about all qubits and never averaged."""
 
 _STATES = {
     "unitary": "save_unitary",
     "density_matrix": "save_density_matrix",
     "stabilizer": "save_stabilizer",
+    "matrix_product_state": "save_matrix_product_state",
 }
 """What ``save_state`` saves, by method; a state vector otherwise."""
 
-_REFUSED = ("save_superop", "save_matrix_product_state")
+_REFUSED = ("save_superop",)
 SAVE_NAMES = ("save_state", *_KINDS, "save_unitary", *_REFUSED)
 """Names of all save instructions, refused ones included."""
 
@@ -59,7 +64,8 @@ SET_NAMES = (
     "set_stabilizer",
     "set_matrix_product_state",
 )
-"""Names of all set instructions; ``set_statevector`` and ``set_stabilizer`` are served."""
+"""Names of all set instructions; those of density matrices, unitaries and
+superoperators are refused."""
 
 _ZERO = 1e-10
 """Amplitudes and probabilities up to this are left out of dictionaries."""
@@ -166,9 +172,9 @@ def read_save(
         )
     kind, default = _KINDS[name]
     label = label or default
-    averaged = name != "save_amplitudes" and kind not in ("statevector", "stabilizer")
+    averaged = name != "save_amplitudes" and kind not in _WHOLE
     subtype = getattr(operation, "_subtype", None) or ("average" if averaged else "single")
-    whole = kind in ("statevector", "amplitudes", "stabilizer")
+    whole = kind == "amplitudes" or kind in _WHOLE
     if whole and len(qubits) != num_qubits:
         raise QuasimQiskitError(
             f"'{name}' is about all {num_qubits} qubits of the circuit; got {len(qubits)}."
@@ -201,7 +207,7 @@ def _ir_saves(
     if kind == "amplitudes":
         indices = tuple(int(i) for i in operation.params)
         return (Save(kind, label, (), None, indices, subtype, conditional),)
-    places = () if kind in ("statevector", "stabilizer") else qubits
+    places = () if kind in _WHOLE else qubits
     return (Save(kind, label, places, None, (), subtype, conditional),)
 
 
