@@ -28,6 +28,8 @@ from quasim_pennylane.support import refuses_gradient
 __all__ = ["QuasimAuto", "QuasimCPU", "QuasimGPU"]
 
 _METHODS = ("adjoint", "best", "device")
+_ENGINES = {"auto": "auto", "stabilizer": "stabilizer", "mps": "matrix_product_state"}
+_WITHOUT_STATES = ("stabilizer", "matrix_product_state")
 _PRECISIONS: dict[Any, str] = {
     "single": "fp32",
     "double": "fp64",
@@ -57,6 +59,9 @@ class _QuasimDevice(Device):
         noise_model: Any = None,
         readout: Any = None,
         readout_prob: float | None = None,
+        method: str = "auto",
+        max_bond_dim: int | None = None,
+        cutoff: float | None = None,
     ) -> None:
         """Make a device.
 
@@ -74,6 +79,12 @@ class _QuasimDevice(Device):
             readout: The probability to read a bit wrong, a matrix ``[true, read]``, or a mapping
                 from wires to these.
             readout_prob: A name for ``readout`` that ``default.mixed`` knows.
+            method: ``"stabilizer"`` runs Clifford circuits of any width: expectation values and
+                variances of Pauli operators, probabilities of some wires, samples and counts; no
+                states. ``"mps"`` takes wide circuits with little entanglement between neighbours.
+                ``"auto"`` computes states.
+            max_bond_dim: For ``"mps"``: largest bond dimension.
+            cutoff: For ``"mps"``: Schmidt weight that one truncation may discard.
 
         Raises:
             DeviceError: If an option has an impossible value.
@@ -87,8 +98,15 @@ class _QuasimDevice(Device):
         if self._insertion is not None and model is None:
             model = NoiseModel()  # states are density matrices, whether noise falls on them or not
         self._noise = None if model is None else DeviceNoise(model, self.wires)
+        if method not in _ENGINES:
+            raise DeviceError(
+                f"method={method!r} is not possible; possible are {', '.join(map(repr, _ENGINES))}."
+            )
         self._runtime = Runtime(
             _config(
+                method=_ENGINES[method],
+                max_bond_dimension=max_bond_dim,
+                truncation_threshold=1e-16 if cutoff is None else cutoff,
                 device=self._kind,
                 simulation_precision=_precision(c_dtype),
                 num_threads=num_threads,
@@ -125,7 +143,7 @@ class _QuasimDevice(Device):
             raise DeviceError(
                 f"Unknown device options {', '.join(config.device_options)} of {self.name}; it "
                 f"takes its options when it is made: c_dtype, seed, num_threads, max_memory_mb, "
-                f"noise_model, readout."
+                f"noise_model, readout, method, max_bond_dim, cutoff."
             )
         changes: dict[str, Any] = {"mcm_config": self._mcm_config(config.mcm_config, circuit)}
         if config.gradient_method in _METHODS:
@@ -183,7 +201,7 @@ class _QuasimDevice(Device):
         self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> bool:
         """Return whether a circuit can be differentiated by the adjoint method."""
-        if self._noise is not None:
+        if self._noise is not None or self._runtime.config.method in _WITHOUT_STATES:
             return False
         if execution_config is None:
             return True

@@ -35,12 +35,19 @@ from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.expressions import ClassicalScope, Variables
 from quasim_qiskit.gates import CONTROLLED, PLAIN, GateReader
 from quasim_qiskit.noise.naming import Naming
-from quasim_qiskit.nonunitary import channel, delay_seconds, initialize
+from quasim_qiskit.nonunitary import (
+    channel,
+    delay_seconds,
+    initialize,
+    matrix_product_state,
+    stabilizer_state,
+)
 from quasim_qiskit.parameters import NotAffineInLoopError, ParameterTable, Scope
 from quasim_qiskit.saves import SAVE_NAMES, SET_NAMES, SavedItem, read_save
 
 __all__ = ["BlockReader", "Place"]
 
+_SET = ("set_statevector", "set_stabilizer", "set_matrix_product_state")
 _CHANNELS = ("kraus", "superop", "quantum_channel", "quantum_error")
 
 
@@ -228,7 +235,7 @@ class BlockReader:
         elif name in SAVE_NAMES:
             self._save(operation, qubits, place, out)
         elif name in SET_NAMES:
-            out.append(self._set(operation, qubits))
+            out += self._set(operation, qubits)
         else:
             return False
         return True
@@ -259,18 +266,23 @@ class BlockReader:
             self.unitaries.append((item.label, len(out)))
         out += saves
 
-    def _set(self, operation: Any, qubits: tuple[int, ...]) -> Instruction:
-        if operation.name != "set_statevector":
+    def _set(self, operation: Any, qubits: tuple[int, ...]) -> list[Instruction]:
+        if operation.name not in _SET:
             raise QuasimQiskitError(
-                f"'{operation.name}' is not supported; 'set_statevector' and 'initialize' are."
+                f"'{operation.name}' is not supported; {', '.join(map(repr, _SET))} and "
+                f"'initialize' are."
             )
         if len(qubits) != self.circuit.num_qubits:
             raise QuasimQiskitError(
-                f"'set_statevector' sets all {self.circuit.num_qubits} qubits; got {len(qubits)}."
+                f"'{operation.name}' sets all {self.circuit.num_qubits} qubits; got {len(qubits)}."
             )
+        if operation.name == "set_stabilizer":
+            return stabilizer_state(operation.params[0], qubits)
+        if operation.name == "set_matrix_product_state":
+            return matrix_product_state(operation.params, qubits)
         state = Circuit(len(qubits)).set_state(operation.params[0]).instructions[0]
         assert isinstance(state, SetState)
-        return state
+        return [state]
 
     def _composite(
         self,

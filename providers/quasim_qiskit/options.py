@@ -29,12 +29,17 @@ __all__ = [
 
 _LOGGER = logging.getLogger("quasim_qiskit")
 
-METHODS = ("automatic", "statevector", "density_matrix", "unitary")
+METHODS = (
+    "automatic",
+    "statevector",
+    "density_matrix",
+    "unitary",
+    "stabilizer",
+    "matrix_product_state",
+)
 """Simulation methods of this version."""
 
 _AER_METHODS = (
-    "stabilizer",
-    "matrix_product_state",
     "extended_stabilizer",
     "superop",
     "tensor_network",
@@ -52,6 +57,9 @@ _USED: dict[str, Any] = {
     "noise_model": None,
     "max_parallel_threads": None,
     "max_memory_mb": None,
+    "matrix_product_state_truncation_threshold": 1e-16,
+    "matrix_product_state_max_bond_dimension": None,
+    "max_truncation_error": None,  # QuASIM's own
 }
 
 _WITHOUT_MEANING: dict[str, Any] = {
@@ -87,8 +95,6 @@ _WITHOUT_MEANING: dict[str, Any] = {
     "extended_stabilizer_norm_estimation_repetitions": 3,
     "extended_stabilizer_parallel_threshold": 100,
     "extended_stabilizer_probabilities_snapshot_samples": 3000,
-    "matrix_product_state_truncation_threshold": 1e-16,
-    "matrix_product_state_max_bond_dimension": None,
     "mps_sample_measure_algorithm": "mps_heuristic",
     "mps_log_data": False,
     "mps_swap_direction": "mps_swap_left",
@@ -205,6 +211,12 @@ def settings(options: Mapping[str, Any]) -> Settings:
         "num_threads": threads or None,
         "max_memory_mb": float(limit) if limit is not None and limit > 0 else None,
     }
+    if method == "matrix_product_state":
+        values |= {
+            "max_bond_dimension": options["matrix_product_state_max_bond_dimension"],
+            "truncation_threshold": options["matrix_product_state_truncation_threshold"],
+            "max_truncation_error": options["max_truncation_error"],
+        }
     return Settings(
         shots,
         None if seed is None else _integer("seed_simulator", seed, 0),

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 from qiskit.quantum_info import (
+    Clifford,
     DensityMatrix,
     Operator,
+    StabilizerState,
     Statevector,
 )
 from qiskit.result import ProbDistribution
 
+from quasim_backend import StabilizerTableau
 from quasim_backend.ir import PauliSum
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliString
@@ -32,13 +35,24 @@ _KINDS: dict[str, tuple[str, str]] = {
     "save_expval_var": ("expectation", "expectation_value_variance"),
     "save_amplitudes": ("amplitudes", "amplitudes"),
     "save_amplitudes_sq": ("amplitudes", "amplitudes_squared"),
+    "save_stabilizer": ("stabilizer", "stabilizer"),
+    "save_clifford": ("stabilizer", "clifford"),
+    "save_matrix_product_state": ("mps", "matrix_product_state"),
 }
-"""Served by the state-vector engine: Qiskit's name to the IR's kind and the default label."""
+"""Qiskit's name to the IR's kind and the default label."""
 
-_STATES = {"unitary": "save_unitary", "density_matrix": "save_density_matrix"}
+_WHOLE = ("statevector", "stabilizer", "mps")
+"""Kinds that are about all qubits and never averaged."""
+
+_STATES = {
+    "unitary": "save_unitary",
+    "density_matrix": "save_density_matrix",
+    "stabilizer": "save_stabilizer",
+    "matrix_product_state": "save_matrix_product_state",
+}
 """What ``save_state`` saves, by method; a state vector otherwise."""
 
-_REFUSED = ("save_superop", "save_stabilizer", "save_clifford", "save_matrix_product_state")
+_REFUSED = ("save_superop",)
 SAVE_NAMES = ("save_state", *_KINDS, "save_unitary", *_REFUSED)
 """Names of all save instructions, refused ones included."""
 
@@ -50,7 +64,8 @@ SET_NAMES = (
     "set_stabilizer",
     "set_matrix_product_state",
 )
-"""Names of all set instructions; only the first is served."""
+"""Names of all set instructions; those of density matrices, unitaries and
+superoperators are refused."""
 
 _ZERO = 1e-10
 """Amplitudes and probabilities up to this are left out of dictionaries."""
@@ -117,6 +132,10 @@ class SavedItem:
                 return Operator(
                     value, input_dims=(2,) * self.num_qubits, output_dims=(2,) * self.num_qubits
                 )
+            case "save_stabilizer":
+                return StabilizerState(_clifford(value), validate=False)
+            case "save_clifford":
+                return _clifford(value)
             case "save_statevector_dict":
                 kept = np.flatnonzero(np.abs(value) > _ZERO)
                 return {hex(i): complex(value[i]) for i in kept.tolist()}
@@ -167,9 +186,9 @@ def read_save(
         )
     kind, default = _KINDS[name]
     label = label or default
-    averaged = name != "save_amplitudes" and "statevector" not in name
+    averaged = name != "save_amplitudes" and kind not in _WHOLE
     subtype = getattr(operation, "_subtype", None) or ("average" if averaged else "single")
-    whole = kind in ("statevector", "amplitudes")
+    whole = kind == "amplitudes" or kind in _WHOLE
     if whole and len(qubits) != num_qubits:
         raise QuasimQiskitError(
             f"'{name}' is about all {num_qubits} qubits of the circuit; got {len(qubits)}."
@@ -202,8 +221,14 @@ def _ir_saves(
     if kind == "amplitudes":
         indices = tuple(int(i) for i in operation.params)
         return (Save(kind, label, (), None, indices, subtype, conditional),)
-    places = () if kind == "statevector" else qubits
+    places = () if kind in _WHOLE else qubits
     return (Save(kind, label, places, None, (), subtype, conditional),)
+
+
+def _clifford(tableau: StabilizerTableau) -> Clifford:
+    """Return Qiskit's Clifford, whose tableau has the same rows as ours."""
+    rows = np.hstack([tableau.x, tableau.z, tableau.phase[:, None]])
+    return Clifford(rows, validate=False)
 
 
 def _observable(params: Sequence[Any], qubits: tuple[int, ...]) -> PauliSum:

@@ -88,7 +88,8 @@ class Engine(Protocol):
     """A simulation method. Engines hold no state between runs.
 
     An engine whose states are no amplitudes sets ``runs_gates = True`` and reads
-    `quasim_backend.compile.compiler.gate_code`; others never see code that has no plans.
+    `quasim_backend.compile.compiler.gate_code`; others never see code that has no plans. One that
+    has saves of its own kind names them in ``save_kinds``; others never see those.
     """
 
     name: str

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from quasim_backend.engines.averages import Average, average_of
 from quasim_backend.engines.moments import expectation, squares_and_means, variance
+from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.array_observables import AnyObservable
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
@@ -43,6 +44,11 @@ def save_value(
             return kernels.probabilities(state, save.qubits or every)
         case "amplitudes":
             return np.array(kernels.to_host(state)[list(save.indices)])
+    if save.kind not in ("expectation", "variance"):
+        raise UnsupportedError(
+            f"Save '{save.label}' of kind '{save.kind}' keeps nothing that amplitudes have; it "
+            f"belongs to the engine of that name."
+        )
     observable: AnyObservable = save.observable or PauliSum(())
     if save.kind == "variance":
         averaged = save.subtype == "average"

@@ -33,6 +33,16 @@ def quasim_engines() -> Iterator[EngineSpec]:
         "density_matrix", _density_matrix, "channels and resets exactly, on 4**n entries"
     )
     yield EngineSpec("superop", _superop, "the superoperator of gates, channels and resets")
+    yield EngineSpec(
+        "stabilizer",
+        _stabilizer,
+        "Clifford circuits and Pauli noise on thousands of qubits; needs Stim",
+    )
+    yield EngineSpec(
+        "matrix_product_state",
+        _matrix_product_state,
+        "circuits of any width with little entanglement along the line of qubits",
+    )
 
 
 @hookimpl
@@ -74,6 +84,18 @@ def _superop() -> Engine:
     from quasim_backend.engines.superop import SuperopEngine
 
     return SuperopEngine()
+
+
+def _stabilizer() -> Engine:
+    from quasim_backend.engines.stabilizer.engine import StabilizerEngine
+
+    return StabilizerEngine()
+
+
+def _matrix_product_state() -> Engine:
+    from quasim_backend.engines.mps import MpsEngine
+
+    return MpsEngine()
 
 
 def _native(config: Config) -> KernelSet:

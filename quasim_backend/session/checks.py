@@ -14,6 +14,7 @@ from quasim_backend.compile.code import (
     NoisyStep,
     ResetStep,
     SampleStep,
+    SaveStep,
 )
 from quasim_backend.engines.doubled_circuit import reads_outcomes
 from quasim_backend.errors import OptionError, ShapeError, UnsupportedError
@@ -29,6 +30,7 @@ __all__ = [
     "refuse_inexact",
     "refuse_random",
     "refuse_unavailable",
+    "saves_stabilizer",
 ]
 
 _NORM_TOLERANCE = 1e-6
@@ -95,6 +97,12 @@ def depends_on_chance(compiled: CompiledCircuit) -> bool:
     return compiled.measured or compiled.branches
 
 
+def saves_stabilizer(compiled: CompiledCircuit) -> bool:
+    """Return whether a circuit saves what the stabilizer engine alone has."""
+    steps = compiled.steps
+    return any(isinstance(step, SaveStep) and step.save.kind == "stabilizer" for step in steps)
+
+
 def refuse_inexact(compiled: CompiledCircuit, config: Config, problem: str) -> None:
     """Refuse a circuit whose averages no engine gives exactly, unless others are allowed.
 
@@ -103,6 +111,8 @@ def refuse_inexact(compiled: CompiledCircuit, config: Config, problem: str) -> N
         config: The session's configuration.
         problem: What the circuit has not, if it is refused.
     """
+    if config.method == "stabilizer":  # Pauli strings know more than this; the engine says what
+        return
     if config.target_error is not None:  # what is not exact may be averaged over shots
         return
     over_shots = (

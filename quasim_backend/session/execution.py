@@ -27,6 +27,7 @@ from quasim_backend.session.checks import (
     check_shots,
     check_uniforms,
     depends_on_chance,
+    saves_stabilizer,
 )
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
 from quasim_backend.session.independent import (
@@ -303,6 +304,8 @@ class Executor:
                 )
         if method == "auto" and want_superop:
             method = "superop"
+        elif method == "auto" and saves_stabilizer(compiled):
+            method = "stabilizer"
         elif exact:
             method = self._exact_method(compiled)
         copies = 2 if want_unitary else _COPIES.get(method, 1)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.compile.code import CompiledCircuit, SaveStep
 from quasim_backend.engines.base import Engine, EngineRequest
 from quasim_backend.errors import DeviceError, MemoryLimitError, OptionError, UnsupportedError
 from quasim_backend.ir.program import MAX_QUBITS
@@ -28,6 +28,11 @@ __all__ = [
     "noisy_candidates",
     "usable",
 ]
+
+_COMMON_SAVES = (
+    *("statevector", "density_matrix", "probabilities", "expectation", "variance", "amplitudes"),
+)
+"""Kinds of save points that every engine has, or refuses itself."""
 
 
 _OVER_SHOTS = (
@@ -145,7 +150,11 @@ def choose_engine(
     unfit: list[Engine] = []
     for name in candidates:
         engine = make(name)
-        refusal = _too_wide(engine, compiled) or engine.refuses(compiled, request)
+        refusal = (
+            _too_wide(engine, compiled)
+            or _unknown_save(engine, compiled)
+            or engine.refuses(compiled, request)
+        )
         if refusal is not None:
             refusals.append(f"{name}: {refusal}")
             continue
@@ -171,6 +180,15 @@ def _too_wide(engine: Engine, compiled: CompiledCircuit) -> str | None:
     if not compiled.holds_gates or getattr(engine, "runs_gates", False):
         return None
     return f"{compiled.num_qubits} qubits, of at most {MAX_QUBITS}"
+
+
+def _unknown_save(engine: Engine, compiled: CompiledCircuit) -> str | None:
+    """Return which save point belongs to another engine, or None; see `Engine`."""
+    own = (*_COMMON_SAVES, *getattr(engine, "save_kinds", ()))
+    for step in compiled.steps:
+        if isinstance(step, SaveStep) and step.save.kind not in own:
+            return f"save '{step.save.label}' keeps a '{step.save.kind}', which it has not"
+    return None
 
 
 def noisy_candidates(
