@@ -41,14 +41,9 @@ def candidate(
         engine: The engine; one that predicts has a method ``predicted_seconds`` with the
             arguments of ``memory_bytes``.
         compiled: What would be run.
-        request: What is asked for; without shots, averages over everything that depends on chance.
+        request: What is asked for, and not refused.
         fits: Whether a run fits into memory.
     """
-    refusal = engine.refuses(compiled, request)
-    if refusal is None and not request.shots and not getattr(engine, "averages", False):
-        refusal = "averages over shots only"
-    if refusal is not None:
-        return Candidate(engine.name, refusal=refusal)
     size = engine.memory_bytes(compiled, request)
     if not fits(engine, request):
         refusal = f"needs {format_bytes(size)}, more than is free"

@@ -103,16 +103,17 @@ def saves_stabilizer(compiled: CompiledCircuit) -> bool:
     return any(isinstance(step, SaveStep) and step.save.kind == "stabilizer" for step in steps)
 
 
-def refuse_inexact(compiled: CompiledCircuit, config: Config, problem: str) -> None:
+def refuse_inexact(
+    compiled: CompiledCircuit, config: Config, problem: str, *, averages: bool
+) -> None:
     """Refuse a circuit whose averages no engine gives exactly, unless others are allowed.
 
     Args:
         compiled: What would be run.
         config: The session's configuration.
         problem: What the circuit has not, if it is refused.
+        averages: Whether the method that is configured averages exactly.
     """
-    if config.method == "stabilizer":  # Pauli strings know more than this; the engine says what
-        return
     if config.target_error is not None:  # what is not exact may be averaged over shots
         return
     over_shots = (
@@ -120,6 +121,8 @@ def refuse_inexact(compiled: CompiledCircuit, config: Config, problem: str) -> N
         "run(shots=...) with a save of subtype 'average' over the shots given"
     )
     if config.method not in ("auto", "density_matrix"):
+        if averages:  # the engine says what it cannot average
+            return
         exact = f"method='auto' or 'density_matrix' give it exactly, not '{config.method}'"
         refuse_random(compiled, problem, f"{exact}; {over_shots}")
     elif reads_outcomes(compiled):

@@ -9,13 +9,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from quasim_backend.compile.code import CompiledCircuit, GatesStep, NoisyStep, SaveStep
 from quasim_backend.engines.base import Engine, EngineRequest
 from quasim_backend.plugins.specs import EngineSpec
 from quasim_backend.session.candidates import Candidate
 
-__all__ = ["competitors", "cost_table", "has_channels", "pays_exactness", "ranking"]
+__all__ = [
+    "averages",
+    "competitors",
+    "cost_table",
+    "exactly",
+    "has_channels",
+    "pays_exactness",
+    "ranking",
+]
 
 _AT_ONCE = 0.02
 """Seconds; where an engine needs no more, no other is asked."""
@@ -23,8 +34,29 @@ _PATIENCE = 10
 """How many times as long an engine may take that gives exact averages."""
 _SOON = 1.0
 """Seconds that it may take in any case."""
+_NOISE = ("trajectories", "density_matrix")
 _BY_AMPLITUDES = ("statevector", "trajectories", "density_matrix")
 """Asked first: their plans are made already."""
+
+
+def averages(engine: Engine) -> bool:
+    """Return whether an engine averages exactly over everything that depends on chance."""
+    return bool(getattr(engine, "averages", False))
+
+
+def exactly(request: EngineRequest, name: str) -> EngineRequest:
+    """Return a request as the automatic choice makes it: nothing is cut off but rounding.
+
+    Args:
+        request: What is asked for.
+        name: The engine; those that the user allows to approximate keep the user's settings.
+    """
+    if name != "matrix_product_state" or name in request.config.fallback:
+        return request
+    # Amplitudes are known to a few units of rounding, Schmidt weights to their square.
+    threshold = float((4 * np.finfo(request.dtype).eps) ** 2)
+    config = request.config.copy(max_bond_dimension=None, truncation_threshold=threshold)
+    return replace(request, config=config.frozen())
 
 
 def has_channels(compiled: CompiledCircuit) -> bool:
@@ -55,8 +87,9 @@ def competitors(
         return []
     names = [spec.name for spec in specs]
     if not has_channels(compiled):
-        # Another name of the same engine.
-        names = [name for name in names if name != "trajectories"]
+        # Trajectories: another name of the same engine.
+        unfit = {"trajectories"} if request.exact and _depends(compiled) else {*_NOISE}
+        names = [name for name in names if name not in unfit]
     else:
         names = [name for name in names if name != "statevector"]
         saves = [step.save for step in compiled.steps if isinstance(step, SaveStep)]
@@ -125,6 +158,10 @@ def ranking(
             return ranked, why
     times = ", ".join(f"{name} {seconds[name]:.2g} s" for name in ranked)
     return ranked, f"predicted to be the fastest ({times})"
+
+
+def _depends(compiled: CompiledCircuit) -> bool:
+    return compiled.measured or compiled.branches
 
 
 def pays_exactness(exact: float, sampled: float) -> bool:

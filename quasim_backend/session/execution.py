@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,8 +28,10 @@ from quasim_backend.session.checks import (
     check_shots,
     check_uniforms,
     depends_on_chance,
+    refuse_inexact,
     saves_stabilizer,
 )
+from quasim_backend.session.choice import averages, exactly
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
 from quasim_backend.session.independent import (
     IndependentParts,
@@ -44,7 +47,7 @@ from quasim_backend.session.select import (
     ChosenEngine,
     ChosenKernels,
     choose_engine,
-    noisy_candidates,
+    costs,
 )
 from quasim_backend.session.straight import StraightRun, is_plain, straight_steps
 
@@ -176,14 +179,14 @@ class Executor:
         return int.from_bytes(os.urandom(8), "little") if key is None else key
 
     def candidates(self, compiled: CompiledCircuit, shots: int) -> list[Candidate]:
-        """Return what a run would cost on the engines for noise; nothing is run.
+        """Return what a run would cost on the engines to choose from; nothing is run.
 
         Args:
             compiled: What would be run.
             shots: Number of shots; 0 for averages over everything that depends on chance.
         """
         request = self._sketch(compiled, shots)
-        return noisy_candidates(compiled, request, self.config, self.plugins, self._engine)
+        return costs(compiled, request, self.config, self.plugins, self._engine, everyone=True)
 
     def choice(self, compiled: CompiledCircuit, shots: int) -> tuple[str | None, str]:
         """Return the name of the engine that a run would take, and why; nothing is run.
@@ -197,14 +200,25 @@ class Executor:
         """
         request = self._sketch(compiled, shots)
         options = RunOptions(self.config, shots)
-        method = "auto" if shots else self._exact_method(compiled)
         try:
-            chosen = choose_engine(
-                compiled, request, options, self.plugins, self._engine, method=method
-            )
+            chosen = choose_engine(compiled, request, options, self.plugins, self._engine)
         except (UnsupportedError, MemoryLimitError) as error:
             return None, str(error)
         return chosen.engine.name, chosen.reason
+
+    def averages(self, method: str) -> bool:
+        """Return whether an engine averages exactly over everything that depends on chance."""
+        return method in self.plugins.engines.specs and averages(self._engine(method))
+
+    def refuse_inexact(self, compiled: CompiledCircuit, problem: str) -> None:
+        """Refuse a circuit whose averages the configured method does not give exactly.
+
+        Args:
+            compiled: What would be run.
+            problem: What the circuit has not, if it is refused.
+        """
+        exact = self.averages(self.config.method)
+        refuse_inexact(compiled, self.config, problem, averages=exact)
 
     def _sketch(self, compiled: CompiledCircuit, shots: int) -> EngineRequest:
         """Return the request of a run that differs from others by its number of shots only."""
@@ -215,10 +229,12 @@ class Executor:
             parameters=np.zeros(len(compiled.parameters)),
             shots=shots,
             workspace_bytes=int(self.config.max_workspace_mb * 2**20),
+            config=self.config,
+            exact=not shots,
         )
 
     def _exact_method(self, compiled: CompiledCircuit) -> str:
-        """Return the method whose averages are over everything that depends on chance."""
+        """Return the method that averages exactly over chance on amplitudes: its precision."""
         method = self.config.method
         return "density_matrix" if method == "auto" and depends_on_chance(compiled) else method
 
@@ -295,8 +311,8 @@ class Executor:
         shots = check_shots(shots)
         key = self.seed(seed)
         method = self.config.method
-        asked = want_state or want_unitary or want_superop
-        if method == "auto" and not asked and initial_state is None and uniforms is None:
+        whole = want_state or want_unitary or want_superop
+        if method == "auto" and not whole and initial_state is None and uniforms is None:
             parts = self._parts(compiled)
             if parts is not None:
                 return self._execute_parts(
@@ -306,11 +322,10 @@ class Executor:
             method = "superop"
         elif method == "auto" and saves_stabilizer(compiled):
             method = "stabilizer"
-        elif exact:
-            method = self._exact_method(compiled)
-        copies = 2 if want_unitary else _COPIES.get(method, 1)
+        doubled = self._exact_method(compiled) if exact else method
+        copies = 2 if want_unitary else _COPIES.get(doubled, 1)
         # A state vector is doubled in precision below a width, and a unitary with it.
-        returned, dtype = self.dtypes(compiled, _COPIES.get(method, 1))
+        returned, dtype = self.dtypes(compiled, _COPIES.get(doubled, 1))
         chosen = self.kernels(compiled, 1 << (copies - 1) * compiled.num_qubits)
         kernels = chosen.kernels
         request = EngineRequest(
@@ -338,7 +353,8 @@ class Executor:
         began = time.perf_counter()
         try:
             request.cancel.check()
-            output = engine.engine.run(compiled, request)
+            asked = exactly(request, engine.engine.name) if engine.table else request
+            output = engine.engine.run(compiled, asked)
         except BaseException as error:
             self.plugins.run_finished(RunRecord(compiled, options, metadata, error))
             raise
@@ -437,6 +453,8 @@ class Executor:
             **compiled.notes,
             "engine": engine.engine.name,
             "reason": engine.reason,
+            "predicted_seconds": engine.seconds,
+            "candidates": [asdict(candidate) for candidate in engine.table],
             "kernels": chosen.kernels.name,
             "device": chosen.device,
             "placement": chosen.reason,

@@ -20,7 +20,7 @@ from quasim_backend.session.batch import (
     run_one_by_one,
     sampled_step,
 )
-from quasim_backend.session.checks import depends_on_chance, refuse_inexact
+from quasim_backend.session.checks import depends_on_chance
 from quasim_backend.session.execution import Executor
 from quasim_backend.session.inputs import to_circuit, width_of
 from quasim_backend.session.observables import (
@@ -63,7 +63,7 @@ def expectations(
     source = to_circuit(circuit, executor.plugins)
     checked = check_observables(observables, width_of(source))
     compiled = executor.compiled(source, starts_at_zero=initial_state is None)
-    refuse_inexact(compiled, executor.config, _NO_EXPECTATION)
+    executor.refuse_inexact(compiled, _NO_EXPECTATION)
     rows = parameter_rows(compiled.parameters, parameters)
     sums = [observable for observable in checked if isinstance(observable, PauliSum)]
     straight = None
@@ -117,7 +117,7 @@ def _moments(
     compiled = executor.compiled(
         circuit, keep_idle=whole, starts_at_zero=initial_state is None, keep_state=True
     )
-    refuse_inexact(compiled, executor.config, _NO_EXPECTATION)
+    executor.refuse_inexact(compiled, _NO_EXPECTATION)
     listed = ObservableList(tuple(observables))
     if executor.config.target_error is not None and sampled_step(compiled) is not None:
         # What is sampled at the end leaves the state as it was: there the save has to come first.

@@ -6,9 +6,8 @@ from typing import Any
 
 from quasim_backend.options import DEFAULT_SHOTS
 from quasim_backend.session.candidates import table_of
-from quasim_backend.session.checks import check_shots
+from quasim_backend.session.checks import check_shots, depends_on_chance
 from quasim_backend.session.execution import Executor
-from quasim_backend.session.noisy import has_channels
 
 __all__ = ["explain"]
 
@@ -25,11 +24,11 @@ def explain(executor: Executor, circuit: object, shots: int | None) -> str:
         f"placement: {chosen.reason}",
         *chosen.notes,
     ]
-    if has_channels(compiled):
-        number = DEFAULT_SHOTS if shots is None else check_shots(shots)
-        engine, reason = executor.choice(compiled, number)
-        what = f"{number} shots" if number else "exact averages"
-        lines.append(f"noise, {what}: {engine or 'no engine'}: {reason}")
-        lines += table_of(executor.candidates(compiled, number), engine)
+    default = DEFAULT_SHOTS if depends_on_chance(compiled) else 0
+    number = default if shots is None else check_shots(shots)
+    engine, reason = executor.choice(compiled, number)
+    what = f"{number} shots" if number else "exact averages" if default else "no shots"
+    lines.append(f"{what}: {engine or 'no engine'}: {reason}")
+    lines += table_of(executor.candidates(compiled, number), engine)
     lines.append(compiled.explain(dtype.itemsize))
     return "\n".join(lines)

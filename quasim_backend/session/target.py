@@ -25,8 +25,8 @@ from quasim_backend.kernels.base import CancelToken
 from quasim_backend.options import DEFAULT_SHOTS
 from quasim_backend.result import Result
 from quasim_backend.session.checks import depends_on_chance
+from quasim_backend.session.choice import pays_exactness
 from quasim_backend.session.execution import Executor
-from quasim_backend.session.noisy import pays_exactness
 from quasim_backend.session.parameters import ParameterValues
 
 __all__ = ["averages", "run"]
@@ -99,15 +99,15 @@ def _are_sampled(compiled: CompiledCircuit) -> bool:
 def _is_exact(executor: Executor, compiled: CompiledCircuit, shots: int) -> bool:
     """Return whether averages are to be exact where that many shots would do."""
     method = executor.config.method
-    if method not in ("auto", "density_matrix") or reads_outcomes(compiled):
+    if reads_outcomes(compiled):
         return False
-    if method == "density_matrix":
-        return True
-    exact = {c.name: c for c in executor.candidates(compiled, 0)}.get("density_matrix")
-    if exact is None or exact.seconds is None:
-        return False
-    others = [c.seconds for c in executor.candidates(compiled, shots) if c.name != exact.name]
-    return pays_exactness(exact.seconds, min((s for s in others if s is not None), default=0.0))
+    if method != "auto":
+        return executor.averages(method)
+    exact, sampled = (
+        [c.seconds for c in executor.candidates(compiled, number) if c.seconds is not None]
+        for number in (0, shots)
+    )
+    return bool(exact) and pays_exactness(min(exact), min(sampled, default=0.0))
 
 
 def _to_target(

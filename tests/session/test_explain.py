@@ -36,7 +36,7 @@ def test_the_engine_with_the_arrow_is_the_one_that_runs(qubits, shots):
         facts = rt.run(circuit, shots=shots).metadata
     taken = [name for name, row in rows(text).items() if row.startswith("->")]
     assert taken == [facts["engine"]]
-    assert f"noise, {shots or 1024} shots: {facts['engine']}: predicted" in text
+    assert f"{shots or 1024} shots: {facts['engine']}: predicted" in text
     for row in rows(text).values():
         assert re.search(r"[\d.e-]+ s +[\d.]+ \w*B", row)
 
@@ -58,7 +58,7 @@ def test_refusals_are_in_the_table():
         sampled, exact = rt.explain(rotations(14)), rt.explain(rotations(14), shots=0)
     assert "more than is free" in rows(sampled)["density_matrix"]
     assert rows(sampled)["trajectories"].startswith("->")
-    assert "noise, exact averages: no engine" in exact
+    assert "exact averages: no engine" in exact
     assert "averages over shots only" in rows(exact)["trajectories"]
 
 
@@ -67,8 +67,11 @@ def test_an_engine_asked_for_by_name_is_marked():
         assert rows(rt.explain(rotations(3)))["trajectories"].startswith("->")
 
 
-def test_circuits_without_noise_have_no_table():
+def test_circuits_without_noise_have_a_table_too():
     with quasim.runtime() as rt:
-        assert "noise" not in rt.explain(rotations(3))
+        text = rt.explain(rotations(3))
+        assert "1024 shots: statevector: predicted" in text
+        assert re.search(r"^-> statevector +[\d.e-]+ s", text, re.MULTILINE)
+        assert re.search(r"stabilizer +- +- +.*'ry'", text)
         with pytest.raises(quasim.OptionError, match="shots"):
             quasim.runtime(noise_model=MODEL).explain(rotations(3), shots=-1)
