@@ -77,15 +77,14 @@ class PauliFrames:
         )
         order = np.argsort(pattern.reshape(-1), kind="stable")
         uniforms = shot_uniforms(request.seed, shots, 0)
-        members = np.split(order, np.cumsum(counts)[:-1])
+        starts = np.concatenate([[0], np.cumsum(counts)])
         turns = self._signs.turns(patterns)
         angles = self._signs.angles(self._step.program.angles(self._parameters()))
         indices = np.empty(request.shots, np.uint64)
         metadata = {"trajectories": len(patterns), "pauli_frames": int(np.count_nonzero(flips))}
         kind = SignBatches if self.batches(self._compiled) else SignTree
         runs = kind(request, self._signs, angles, turns, self._step)
-        for number, drawn in runs.samples([uniforms[m] for m in members]):
-            indices[members[number]] = drawn
+        indices[order] = runs.samples(uniforms[order], starts)
         indices ^= flips
         memory = PackedMemory(request.shots, self._compiled.num_clbits)
         memory.write_value(shots, self._assigned())

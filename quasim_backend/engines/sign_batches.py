@@ -1,17 +1,14 @@
 """Runs of one narrow circuit with different signs of its angles, in batches.
 
-The circuit is cut into a few stages with a plan each. Patterns of signs come sorted; those that
-agree up to the end of a stage are one state until then. A batch holds the states of a range of
-patterns: before each stage states are copied for the patterns that part ways in it, and where the
-batch outgrows a core's cache the second half of the range waits, so it goes depth first.
+Patterns of signs come sorted, so that those of a batch agree for long. The circuit is cut into a
+few stages with a plan each; a batch starts with one state, and before each stage states are copied
+for the patterns that part ways in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +23,7 @@ from quasim_backend.kernels.base import State
 
 __all__ = ["SignBatches"]
 
-_BATCH_BYTES = 1 << 20
+_BATCH_BYTES = 1 << 19
 """States of a batch, which fit a core's cache."""
 
 _STAGES = 5
@@ -37,18 +34,6 @@ _DEEP = 4
 
 _FEW = 4
 """Samples up to which states draw together."""
-
-
-class _Batch(NamedTuple):
-    """Patterns ``heads[0] .. last - 1`` before a stage; the states belong to the heads.
-
-    A state serves its head and the patterns up to the next head.
-    """
-
-    stage: int
-    heads: NDArray[np.int64]
-    last: int
-    states: State
 
 
 class SignBatches:
@@ -77,71 +62,99 @@ class SignBatches:
         key = f"sign stages:{request.dtype.itemsize}"
         if key not in step.cache:
             step.cache[key] = _stages(signs, step, request.dtype.itemsize)
-        self._plans, self._ends = step.cache[key]
+        self._stages: list[tuple[ExecutionPlan, int, int]] = step.cache[key]
         # The angle where each pattern parts from the one before it.
         self._parts = np.zeros(len(turns), np.int64)
         if len(turns) > 1:
             self._parts[1:] = (turns[1:] != turns[:-1]).argmax(axis=1)
 
     def samples(
-        self, uniforms: Sequence[NDArray[np.float64]]
-    ) -> Iterator[tuple[int, NDArray[np.uint64]]]:
-        """Yield each pattern's number and the indices drawn from its state with its uniforms.
+        self, uniforms: NDArray[np.float64], starts: NDArray[np.int64]
+    ) -> NDArray[np.uint64]:
+        """Draw from each pattern's state.
+
+        Args:
+            uniforms: float64 ``(shots,)``, pattern by pattern.
+            starts: int64 ``(patterns + 1,)``; where each pattern's uniforms start, and the end.
+
+        Returns:
+            Basis states, uint64 ``(shots,)``, in the order of the uniforms.
 
         Raises:
             Cancelled: If the request's token was set.
         """
-        request, kernels = self._request, self._request.kernels
-        zero = kernels.zero_states(1, self._width, request.dtype)
-        waiting = [_Batch(0, np.zeros(1, np.int64), len(self._turns), zero)]
-        while waiting:
-            request.cancel.check()
-            stage, heads, last, states = waiting.pop()
-            if stage == len(self._plans):
-                yield from self._drawn(heads, states, uniforms)
-                continue
-            first = int(heads[0])
-            apart = first + 1 + np.flatnonzero(self._parts[first + 1 : last] < self._ends[stage])
-            ending = np.concatenate([heads[:1], apart])
-            keeps = len(ending) <= self._most
-            if not keeps:
-                # The second half keeps the states at hand, the first is copied from them.
-                middle = int(ending[len(ending) // 2])
-                place = int(np.searchsorted(heads, middle, side="right")) - 1
-                rest = np.maximum(heads[place:], middle)
-                waiting.append(_Batch(stage, rest, last, states[place:]))
-                ending, last = ending[: len(ending) // 2], middle
-            if not keeps or len(ending) > len(heads):
-                states = states[np.searchsorted(heads, ending, side="right") - 1]
-            values = np.where(self._turns[ending], -self._angles, self._angles)
-            kernels.run_batch(self._plans[stage], states, values, request.cancel)
-            waiting.append(_Batch(stage + 1, ending, last, states))
+        kernels, count = self._request.kernels, len(self._turns)
+        size = min(self._most, count)
+        states = kernels.zero_states(size, self._width, self._request.dtype)
+        zero = kernels.copy(states[0])
+        drawn = np.empty(len(uniforms), np.uint64)
+        for first in range(0, count, size):
+            states[0] = zero
+            patterns = self._run(states, first, min(first + size, count))
+            self._draw(patterns, states[: len(patterns)], uniforms, starts, drawn)
+        return drawn
 
-    def _drawn(
-        self, heads: NDArray[np.int64], states: State, uniforms: Sequence[NDArray[np.float64]]
-    ) -> Iterator[tuple[int, NDArray[np.uint64]]]:
-        """Yield what the patterns of a batch at the end draw."""
-        kernels, numbers = self._request.kernels, heads.tolist()
-        wanted = np.zeros((len(numbers), _FEW))
-        for row, number in enumerate(numbers):
-            drawn = uniforms[number]
-            if len(drawn) > _FEW:
-                yield number, kernels.sample(states[row], drawn)
-            else:
-                wanted[row, : len(drawn)] = drawn
-        found = kernels.sample_batch(states, wanted)
-        for row, number in enumerate(numbers):
-            count = len(uniforms[number])
-            if count <= _FEW:
-                yield number, found[row, :count]
+    def _run(self, states: State, first: int, last: int) -> NDArray[np.int64]:
+        """Run patterns ``first .. last - 1``; return which pattern each state became.
+
+        Args:
+            states: ``(rows, 2**n)``, enough for the patterns; row 0 holds ``|0...0>``, overwritten.
+            first: The first pattern.
+            last: Past the last.
+        """
+        request = self._request
+        parts = self._parts[first:last]
+        values = np.where(self._turns[first:last], -self._angles, self._angles)
+        members = np.zeros(1, np.int64)
+        for plan_, begin, end in self._stages:
+            request.cancel.check()
+            apart = 1 + np.flatnonzero((begin <= parts[1:]) & (parts[1:] < end))
+            if len(apart):
+                # A pattern agrees up to here with the nearest before it that has a state.
+                order = np.argsort(members)
+                nearest = order[np.searchsorted(members[order], apart) - 1]
+                for row, source in enumerate(nearest.tolist(), start=len(members)):
+                    states[row] = states[source]
+                members = np.concatenate([members, apart])
+            given = np.ascontiguousarray(values[members, begin:end])
+            request.kernels.run_batch(plan_, states[: len(members)], given, request.cancel)
+        return first + members
+
+    def _draw(
+        self,
+        patterns: NDArray[np.int64],
+        states: State,
+        uniforms: NDArray[np.float64],
+        starts: NDArray[np.int64],
+        drawn: NDArray[np.uint64],
+    ) -> None:
+        """Write what patterns draw from their states at the end."""
+        kernels, begins, ends = self._request.kernels, starts[patterns], starts[patterns + 1]
+        places = begins[:, None] + np.arange(_FEW)
+        wanted = (places < ends[:, None]) & (ends - begins <= _FEW)[:, None]
+        # Those that want nothing, or have enough for a call of their own, draw what is not kept.
+        found = kernels.sample_batch(states, np.where(wanted, uniforms[places * wanted], 0.0))
+        drawn[places[wanted]] = found[wanted]
+        for row in np.flatnonzero(ends - begins > _FEW).tolist():
+            own = slice(begins[row], ends[row])
+            drawn[own] = kernels.sample(states[row], uniforms[own])
 
 
 def _stages(
     signs: PauliSigns, step: NoisyStep, amplitude_bytes: int
-) -> tuple[list[ExecutionPlan], list[int]]:
-    """Return the plans of the stages, and the number of angles up to the end of each."""
+) -> list[tuple[ExecutionPlan, int, int]]:
+    """Return each stage's plan, whose parameters are angles, and the range of those."""
     program, options = signs.program, replace(step.plan_options, amplitude_bytes=amplitude_bytes)
     count = min(_STAGES, max(1, len(program) // (_DEEP * program.num_qubits)))
     cuts = [len(program) * stage // count for stage in range(count + 1)]
-    plans = [plan(part(program, *ends), options) for ends in pairwise(cuts)]
-    return plans, np.searchsorted(signs.places, cuts[1:]).tolist()
+    stages = []
+    for first, last in pairwise(cuts):
+        begin, end = np.searchsorted(signs.places, [first, last]).tolist()
+        piece = part(program, first, last)
+        piece = replace(
+            piece,
+            parameters=program.parameters[begin:end],
+            term_parameter=piece.term_parameter - np.int32(begin),
+        )
+        stages.append((plan(piece, options), begin, end))
+    return stages

@@ -9,7 +9,6 @@ allow one more the state is computed again from the start.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -53,9 +52,16 @@ class SignTree:
         self._most = request.workspace_bytes // size
 
     def samples(
-        self, uniforms: Sequence[NDArray[np.float64]]
-    ) -> Iterator[tuple[int, NDArray[np.uint64]]]:
-        """Yield each pattern's number and the indices drawn from its state with its uniforms.
+        self, uniforms: NDArray[np.float64], starts: NDArray[np.int64]
+    ) -> NDArray[np.uint64]:
+        """Draw from each pattern's state.
+
+        Args:
+            uniforms: float64 ``(shots,)``, pattern by pattern.
+            starts: int64 ``(patterns + 1,)``; where each pattern's uniforms start, and the end.
+
+        Returns:
+            Basis states, uint64 ``(shots,)``, in the order of the uniforms.
 
         Raises:
             Cancelled: If the request's token was set.
@@ -66,6 +72,7 @@ class SignTree:
         # None if it has to be computed again.
         stack: list[tuple[State, int, int, int]] = []
         held = 0
+        drawn = np.empty(len(uniforms), np.uint64)
         state, place, first, last = self._zero(), 0, 0, len(self._turns)
         while True:
             angle = self._parting(first, last)
@@ -81,9 +88,10 @@ class SignTree:
                 stack.append((kept, stop, first, middle))
                 place, first = stop, middle
                 continue
-            yield first, kernels.sample(state, uniforms[first], tally=tally)
+            own = slice(starts[first], starts[last])
+            drawn[own] = kernels.sample(state, uniforms[own], tally=tally)
             if not stack:
-                return
+                return drawn
             state, place, first, last = stack.pop()
             if state is None:
                 state = self._zero()
