@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from quasim_backend.compile.code import InitializeStep, MeasureStep, ResetStep, Site
 from quasim_backend.compile.planner import trivial_plan
 from quasim_backend.engines.collapse import TABLE_QUBITS, Pending
+from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ProgramBuilder
 from quasim_backend.kernels.base import KernelSet, State
@@ -47,7 +48,7 @@ class OutcomeLaw:
         self._kernels = kernels
         self._num_qubits = num_qubits
         self._flips: dict[tuple[tuple[int, ...], int], ExecutionPlan] = {}
-        self._effects: dict[int, NDArray[np.complex128]] = {}  # K^dagger K, by the channel's id
+        self._effects: dict[int, NDArray[Any]] = {}  # see _effects, by the channel's id
 
     def draws(self, step: BranchStep) -> int:
         """Return how many uniforms a shot draws at a step."""
@@ -184,8 +185,10 @@ class OutcomeLaw:
         pending.settle(self._kernels, state)
         effects = self._effects.get(id(channel))
         if effects is None:
-            products = np.array([k.conj().T @ k for k in channel.operators])
-            effects = self._effects[id(channel)] = products.reshape(len(products), -1)
+            effects = self._effects[id(channel)] = _effects(channel)
+        if np.isrealobj(effects):
+            populations = self._kernels.probabilities(state, step.qubits)
+            return np.maximum(effects @ populations, 0.0)
         rho = self._kernels.reduced_density_matrix(state, step.qubits)
         weights: NDArray[np.float64] = (effects @ rho.T.reshape(-1)).real
         return np.maximum(weights, 0.0)
@@ -210,6 +213,18 @@ class OutcomeLaw:
         shape = tensor.shape
         tensor[...] = np.outer(step.amplitudes, rest).reshape(shape)
         return kernels.from_host(host, host.dtype)
+
+
+def _effects(channel: Channel) -> NDArray[Any]:
+    """Return ``K^dagger K`` of each operator as a row: the diagonals alone, real, if that is all.
+
+    Populations then give the weights, which are cheaper than a reduced density matrix.
+    """
+    products = np.array([k.conj().T @ k for k in channel.operators])
+    diagonals = np.diagonal(products, axis1=1, axis2=2)
+    if np.count_nonzero(products) == np.count_nonzero(diagonals):
+        return np.ascontiguousarray(diagonals.real)
+    return products.reshape(len(products), -1)
 
 
 def _choose(weights: NDArray[np.float64], uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
