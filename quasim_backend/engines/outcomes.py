@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ class OutcomeLaw:
         self._kernels = kernels
         self._num_qubits = num_qubits
         self._flips: dict[tuple[tuple[int, ...], int], ExecutionPlan] = {}
-        self._effects: dict[int, NDArray[Any]] = {}  # see _effects, by the channel's id
+        self._effects: dict[int, _Effects] = {}  # by the channel's id
 
     def draws(self, step: BranchStep) -> int:
         """Return how many uniforms a shot draws at a step."""
@@ -185,12 +185,12 @@ class OutcomeLaw:
         pending.settle(self._kernels, state)
         effects = self._effects.get(id(channel))
         if effects is None:
-            effects = self._effects[id(channel)] = _effects(channel)
-        if np.isrealobj(effects):
+            effects = self._effects[id(channel)] = _Effects(channel)
+        if effects.diagonals is not None:
             populations = self._kernels.probabilities(state, step.qubits)
-            return np.maximum(effects @ populations, 0.0)
+            return np.maximum(effects.diagonals @ populations, 0.0)
         rho = self._kernels.reduced_density_matrix(state, step.qubits)
-        weights: NDArray[np.float64] = (effects @ rho.T.reshape(-1)).real
+        weights: NDArray[np.float64] = (effects.rows @ rho.T.reshape(-1)).real
         return np.maximum(weights, 0.0)
 
     def _flip(self, qubits: tuple[int, ...], value: int) -> ExecutionPlan:
@@ -215,16 +215,23 @@ class OutcomeLaw:
         return kernels.from_host(host, host.dtype)
 
 
-def _effects(channel: Channel) -> NDArray[Any]:
-    """Return ``K^dagger K`` of each operator as a row: the diagonals alone, real, if that is all.
+class _Effects:
+    """``K^dagger K`` of a channel's operators.
 
-    Populations then give the weights, which are cheaper than a reduced density matrix.
+    Attributes:
+        rows: complex128 ``(operators, 4**k)``, each flat.
+        diagonals: float64 ``(operators, 2**k)`` if they are diagonal: then populations give the
+            weights, and cost less than a reduced density matrix. Else None.
     """
-    products = np.array([k.conj().T @ k for k in channel.operators])
-    diagonals = np.diagonal(products, axis1=1, axis2=2)
-    if np.count_nonzero(products) == np.count_nonzero(diagonals):
-        return np.ascontiguousarray(diagonals.real)
-    return products.reshape(len(products), -1)
+
+    __slots__ = ("diagonals", "rows")
+
+    def __init__(self, channel: Channel) -> None:
+        products = np.array([k.conj().T @ k for k in channel.operators])
+        diagonals = np.diagonal(products, axis1=1, axis2=2)
+        alone = np.count_nonzero(products) == np.count_nonzero(diagonals)
+        self.rows = products.reshape(len(products), -1)
+        self.diagonals = np.ascontiguousarray(diagonals.real) if alone else None
 
 
 def _choose(weights: NDArray[np.float64], uniforms: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -321,8 +321,7 @@ class ShotTree:
         """Draw operators for the shots with an event; as `_branch`."""
         assert node.events is not None
         default = self._course(node.pc).choices.operators[site]
-        here = node.events.take(site)
-        uniforms, shots = node.events.uniforms[here], node.events.shots[here]
+        shots, uniforms = node.events.take(site)
         if len(shots) == 1:
             value = float(uniforms[0])
             one = self._laws.draw_one(step.sites[site], node.state, [value], node.pending)
@@ -337,10 +336,28 @@ class ShotTree:
             return True
         gone = np.concatenate([members for _, members in draw])
         rest = np.delete(node.shots, np.searchsorted(node.shots, gone))
+        if len(draw) == len(gone) and len(rest) and self._snapshots < self._snapshot_limit:
+            node.shots = rest
+            for outcome, members in draw:
+                self._run_alone(step, node, outcome, members)
+            return True
         # The default comes last, so that it inherits the snapshot: one is enough for them all.
         waiting = [(Outcome(default, 1.0, default), rest)] if len(rest) else []
         self._split(step, node, waiting + draw)
         return False
+
+    def _run_alone(self, step: NoisyStep, node: Node, outcome: Outcome, shots: Shots) -> None:
+        """Run a single shot that leaves a node to the end: it splits no more."""
+        assert node.events is not None
+        child = node.fork(shots)
+        child.events = node.events.split_off(int(shots[0]), self._shots)
+        child.state = self._kernels.copy(node.state)
+        self._snapshots += 1
+        self.counts["nodes"] += 1
+        self.counts["snapshots"] += 1
+        self._take(step, child, outcome)
+        self._advance(child)
+        self._snapshots -= 1
 
     def _course(self, position: int) -> NoisyCourse:
         course = self._courses.get(position)
