@@ -46,11 +46,6 @@ class PauliFrames:
             return False
         return all(s >= 0 for s in steps[-2].sources) and _signs(steps[-2]) is not None
 
-    @staticmethod
-    def batches(compiled: CompiledCircuit) -> bool:
-        """Return whether states are run in batches, not as a tree."""
-        return compiled.num_qubits < _BATCHED
-
     def __init__(self, compiled: CompiledCircuit, request: EngineRequest) -> None:
         """Prepare a run that `fits`."""
         noisy, sampled = compiled.steps[-2:]
@@ -82,7 +77,7 @@ class PauliFrames:
         angles = self._signs.angles(self._step.program.angles(self._parameters()))
         indices = np.empty(request.shots, np.uint64)
         metadata = {"trajectories": len(patterns), "pauli_frames": int(np.count_nonzero(flips))}
-        kind = SignBatches if self.batches(self._compiled) else SignTree
+        kind = SignBatches if self._compiled.num_qubits < _BATCHED else SignTree
         runs = kind(request, self._signs, angles, turns, self._step)
         indices[order] = runs.samples(uniforms[order], starts)
         indices ^= flips
