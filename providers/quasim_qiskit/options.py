@@ -29,14 +29,13 @@ __all__ = [
 
 _LOGGER = logging.getLogger("quasim_qiskit")
 
-METHODS = ("automatic", "statevector", "density_matrix", "unitary")
+METHODS = ("automatic", "statevector", "density_matrix", "unitary", "superop")
 """Simulation methods of this version."""
 
 _AER_METHODS = (
     "stabilizer",
     "matrix_product_state",
     "extended_stabilizer",
-    "superop",
     "tensor_network",
 )
 DEVICES = ("CPU", "GPU")
@@ -201,7 +200,7 @@ def settings(options: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {
         "simulation_precision": "fp64" if options["precision"] == "double" else "fp32",
         "device": options["device"].lower(),
-        "method": "auto" if method in ("automatic", "unitary") else method,
+        "method": "auto" if method in ("automatic", "unitary", "superop") else method,
         "num_threads": threads or None,
         "max_memory_mb": float(limit) if limit is not None and limit > 0 else None,
     }
