@@ -207,9 +207,8 @@ class _Export:
                 )
                 for q in relaxing:
                     t1s[q], t2s[q], populations[q] = rule.t1, rule.t2, rule.excited
-                kinds = {} if self._home.__name__.startswith("quasim") else {"op_types": Delay}
                 noise_pass = self._home.RelaxationNoisePass(
-                    t1s, t2s, excited_state_populations=populations, **kinds
+                    t1s, t2s, op_types=Delay, excited_state_populations=populations
                 )
                 self.result._custom_noise_passes.append(noise_pass)
 
