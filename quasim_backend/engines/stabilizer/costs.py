@@ -44,8 +44,13 @@ _STRINGS_FACTOR = 20e-9
 _PHASE_GATE = 1e-6
 _PHASE_QUBIT = 0.3e-6
 """A gate of the CH form, and more for each qubit: one gate in three is a Hadamard."""
-_NODE = 200e-6
+_TREE_GATE = 2e-6
+"""A gate in the tree, beside what the tableau takes: it is written for Stim anew."""
+_NODE = 100e-6
 """A split of the tree."""
+_AMPLITUDE = 80e-9
+"""An amplitude of a whole state."""
+_START = 400e-6
 _TEXT = 160
 """Bytes of a gate's line, as text and as Stim keeps it."""
 _BLOCK = 4096
@@ -94,7 +99,7 @@ def predicted_seconds(code: CompiledCircuit, request: EngineRequest, *, tree: bo
     tableau = operations * (_TABLEAU_GATE + _TABLEAU_WORD * words)
     tableau += measured * width * width * _TABLEAU_MEASURED
     saves = [step.save for step in code.steps if isinstance(step, SaveStep)]
-    total = 100e-6 + operations * _WRITTEN
+    total = _START + operations * _WRITTEN
     if not tree:
         if request.shots:
             drawn = -(-shots // _BLOCK) * _BLOCK
@@ -107,10 +112,12 @@ def predicted_seconds(code: CompiledCircuit, request: EngineRequest, *, tree: bo
         return total
     if request.want_state or any(save.kind in PHASED_KINDS for save in saves):
         tableau += operations * (_PHASE_GATE + width * _PHASE_QUBIT)
+    if request.want_state or any(save.kind == "statevector" for save in saves):
+        total += _AMPLITUDE * 2.0**width
     # Every shot on its own after some fair coins, or sooner by errors.
     coins = sum(1 for step in code.steps if isinstance(step, MeasureStep | ResetStep))
     courses = min(shots, 2.0 ** min(coins, 60) * (1 + shots * sum(errors)))
-    total += courses * (tableau + coins * _NODE)
+    total += courses * (tableau + operations * _TREE_GATE + coins * _NODE)
     total += sum(4e-6 * num_strings(save, width) for save in saves if save.kind in VALUE_KINDS)
     return total
 

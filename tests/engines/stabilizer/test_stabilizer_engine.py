@@ -414,3 +414,77 @@ def test_predictions_and_memory_are_of_the_right_size(session):
     predicted = engine.predicted_seconds(compiled, request)
     assert predicted / 10 < result.metadata["time_run"] < predicted * 20
     assert 1 << 20 < engine.memory_bytes(compiled, request) < 1 << 28
+
+
+# --- a code of Stim's own ---------------------------------------------------------------------
+
+
+def from_stim(source):
+    """Write a generated circuit of Stim's with our instructions; detectors are left out."""
+    source = source.flattened()
+    circuit = Circuit(source.num_qubits, source.num_measurements)
+    done = 0
+    for line in source:
+        values = [t.value for t in line.targets_copy() if t.is_qubit_target]
+        arguments = line.gate_args_copy()
+        for place, qubit in enumerate(values):
+            match line.name:
+                case "H":
+                    circuit.h(qubit)
+                case "R":
+                    circuit.reset(qubit)
+                case "X_ERROR":
+                    circuit.channel(pauli_channel({"X": arguments[0]}), [qubit])
+                case "DEPOLARIZE1":
+                    circuit.channel(depolarizing(arguments[0]), [qubit])
+                case "M" | "MR":
+                    circuit.measure(qubit, done)
+                    done += 1
+                    if line.name == "MR":
+                        circuit.reset(qubit)
+                case "CX" | "DEPOLARIZE2" if place % 2 == 0:
+                    pair = values[place : place + 2]
+                    if line.name == "CX":
+                        circuit.cx(*pair)
+                    else:
+                        circuit.channel(depolarizing(arguments[0], 2), pair)
+                case "CX" | "DEPOLARIZE2" | "TICK" | "DETECTOR" | "QUBIT_COORDS" | "SHIFT_COORDS":
+                    pass
+                case name:
+                    assert name == "OBSERVABLE_INCLUDE", name
+    assert done == source.num_measurements
+    return circuit
+
+
+@pytest.mark.parametrize("task", ["repetition_code:memory", "surface_code:rotated_memory_z"])
+def test_detection_events_of_a_code_come_as_often_as_in_stim(session, task):
+    source = stim.Circuit.generated(
+        task,
+        distance=3,
+        rounds=4,
+        after_clifford_depolarization=0.02,
+        before_measure_flip_probability=0.03,
+        after_reset_flip_probability=0.01,
+        before_round_data_depolarization=0.02,
+    )
+    shots = 40000
+    result = session.run(from_stim(source), shots=shots, seed=1)
+    assert result.metadata["way"] == "Pauli frames"
+    converter = source.compile_m2d_converter()
+    events, flips = converter.convert(
+        measurements=result.samples.astype(bool), separate_observables=True
+    )
+    wanted, wanted_flips = source.compile_detector_sampler(seed=2).sample(
+        shots, separate_observables=True
+    )
+    from quasim_backend.testing import two_sample
+
+    def patterns(detections, observables):
+        """Values of the first detectors and the observable, all at once."""
+        bits = np.hstack([detections[:, :7], observables]).astype(np.int64)
+        return Counter((bits << np.arange(bits.shape[1])).sum(axis=1).tolist())
+
+    assert two_sample(patterns(events, flips), patterns(wanted, wanted_flips)) > FALSE_ALARM
+    spread = 5 * np.sqrt(wanted.mean(axis=0) / shots)
+    assert (np.abs(events.mean(axis=0) - wanted.mean(axis=0)) < 2 * spread).all()
+    assert wanted.any()
