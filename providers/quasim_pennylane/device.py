@@ -24,12 +24,12 @@ from quasim_pennylane.insertion import Insertion
 from quasim_pennylane.noise import DeviceNoise, with_readout
 from quasim_pennylane.preprocess import pipeline
 from quasim_pennylane.support import refuses_gradient
+from quasim_pennylane.without_states import METHODS
 
 __all__ = ["QuasimAuto", "QuasimCPU", "QuasimGPU"]
 
 _METHODS = ("adjoint", "best", "device")
-_ENGINES = {"auto": "auto", "stabilizer": "stabilizer", "mps": "matrix_product_state"}
-_WITHOUT_STATES = ("stabilizer", "matrix_product_state")
+_ENGINES = {"auto": "auto", **{name: engine for engine, name in METHODS.items()}}
 _PRECISIONS: dict[Any, str] = {
     "single": "fp32",
     "double": "fp64",
@@ -201,7 +201,7 @@ class _QuasimDevice(Device):
         self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> bool:
         """Return whether a circuit can be differentiated by the adjoint method."""
-        if self._noise is not None or self._runtime.config.method in _WITHOUT_STATES:
+        if self._noise is not None or self._runtime.config.method in METHODS:
             return False
         if execution_config is None:
             return True

@@ -26,7 +26,7 @@ from quasim_backend.session.checks import (
     check_shots,
     check_uniforms,
     depends_on_chance,
-    saves_stabilizer,
+    method_of_saves,
 )
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
 from quasim_backend.session.inputs import to_circuit
@@ -236,8 +236,8 @@ class Executor:
         method = self.config.method
         if method == "auto" and want_superop:
             method = "superop"
-        elif method == "auto" and saves_stabilizer(compiled):
-            method = "stabilizer"
+        elif method == "auto" and (own := method_of_saves(compiled)) is not None:
+            method = own
         elif method == "auto" and exact and depends_on_chance(compiled):
             method = "density_matrix"
         copies = 2 if want_unitary else _COPIES.get(method, 1)

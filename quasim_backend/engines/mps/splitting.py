@@ -57,7 +57,7 @@ class Truncation:
     Attributes:
         cap: Largest bond; None for no limit.
         threshold: Relative Schmidt weight that one cut may discard.
-        limit: The most that ``discarded`` may become.
+        limit: The most that ``discarded`` may become; 1 allows anything.
         worst: Shared by the states of a run.
         discarded: Sum of the relative weights discarded so far.
         fidelity: Product of the weights kept so far.
@@ -88,7 +88,7 @@ class Truncation:
         worst.bond = max(worst.bond, bond)
         worst.discarded = max(worst.discarded, self.discarded)
         worst.fidelity = min(worst.fidelity, self.fidelity)
-        if self.discarded > self.limit:
+        if self.discarded > self.limit and self.limit < 1.0:
             self._refuse()
 
     def _refuse(self) -> None:

@@ -218,7 +218,7 @@ def test_labels_are_unique() -> None:
         AerSimulator().run(circuit).result()
 
 
-@pytest.mark.parametrize("name", ["save_superop", "save_matrix_product_state"])
+@pytest.mark.parametrize("name", ["save_superop"])
 def test_saves_that_no_method_serves_say_what_is_possible(name: str) -> None:
     circuit = QuantumCircuit(1)
     getattr(circuit, name)()
