@@ -5,8 +5,8 @@ the state and the weight that is left out is the whole error. Where the rank is 
 full, most of a singular value decomposition would be thrown away. Then the leading subspace is
 found by one step of randomised subspace iteration (Halko, Martinsson, Tropp, SIAM Review 53 (2011)
 217) and cut to the cap by the eigenvectors of its small Gram matrix: matrix products instead, in
-half to four fifths of the time. Gram matrices hold Schmidt weights to 1e-16 only, so that this way is left
-where what is discarded is not far above that.
+half to four fifths of the time. Gram matrices hold Schmidt weights to 1e-16 only, so that this way
+is left where what is discarded is not far above that.
 """
 
 from __future__ import annotations
