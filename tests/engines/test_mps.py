@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import quasim_backend as quasim
 from quasim_backend.compile import CompileOptions, compile_circuit
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.mps import MpsEngine
 from quasim_backend.engines.mps.chains import gate_chain
 from quasim_backend.engines.mps.splitting import Truncation, split_left, split_right
-from quasim_backend.errors import ApproximationError
+from quasim_backend.errors import ApproximationError, MemoryLimitError
 from quasim_backend.ir import Channel, Circuit, Gate
 from quasim_backend.ir.array_observables import (
     DiagonalObservable,
@@ -347,6 +348,18 @@ def test_refusals_name_the_reason():
     wide.save("density_matrix", "rho", qubits=range(12))
     refusal = engine.refuses(compile_circuit(wide), request())
     assert "'rho' of kind 'density_matrix' would have 12 qubits; up to 8" in refusal
+
+
+def test_bonds_that_outgrow_memory_stop_the_run():
+    deep = ising(60, 14, 0.5)
+    with quasim.runtime(method="matrix_product_state", max_memory_mb=300) as rt:
+        assert rt.measure(ising(60, 2, 0.5), [PauliSum.of(PauliString.from_letters({9: "Z"}))])
+    with pytest.raises(MemoryLimitError, match=r"bond of dimension \d+ .*max_memory_mb=0\.5\."):
+        run(deep, max_memory_mb=0.5)
+    # Sixty qubits have bonds of up to 2**30: what the gates allow is no reason to refuse.
+    compiled, asked = compile_circuit(deep), request()
+    assert MpsEngine().memory_bytes(compiled, asked) < 4 << 30
+    assert MpsEngine().predicted_seconds(compiled, asked) > 1e5
 
 
 def test_predictions_are_of_the_right_size():
