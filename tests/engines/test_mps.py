@@ -203,6 +203,17 @@ def test_samples_follow_the_exact_distribution():
     assert p_value > FALSE_ALARM
 
 
+def test_a_seed_gives_the_samples_of_the_state_vector():
+    circuit = ising(9, 4, 0.5, 12).cx(8, 1).measure(4, 10).ry(0.7, 4).reset(2)
+    circuit.if_(Bit(10), Circuit(9, 12).cx(0, 5)).measure([8, 0, 3, 4], [0, 1, 7, 11])
+    found = []
+    for method in ("matrix_product_state", "statevector"):
+        with quasim.runtime(method=method, simulation_precision="fp64") as rt:
+            found.append(rt.sample(circuit, shots=3000, seed=21))
+    np.testing.assert_array_equal(*found)
+    assert len(np.unique(found[0], axis=0)) > 20
+
+
 def test_measurement_feedforward_and_noise_follow_the_exact_distribution():
     damping = Channel.kraus([[[1, 0], [0, 0.8]], [[0, 0.6], [0, 0]]])
     flips = Channel.mixture([0.8, 0.2], [np.eye(4), np.kron([[0, 1], [1, 0]], [[1, 0], [0, -1]])])
