@@ -30,7 +30,8 @@ from quasim_cirq.sampling import (
     sampled_groups,
     untangled,
 )
-from quasim_cirq.translate import Join, Translation, translate
+from quasim_cirq.translate import translate
+from quasim_cirq.translation import Join, Translation
 
 __all__ = ["Program", "Values"]
 

@@ -43,7 +43,7 @@ from quasim_qiskit.nonunitary import (
     stabilizer_state,
 )
 from quasim_qiskit.parameters import NotAffineInLoopError, ParameterTable, Scope
-from quasim_qiskit.saves import SAVE_NAMES, SET_NAMES, SavedItem, read_save
+from quasim_qiskit.saves import MAPS, SAVE_NAMES, SET_NAMES, SavedItem, read_save
 
 __all__ = ["BlockReader", "Place"]
 
@@ -96,7 +96,7 @@ class BlockReader:
     parameters: ParameterTable = field(default_factory=ParameterTable)
     variables: Variables = field(default_factory=Variables)
     saves: list[SavedItem] = field(default_factory=list)
-    unitaries: list[tuple[str, int]] = field(default_factory=list)
+    maps: list[tuple[SavedItem, int]] = field(default_factory=list)
     measured: bool = False
     loops: int = 0
     picked: set[Var] = field(default_factory=set)
@@ -260,10 +260,10 @@ class BlockReader:
                 f"Duplicate key '{item.label}' in save instructions; give each its own label."
             )
         self.saves.append(item)
-        if item.name == "save_unitary":
+        if item.name in MAPS:
             if place.depth or out is not self.circuit.instructions:
-                raise QuasimQiskitError("'save_unitary' cannot be inside control flow.")
-            self.unitaries.append((item.label, len(out)))
+                raise QuasimQiskitError(f"'{item.name}' cannot be inside control flow.")
+            self.maps.append((item, len(out)))
         out += saves
 
     def _set(self, operation: Any, qubits: tuple[int, ...]) -> list[Instruction]:

@@ -34,6 +34,7 @@ METHODS = (
     "statevector",
     "density_matrix",
     "unitary",
+    "superop",
     "stabilizer",
     "matrix_product_state",
 )
@@ -41,7 +42,6 @@ METHODS = (
 
 _AER_METHODS = (
     "extended_stabilizer",
-    "superop",
     "tensor_network",
 )
 DEVICES = ("CPU", "GPU")
@@ -207,7 +207,7 @@ def settings(options: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {
         "simulation_precision": "fp64" if options["precision"] == "double" else "fp32",
         "device": options["device"].lower(),
-        "method": "auto" if method in ("automatic", "unitary") else method,
+        "method": "auto" if method in ("automatic", "unitary", "superop") else method,
         "num_threads": threads or None,
         "max_memory_mb": float(limit) if limit is not None and limit > 0 else None,
     }

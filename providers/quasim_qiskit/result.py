@@ -82,6 +82,11 @@ def _metadata(
 ) -> dict[str, Any]:
     """Return Aer's entries as far as they have a meaning here, and all of ours."""
     ours = dict(result.metadata)
+    errors = {
+        item.label: item.error(result.standard_errors, result.shots) for item in translation.saves
+    }
+    if any(error is not None for error in errors.values()):
+        ours["standard_errors"] = {k: error for k, error in errors.items() if error is not None}
     circuit = translation.circuit
     active = list(ours.pop("qubits", range(circuit.num_qubits)))
     width = ours.get("num_qubits", circuit.num_qubits)

@@ -13,6 +13,7 @@ from qiskit.quantum_info import (
     Operator,
     StabilizerState,
     Statevector,
+    SuperOp,
 )
 from qiskit.result import ProbDistribution
 
@@ -23,7 +24,7 @@ from quasim_backend.ir.observables import PauliString
 from quasim_backend.session.states import in_double
 from quasim_qiskit.errors import QuasimQiskitError
 
-__all__ = ["SAVE_NAMES", "SET_NAMES", "SavedItem", "read_save"]
+__all__ = ["MAPS", "SAVE_NAMES", "SET_NAMES", "SavedItem", "read_save"]
 
 _KINDS: dict[str, tuple[str, str]] = {
     "save_statevector": ("statevector", "statevector"),
@@ -44,17 +45,20 @@ _KINDS: dict[str, tuple[str, str]] = {
 _WHOLE = ("statevector", "stabilizer", "mps")
 """Kinds that are about all qubits and never averaged."""
 
+MAPS = {"save_unitary": "unitary", "save_superop": "superop"}
+"""Saves of what the circuit does to every state, and their default label: the method's name."""
+
 _STATES = {
     "unitary": "save_unitary",
+    "superop": "save_superop",
     "density_matrix": "save_density_matrix",
     "stabilizer": "save_stabilizer",
     "matrix_product_state": "save_matrix_product_state",
 }
 """What ``save_state`` saves, by method; a state vector otherwise."""
 
-_REFUSED = ("save_superop",)
-SAVE_NAMES = ("save_state", *_KINDS, "save_unitary", *_REFUSED)
-"""Names of all save instructions, refused ones included."""
+SAVE_NAMES = ("save_state", *_KINDS, *MAPS)
+"""Names of all save instructions."""
 
 SET_NAMES = (
     "set_statevector",
@@ -97,6 +101,15 @@ class SavedItem:
             return {hex(k): self._members([p[k] for p in parts], shots) for k in keys}
         return self._members(parts, shots)
 
+    def error(self, errors: Mapping[str, Any], shots: int) -> Any:
+        """Return the standard error of an averaged value, in numbers and lists; None of others."""
+        if any(source not in errors for source in self.sources):
+            return None
+        parts = [errors[source] for source in self.sources]
+        if self.subtype.startswith("c_"):
+            return {hex(k): _numbers([part[k] for part in parts], 1) for k in parts[0]}
+        return _numbers(parts, shots if self.subtype == "accum" else 1)
+
     def _members(self, parts: list[Any], shots: int) -> Any:
         if self.name == "save_amplitudes_sq":
             squares = np.abs(np.asarray(parts[0])) ** 2
@@ -127,6 +140,10 @@ class SavedItem:
                 return StabilizerState(_clifford(value), validate=False)
             case "save_clifford":
                 return _clifford(value)
+            case "save_superop":
+                return SuperOp(
+                    value, input_dims=(2,) * self.num_qubits, output_dims=(2,) * self.num_qubits
+                )
             case "save_statevector_dict":
                 kept = np.flatnonzero(np.abs(value) > _ZERO)
                 return {hex(i): complex(value[i]) for i in kept.tolist()}
@@ -134,6 +151,11 @@ class SavedItem:
                 kept = np.flatnonzero(np.abs(value) > _ZERO)
                 return ProbDistribution({i: float(value[i]) * factor for i in kept.tolist()})
         return value * factor if factor != 1 else value
+
+
+def _numbers(parts: list[Any], factor: int) -> Any:
+    values = [(np.asarray(part) * factor).tolist() for part in parts]
+    return values[0] if len(values) == 1 else values
 
 
 def read_save(
@@ -148,32 +170,29 @@ def read_save(
         method: Simulation method, which decides what ``save_state`` saves.
 
     Returns:
-        The IR's saves and how to read their values; no saves for ``save_unitary``.
+        The IR's saves and how to read their values; no saves for those of `MAPS`.
 
     Raises:
-        QuasimQiskitError: If no engine serves it; says what is possible.
+        QuasimQiskitError: If its subtype or qubits are not possible; says what is.
     """
     name = operation.name
     label = getattr(operation, "label", None)
     if label == "_method_":  # Aer's way to say "the name of the state's type"
         label = None
+    given = getattr(operation, "_subtype", None)
     if name == "save_state":
         name = _STATES.get(method, "save_statevector")
-    if name == "save_unitary":
-        label = label or "unitary"
-        subtype = getattr(operation, "_subtype", None) or "single"
-        if subtype != "single":
-            raise QuasimQiskitError("'save_unitary' cannot be saved for each shot: it has none.")
+        if name == "save_density_matrix" and given is not None:
+            given = given.replace("single", "average")  # over all shots, as Aer's
+    if name in MAPS:
+        label, subtype = label or MAPS[name], given or "single"
+        if subtype not in ("single", "list"):
+            raise QuasimQiskitError(f"'{name}' cannot be conditional: no outcome changes it.")
         return (), SavedItem(label, name, subtype, num_qubits, (label,))
-    if name not in _KINDS:
-        served = ", ".join(sorted(n for n in SAVE_NAMES if n not in _REFUSED))
-        raise QuasimQiskitError(
-            f"'{name}' is not supported by any method of this version. Supported: {served}."
-        )
     kind, default = _KINDS[name]
     label = label or default
     averaged = name != "save_amplitudes" and kind not in _WHOLE
-    subtype = getattr(operation, "_subtype", None) or ("average" if averaged else "single")
+    subtype = given or ("average" if averaged else "single")
     whole = kind == "amplitudes" or kind in _WHOLE
     if whole and len(qubits) != num_qubits:
         raise QuasimQiskitError(

@@ -166,7 +166,8 @@ class GateTree:
         self._initial_variables = code.initial_variables
         self._shots = max(request.shots, 1)
         self._memory = PackedMemory(self._shots, code.num_clbits)
-        self._sink = SaveSink(self._shots)
+        self._branches = code.branches
+        self._sink = SaveSink(sampled=code.branches)
         self._uniforms = ShotUniforms(
             request.seed, self._shots, request.uniforms, branches=code.branches
         )
@@ -185,7 +186,13 @@ class GateTree:
         self._advance(self._root(np.arange(self._shots, dtype=np.int64)))
         while self._stack:
             self._advance(self._next_child())
-        output = EngineOutput(saved=self._sink.result(), metadata=dict(self.counts))
+        output = EngineOutput(
+            saved=self._sink.result(),
+            standard_errors=self._sink.standard_errors(),
+            metadata=dict(self.counts),
+        )
+        if output.standard_errors:
+            output.metadata["averages"] = "over shots" if self._branches else "exact"
         if self._request.shots:
             output.packed = self._memory.words
         if self._final is not None:
@@ -399,7 +406,7 @@ class GateTree:
         node.saves += 1
         kept = node.saves <= node.muted
         if not kept and self._sink.wants(step.save, node.shots, node.bits):
-            value = node.state.value(step.save)
+            value = _saved_value(node.state, step.save)
             self._sink.add(step.save, node.shots, node.bits, value)
         node.pc += 1
         return True
@@ -459,6 +466,15 @@ _ACTIONS: dict[type, Callable[[GateTree, Any, _Node], bool]] = {
     ForStep: GateTree._for,
 }
 """What each kind of step does to a node; whether the node goes on."""
+
+
+def _saved_value(state: GateState, save: Save) -> Any:
+    """Return what a save keeps of a state; moments for an average variance, as `SaveSink` adds."""
+    value = state.value(save)
+    if save.kind != "variance" or save.subtype != "average":
+        return value
+    mean = np.asarray(state.value(replace(save, kind="expectation")), np.complex128)
+    return np.stack([value + np.abs(mean) ** 2, mean.real, mean.imag], axis=-1)
 
 
 def _values(

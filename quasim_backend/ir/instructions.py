@@ -138,8 +138,8 @@ class Save:
             ``amplitudes``, ``stabilizer``, ``expectation`` and ``variance``.
         observable: For ``expectation`` and ``variance``; a list gives an array of values.
         indices: Basis states for ``amplitudes``.
-        subtype: ``single``: value in the last shot; ``average``: mean over shots; ``list``: one
-            value for each shot.
+        subtype: ``single``: value in the last shot; ``average``: mean over shots, of a variance
+            that of the shots' average state; ``list``: one value for each shot.
         conditional: Keep one value for each value of classical memory.
     """
 

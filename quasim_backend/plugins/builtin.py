@@ -30,18 +30,20 @@ def quasim_engines() -> Iterator[EngineSpec]:
     )
     yield EngineSpec("unitary", _unitary, "the whole matrix of a unitary circuit", priority=-1)
     yield EngineSpec(
-        "density_matrix", _density_matrix, "channels and resets exactly, on 4**n entries"
+        "density_matrix", _density_matrix, "channels and resets exactly, on 4**n entries", -3
     )
     yield EngineSpec("superop", _superop, "the superoperator of gates, channels and resets")
     yield EngineSpec(
         "stabilizer",
         _stabilizer,
         "Clifford circuits and Pauli noise on thousands of qubits; needs Stim",
+        priority=-4,
     )
     yield EngineSpec(
         "matrix_product_state",
         _matrix_product_state,
         "circuits of any width with little entanglement along the line of qubits",
+        priority=-5,
     )
 
 

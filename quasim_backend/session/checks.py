@@ -108,26 +108,31 @@ def method_of_saves(compiled: CompiledCircuit) -> str | None:
     return None
 
 
-def refuse_inexact(compiled: CompiledCircuit, config: Config, problem: str) -> None:
-    """Refuse a circuit whose averages no engine gives exactly; a density matrix gives most.
+def refuse_inexact(
+    compiled: CompiledCircuit, config: Config, problem: str, *, averages: bool
+) -> None:
+    """Refuse a circuit whose averages no engine gives exactly, unless others are allowed.
 
     Args:
         compiled: What would be run.
         config: The session's configuration.
         problem: What the circuit has not, if it is refused.
+        averages: Whether the method that is configured averages exactly.
     """
-    if config.method == "stabilizer":  # Pauli strings know more than this; the engine says what
+    if config.target_error is not None:  # what is not exact may be averaged over shots
         return
+    over_shots = (
+        "target_error=... averages over as many shots as that standard error takes; so does "
+        "run(shots=...) with a save of subtype 'average' over the shots given"
+    )
     if config.method not in ("auto", "density_matrix"):
-        advice = f"method='auto' or 'density_matrix' give it exactly, not '{config.method}'"
-        refuse_random(compiled, problem, advice)
+        if averages:  # the engine says what it cannot average
+            return
+        exact = f"method='auto' or 'density_matrix' give it exactly, not '{config.method}'"
+        refuse_random(compiled, problem, f"{exact}; {over_shots}")
     elif reads_outcomes(compiled):
-        refuse_random(
-            compiled,
-            f"{problem}: what it does depends on the outcomes",
-            "Run it with shots and saves of kind 'expectation' or 'density_matrix' and subtype "
-            "'average'",
-        )
+        problem = f"{problem}: what it does depends on the outcomes"
+        refuse_random(compiled, problem, over_shots)
 
 
 def refuse_random(compiled: CompiledCircuit, problem: str, advice: str) -> None:
