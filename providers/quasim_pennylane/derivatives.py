@@ -15,15 +15,12 @@ from quasim_pennylane import gradients
 from quasim_pennylane.execution import Executor
 from quasim_pennylane.noise import DeviceNoise
 from quasim_pennylane.support import refuses_gradient
+from quasim_pennylane.without_states import METHODS
 
 __all__ = ["ADJOINT_METHODS", "Derivatives", "uses_products"]
 
 ADJOINT_METHODS = ("adjoint", "best", "device")
 """Names of gradient methods that are the adjoint method here."""
-
-
-_WITHOUT_STATES = ("stabilizer", "matrix_product_state")
-"""Engines that give no adjoint gradients."""
 
 
 class Derivatives:
@@ -38,7 +35,7 @@ class Derivatives:
         self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> bool:
         """Return whether a circuit can be differentiated by the adjoint method."""
-        if self._noise is not None or self._runtime.config.method in _WITHOUT_STATES:
+        if self._noise is not None or self._runtime.config.method in METHODS:
             return False
         if execution_config is None:
             return True

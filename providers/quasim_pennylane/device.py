@@ -20,10 +20,11 @@ from quasim_pennylane.execution import Executor
 from quasim_pennylane.noise import DeviceNoise, with_readout
 from quasim_pennylane.options import config_of, generator_of, noise_of, precision_of
 from quasim_pennylane.preprocess import pipeline
+from quasim_pennylane.without_states import METHODS
 
 __all__ = ["QuasimAuto", "QuasimCPU", "QuasimGPU"]
 
-_ENGINES = {"auto": "auto", "stabilizer": "stabilizer", "mps": "matrix_product_state"}
+_ENGINES = {"auto": "auto", **{name: engine for engine, name in METHODS.items()}}
 
 
 class _QuasimDevice(Derivatives, Device):

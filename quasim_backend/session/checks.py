@@ -27,11 +27,14 @@ __all__ = [
     "check_shots",
     "check_uniforms",
     "depends_on_chance",
+    "method_of_saves",
     "refuse_inexact",
     "refuse_random",
     "refuse_unavailable",
-    "saves_stabilizer",
 ]
+
+_OWN_SAVES = {"stabilizer": "stabilizer", "mps": "matrix_product_state"}
+"""Kinds of save points that one engine has, and which."""
 
 _NORM_TOLERANCE = 1e-6
 
@@ -97,10 +100,12 @@ def depends_on_chance(compiled: CompiledCircuit) -> bool:
     return compiled.measured or compiled.branches
 
 
-def saves_stabilizer(compiled: CompiledCircuit) -> bool:
-    """Return whether a circuit saves what the stabilizer engine alone has."""
-    steps = compiled.steps
-    return any(isinstance(step, SaveStep) and step.save.kind == "stabilizer" for step in steps)
+def method_of_saves(compiled: CompiledCircuit) -> str | None:
+    """Return the engine that alone has what a circuit saves, or None."""
+    for step in compiled.steps:
+        if isinstance(step, SaveStep) and step.save.kind in _OWN_SAVES:
+            return _OWN_SAVES[step.save.kind]
+    return None
 
 
 def refuse_inexact(

@@ -28,8 +28,8 @@ from quasim_backend.session.checks import (
     check_shots,
     check_uniforms,
     depends_on_chance,
+    method_of_saves,
     refuse_inexact,
-    saves_stabilizer,
 )
 from quasim_backend.session.choice import averages, exactly
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
@@ -320,8 +320,8 @@ class Executor:
                 )
         if method == "auto" and want_superop:
             method = "superop"
-        elif method == "auto" and saves_stabilizer(compiled):
-            method = "stabilizer"
+        elif method == "auto" and (own := method_of_saves(compiled)) is not None:
+            method = own
         doubled = self._exact_method(compiled) if exact else method
         copies = 2 if want_unitary else _COPIES.get(doubled, 1)
         # A state vector is doubled in precision below a width, and a unitary with it.

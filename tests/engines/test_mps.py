@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import quasim_backend as quasim
 from quasim_backend.compile import CompileOptions, compile_circuit
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.mps import MpsEngine
 from quasim_backend.engines.mps.chains import gate_chain
 from quasim_backend.engines.mps.splitting import Truncation, split_left, split_right
-from quasim_backend.errors import ApproximationError
+from quasim_backend.errors import ApproximationError, MemoryLimitError
 from quasim_backend.ir import Channel, Circuit, Gate
 from quasim_backend.ir.array_observables import (
     DiagonalObservable,
@@ -202,6 +203,17 @@ def test_samples_follow_the_exact_distribution():
     assert p_value > FALSE_ALARM
 
 
+def test_a_seed_gives_the_samples_of_the_state_vector():
+    circuit = ising(9, 4, 0.5, 12).cx(8, 1).measure(4, 10).ry(0.7, 4).reset(2)
+    circuit.if_(Bit(10), Circuit(9, 12).cx(0, 5)).measure([8, 0, 3, 4], [0, 1, 7, 11])
+    found = []
+    for method in ("matrix_product_state", "statevector"):
+        with quasim.runtime(method=method, simulation_precision="fp64") as rt:
+            found.append(rt.sample(circuit, shots=3000, seed=21))
+    np.testing.assert_array_equal(*found)
+    assert len(np.unique(found[0], axis=0)) > 20
+
+
 def test_measurement_feedforward_and_noise_follow_the_exact_distribution():
     damping = Channel.kraus([[[1, 0], [0, 0.8]], [[0, 0.6], [0, 0]]])
     flips = Channel.mixture([0.8, 0.2], [np.eye(4), np.kron([[0, 1], [1, 0]], [[1, 0], [0, -1]])])
@@ -347,6 +359,18 @@ def test_refusals_name_the_reason():
     wide.save("density_matrix", "rho", qubits=range(12))
     refusal = engine.refuses(compile_circuit(wide), request())
     assert "'rho' of kind 'density_matrix' would have 12 qubits; up to 8" in refusal
+
+
+def test_bonds_that_outgrow_memory_stop_the_run():
+    deep = ising(60, 14, 0.5)
+    with quasim.runtime(method="matrix_product_state", max_memory_mb=300) as rt:
+        assert rt.measure(ising(60, 2, 0.5), [PauliSum.of(PauliString.from_letters({9: "Z"}))])
+    with pytest.raises(MemoryLimitError, match=r"bond of dimension \d+ .*max_memory_mb=0\.5\."):
+        run(deep, max_memory_mb=0.5)
+    # Sixty qubits have bonds of up to 2**30: what the gates allow is no reason to refuse.
+    compiled, asked = compile_circuit(deep), request()
+    assert MpsEngine().memory_bytes(compiled, asked) < 4 << 30
+    assert MpsEngine().predicted_seconds(compiled, asked) > 1e5
 
 
 def test_predictions_are_of_the_right_size():

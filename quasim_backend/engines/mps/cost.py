@@ -30,11 +30,13 @@ __all__ = ["Estimate", "estimate"]
 _SECONDS = {
     "gate": {16: 4e-5, 8: 4e-5},
     "decomposition": {16: 3.6e-9, 8: 2.2e-9},
-    "subspace": {16: 1.0e-9, 8: 0.5e-9},
+    "subspace": {16: 2.0e-9, 8: 1.1e-9},
     "product": {16: 0.25e-9, 8: 0.13e-9},
 }
 """``gate``: whatever its size. The others are times the cube of a bond: cutting a pair of
 neighbours in full or by its leading subspace, and one product of a tensor with a matrix."""
+_EXPECTED = 1024
+"""Bonds are not expected to grow beyond this where nothing limits them: time ends before memory."""
 _SHOT = 1.5e-7
 """Of one bit of one sample, besides products."""
 
@@ -45,12 +47,14 @@ class Estimate:
 
     Attributes:
         bond: Largest bond.
-        state_bytes: Bytes of the widest state.
+        expected_bond: The same, or what it hardly exceeds where the bound is far away.
+        state_bytes: Bytes of the widest state, with expected bonds.
         seconds: Time for one course of the circuit and its samples.
         capped: Whether a bond would have grown past the limit, so that the state is truncated.
     """
 
     bond: int
+    expected_bond: int
     state_bytes: float
     seconds: float
     capped: bool
@@ -97,7 +101,7 @@ def estimate(compiled: CompiledCircuit, request: EngineRequest) -> Estimate:
     for step in compiled.steps:
         if isinstance(step, SaveStep):
             seconds += 8 * product * _contractions(step, width)
-    return Estimate(bond, entries * size, seconds, capped)
+    return Estimate(bond, min(bond, _EXPECTED), entries * size, seconds, capped)
 
 
 def _walk(
@@ -135,7 +139,7 @@ def _walk(
             else:
                 full += cubes
     largest = bonds.limit if bonds.capped else bonds.bonds
-    wide = np.exp2(np.minimum(np.concatenate([[0.0], bonds.bonds, [0.0]]), 60))
+    wide = np.exp2(np.concatenate([[0.0], bonds.bonds, [0.0]]).clip(max=math.log2(_EXPECTED)))
     entries = float(2 * (wide[:-1] * wide[1:]).sum())
     bond = int(np.exp2(min(float(largest.max(initial=0.0)), 60)) + 0.5)
     return gates, full, leading, bond, bonds.capped, entries

@@ -54,23 +54,27 @@ class MpsEngine:
         return _wide_save(compiled) or _wide_gate(compiled)
 
     def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:
-        """Return tensors at their widest, a pair's decomposition, snapshots and what is saved."""
+        """Return tensors, a pair's decomposition, snapshots and what is saved, in bytes.
+
+        Bonds are taken to be as wide as the gates allow, but not wider than 1024 unless the state
+        gets there: one cut takes minutes then. ``max_memory_mb`` stops those.
+        """
         found = estimate(compiled, request)
         size = request.dtype.itemsize
-        total = 2 * found.state_bytes + 6 * size * (2.0 * found.bond) ** 2
+        total = 2 * found.state_bytes + 6 * size * (2.0 * found.expected_bond) ** 2
         if compiled.branches:
             total += min(found.state_bytes * max(request.shots, 1), request.workspace_bytes)
         total += request.shots * (8 * max(1, -(-compiled.num_clbits // 64)) + compiled.num_qubits)
-        total += min(request.shots, 1 << 16) * size * found.bond * 3
+        total += min(request.shots, 1 << 16) * size * found.expected_bond * 3
         if request.want_state:
             total += 2.0 * size * 2.0**compiled.num_qubits
         for step in compiled.steps:
             if isinstance(step, SaveStep):
                 kept = len(step.save.qubits) or compiled.num_qubits
                 if step.save.kind == "density_matrix":
-                    total += 3.0 * size * 4.0**kept * found.bond**2
+                    total += 3.0 * size * 4.0**kept * found.expected_bond**2
                 elif step.save.kind == "probabilities":
-                    total += 3.0 * size * 2.0**kept * found.bond**2
+                    total += 3.0 * size * 2.0**kept * found.expected_bond**2
                 elif step.save.kind == "statevector":
                     total += 2.0 * size * 2.0**kept
         return int(min(total, 2.0**62))
@@ -88,6 +92,7 @@ class MpsEngine:
 
         Raises:
             Cancelled: If the request's token was set.
+            MemoryLimitError: If a bond grows so wide that ``max_memory_mb`` does not hold the cut.
             ApproximationError: If truncations discarded more than ``max_truncation_error``.
         """
         config, worst = request.config, Worst()
@@ -97,8 +102,11 @@ class MpsEngine:
         elif cap is not None:
             limit = _LOSS
 
+        megabytes = config.max_memory_mb
+        room = float("inf") if megabytes is None else megabytes * 2**20
+
         def start() -> MpsState:
-            truncation = Truncation(cap, threshold, limit, worst)
+            truncation = Truncation(cap, threshold, limit, worst, room)
             state = MatrixProductState(max(compiled.num_qubits, 1), request.dtype, truncation)
             return MpsState(state, request.cancel)
 

@@ -9,6 +9,7 @@ CX RZ CX is one cut.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,6 +28,21 @@ _IDENTITY = np.eye(2)
 _SWAPPED = [0, 2, 1, 3]
 _LONGEST = 10_000
 """Gates that wait at most."""
+
+
+def _matrix(gate: Gate) -> Matrix:
+    """Return a gate's matrix, not to be written to; circuits repeat gates and angles."""
+    if gate.data is not None or gate.masks is not None:
+        return gate.matrix()
+    params = tuple(float(v) for v in gate.params)  # type: ignore[arg-type]
+    return _table_matrix(gate.name, params, gate.num_controls, gate.control_state, gate.power)
+
+
+@lru_cache(maxsize=4096)
+def _table_matrix(
+    name: str, params: tuple[float, ...], num_controls: int, control_state: int, power: float
+) -> Matrix:
+    return Gate(name, params, num_controls, control_state, power).matrix()
 
 
 @dataclass(eq=False)
@@ -61,12 +77,12 @@ class Schedule:
         """Take a gate without unbound parameters; ``state`` is changed if too many wait."""
         if len(qubits) < 2:
             site = qubits[0] if qubits else 0
-            matrix = gate.matrix() if qubits else gate.matrix()[0, 0] * _IDENTITY  # a phase
+            matrix = _matrix(gate) if qubits else _matrix(gate)[0, 0] * _IDENTITY  # a phase
             known = self._ones.get(site)
             self._ones[site] = matrix if known is None else matrix @ known
             return
         if len(qubits) == 2 and abs(qubits[0] - qubits[1]) == 1:
-            self._add_pair(gate.matrix(), *qubits)
+            self._add_pair(_matrix(gate), *qubits)
         else:
             chain = self._after_ones(gate_chain(gate, qubits))
             self._append(_Waiting(chain.sites, None, chain))

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.errors import ApproximationError
+from quasim_backend.errors import ApproximationError, MemoryLimitError
 
 __all__ = ["Truncation", "Worst", "split_left", "split_right"]
 
@@ -25,6 +25,9 @@ Matrix: TypeAlias = NDArray[Any]
 
 _SUBSPACE_FROM = 48
 """Below this cap a whole decomposition is as fast."""
+
+_COPIES = 6
+"""Arrays of a tensor's size that its decomposition holds."""
 
 _WORTH = 1.5
 """How far the cap must be below full rank."""
@@ -57,8 +60,9 @@ class Truncation:
     Attributes:
         cap: Largest bond; None for no limit.
         threshold: Relative Schmidt weight that one cut may discard.
-        limit: The most that ``discarded`` may become.
+        limit: The most that ``discarded`` may become; 1 allows anything.
         worst: Shared by the states of a run.
+        room: Bytes that a cut may take.
         discarded: Sum of the relative weights discarded so far.
         fidelity: Product of the weights kept so far.
         loses: Whether the last cut to the cap lost weight clearly, so that the next one will.
@@ -68,6 +72,7 @@ class Truncation:
     threshold: float
     limit: float = 1.0
     worst: Worst = field(default_factory=Worst)
+    room: float = float("inf")
     discarded: float = 0.0
     fidelity: float = 1.0
     loses: bool = False
@@ -88,8 +93,22 @@ class Truncation:
         worst.bond = max(worst.bond, bond)
         worst.discarded = max(worst.discarded, self.discarded)
         worst.fidelity = min(worst.fidelity, self.fidelity)
-        if self.discarded > self.limit:
+        if self.discarded > self.limit and self.limit < 1.0:
             self._refuse()
+
+    def check_room(self, theta: Matrix) -> None:
+        """Refuse to decompose what does not fit.
+
+        Raises:
+            MemoryLimitError: If the tensor and its factors take more than ``room``.
+        """
+        needed = _COPIES * theta.nbytes
+        if needed > self.room:
+            raise MemoryLimitError(
+                f"Cutting a bond of dimension {min(theta.shape)} takes {needed / 2**20:.0f} MiB, "
+                f"more than max_memory_mb={self.room / 2**20:g}. Set max_bond_dimension, raise "
+                f"truncation_threshold, or allow more memory."
+            )
 
     def _refuse(self) -> None:
         if self.cap is None:
@@ -110,13 +129,18 @@ def split_right(theta: Matrix, truncation: Truncation) -> tuple[Matrix, Matrix]:
     """Return ``u, b`` with ``u`` an isometry ``(m, k)`` and ``u @ b`` near ``theta / |theta|``.
 
     Args:
-        theta: ``(m, n)``, not zero; may be overwritten.
+        theta: ``(m, n)``, not zero.
         truncation: Limits; brought up to date.
 
     Returns:
         ``b`` has norm 1: what was discarded is made up for.
+
+    Raises:
+        MemoryLimitError: If there is no room for it.
+        ApproximationError: If more has been discarded than is allowed.
     """
     full = min(theta.shape)
+    truncation.check_room(theta)
     cap = full if truncation.cap is None else min(truncation.cap, full)
     capped = cap >= _SUBSPACE_FROM and full >= _WORTH * cap
     clear = max(_CLEAR[theta.itemsize], truncation.threshold)

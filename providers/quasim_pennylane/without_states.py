@@ -1,4 +1,4 @@
-"""Exact measurements of Clifford tapes of any width, without amplitudes."""
+"""Exact measurements of tapes of any width, by methods that have no amplitudes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from quasim_pennylane.noise import DeviceNoise
 from quasim_pennylane.observables import ObservableCache
 from quasim_pennylane.programs import Prepared
 
-__all__ = ["Stabilizers"]
+__all__ = ["METHODS", "WithoutStates"]
+
+METHODS = {"stabilizer": "stabilizer", "matrix_product_state": "mps"}
+"""Engines that keep no amplitudes, and what the device calls them."""
 
 
-class Stabilizers:
-    """Measures through a session with ``method="stabilizer"``."""
+class WithoutStates:
+    """Measures through a session whose method is one of `METHODS`."""
 
     def __init__(
         self, runtime: Runtime, observables: ObservableCache, noise: DeviceNoise | None
@@ -28,6 +31,7 @@ class Stabilizers:
         self._runtime = runtime
         self._observables = observables
         self._noise = noise
+        self._name = METHODS[runtime.config.method]
 
     def measure(
         self, measurements: Sequence[Any], prepared: Prepared, entry: int | None
@@ -41,16 +45,16 @@ class Stabilizers:
 
         Raises:
             DeviceError: If one of them needs amplitudes, or the tape starts in given ones.
-            QuasimError: If a gate is no Clifford gate.
+            QuasimError: If the method cannot do the run.
         """
         if prepared.projections or prepared.initial_state(entry) is not None:
             raise DeviceError(
-                "method='stabilizer' starts in |0...0> and takes gates and channels; prepare the "
-                "state by gates, or use method='auto'."
+                f"method='{self._name}' starts in |0...0> and takes gates and channels; prepare "
+                "the state by gates, or use method='auto'."
             )
         if self._noise is not None and self._noise.readout(prepared.places) is not None:
             raise DeviceError(
-                "With readout errors method='stabilizer' needs shots; set them (qml.set_shots)."
+                f"With readout errors method='{self._name}' needs shots; set them (qml.set_shots)."
             )
         return [self._one(mp, prepared, entry) for mp in measurements]
 
@@ -66,7 +70,7 @@ class Stabilizers:
             observable = self._observables(mp.obs, places)
         if observable is None:
             raise DeviceError(
-                f"{mp} needs amplitudes, which method='stabilizer' does not have. Possible are "
+                f"{mp} needs amplitudes, which method='{self._name}' does not have. Possible are "
                 f"expval and var of Pauli operators, probs of some wires, and anything with shots; "
                 f"method='auto' has amplitudes."
             )
