@@ -33,6 +33,11 @@ def quasim_engines() -> Iterator[EngineSpec]:
         "density_matrix", _density_matrix, "channels and resets exactly, on 4**n entries"
     )
     yield EngineSpec("superop", _superop, "the superoperator of gates, channels and resets")
+    yield EngineSpec(
+        "pauli_propagation",
+        _pauli_propagation,
+        "expectation values of Pauli sums, run backwards; noise and any width",
+    )
 
 
 @hookimpl
@@ -74,6 +79,12 @@ def _superop() -> Engine:
     from quasim_backend.engines.superop import SuperopEngine
 
     return SuperopEngine()
+
+
+def _pauli_propagation() -> Engine:
+    from quasim_backend.engines.pauli_propagation import PauliPropagationEngine
+
+    return PauliPropagationEngine()
 
 
 def _native(config: Config) -> KernelSet:

@@ -31,6 +31,8 @@ __all__ = [
     "refuse_unavailable",
 ]
 
+_AVERAGING = ("density_matrix", "pauli_propagation")
+"""Engines that average over everything that depends on chance."""
 _NORM_TOLERANCE = 1e-6
 
 
@@ -96,14 +98,14 @@ def depends_on_chance(compiled: CompiledCircuit) -> bool:
 
 
 def refuse_inexact(compiled: CompiledCircuit, config: Config, problem: str) -> None:
-    """Refuse a circuit whose averages no engine gives exactly; a density matrix gives most.
+    """Refuse a circuit whose averages no engine gives exactly; averaging ones give most.
 
     Args:
         compiled: What would be run.
         config: The session's configuration.
         problem: What the circuit has not, if it is refused.
     """
-    if config.method not in ("auto", "density_matrix"):
+    if config.method not in ("auto", *_AVERAGING):
         advice = f"method='auto' or 'density_matrix' give it exactly, not '{config.method}'"
         refuse_random(compiled, problem, advice)
     elif reads_outcomes(compiled):
