@@ -115,10 +115,7 @@ def too_wide(operation: Gate | Channel) -> bool:
         return False
     return isinstance(operation, Channel) or not (
         operation.num_controls <= _MOST_CONTROLS
-        and all(
-            t.kind in _ANGLED or _is_x_or_diagonal(t)
-            for t in operation.templates()
-        )
+        and all(t.kind in _ANGLED or _is_x_or_diagonal(t) for t in operation.templates())
     )
 
 

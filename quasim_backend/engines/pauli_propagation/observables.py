@@ -133,9 +133,7 @@ def _terms(observable: PauliSum | ArrayObservable) -> Terms:
     if isinstance(observable, DiagonalObservable):
         weights = _signed_sums(observable.values) / len(observable.values)
         own = observable.qubits
-        return {
-            PauliString(0, _spread(z, own)): float(w) for z, w in enumerate(weights) if w
-        }
+        return {PauliString(0, _spread(z, own)): float(w) for z, w in enumerate(weights) if w}
     assert isinstance(observable, MatrixObservable), "others are refused"
     own, size = observable.qubits, len(observable.matrix)
     columns = np.arange(size)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quasim_backend.compile.code import (
     CompiledCircuit,
@@ -57,11 +56,6 @@ class Propagation:
         peak: The most strings there were at any time.
     """
 
-    @property
-    def operations(self) -> int:
-        """Number of operations of the run."""
-        return len(self._operations)
-
     def __init__(self, compiled: CompiledCircuit, request: EngineRequest) -> None:
         """Write the circuit out and the save points as sums of strings.
 
@@ -76,7 +70,7 @@ class Propagation:
             start = request.kernels.to_host(
                 request.kernels.from_host(request.initial_state, np.dtype(np.complex128))
             )
-            self._operations.insert(0, SetStateStep(start))
+            self._operations.insert(0, SetStateStep(np.asarray(start, np.complex128)))
         self._saves = [
             SavedSums.of(operation.save, self._width)
             for operation in self._operations
@@ -100,6 +94,11 @@ class Propagation:
         self._stands_for = 1.0
         self._cone = 0
         self._known: dict[tuple[Gate | Channel, tuple[int, ...]], Sequence[Move]] = {}
+
+    @property
+    def operations(self) -> int:
+        """Number of operations of the run."""
+        return len(self._operations)
 
     def run(self) -> None:
         """Propagate to the circuit's beginning.

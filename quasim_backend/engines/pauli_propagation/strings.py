@@ -174,9 +174,7 @@ class PauliStrings:
         if move.loses:
             self._keep(np.flatnonzero(self.coefficients.any(axis=0)))
 
-    def local_masks(
-        self, qubits: Sequence[int]
-    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    def local_masks(self, qubits: Sequence[int]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """Return the x and z masks of all strings on at most 63 qubits, and make them I there.
 
         Bit ``i`` of the masks belongs to ``qubits[i]``.
@@ -277,9 +275,7 @@ class PauliStrings:
 
     def _places(self, qubits: Sequence[int]) -> list[tuple[int, int]]:
         """Return row and bit of the x parts of some qubits, then of their z parts."""
-        return [
-            (half * self.num_words + (q >> 6), q & 63) for half in range(2) for q in qubits
-        ]
+        return [(half * self.num_words + (q >> 6), q & 63) for half in range(2) for q in qubits]
 
     def _rows_of(self, x: int, z: int) -> list[tuple[int, int, np.uint64, np.uint64]]:
         """Return the x and the z row and the words of two masks, where they are not both zero."""
