@@ -11,8 +11,8 @@ from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.doubled_circuit import reads_outcomes
 from quasim_backend.engines.pauli_propagation.moves import WIDEST, too_wide
-from quasim_backend.engines.pauli_propagation.observables import refused_save
 from quasim_backend.engines.pauli_propagation.propagation import Propagation
+from quasim_backend.engines.pauli_sums import refused_save
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.instructions import GateOp
 

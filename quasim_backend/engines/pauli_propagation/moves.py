@@ -9,7 +9,7 @@ without its zeros.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -17,8 +17,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.engines.pauli_rotations import Rotation, local_paulis, rotations_of
 from quasim_backend.ir.channels import Channel
-from quasim_backend.ir.gate_table import Template
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.program import PrimitiveKind
 
@@ -38,25 +38,11 @@ __all__ = [
 WIDEST = 5
 """Qubits of a gate or channel that is turned into a table of ``4**k`` rows."""
 
-_MOST_CONTROLS = 10
-"""Controls of wider gates: each doubles the number of rotations."""
-
-_ANGLED = (PrimitiveKind.ROTATION, PrimitiveKind.PHASE)
-
 _EXACT = 2e-15
 """Distance from 0, 1 or -1 that is rounding: so Clifford gates permute strings."""
 
 _DEPHASED = np.diag([1.0, 0.0, 1.0, 0.0])  # rows I, X, Z, Y
 _RESET = np.array([[1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]], np.float64)
-
-
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """``exp(-i angle/2 P)`` with ``P`` given by masks of any width."""
-
-    x: int
-    z: int
-    angle: float
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -99,60 +85,36 @@ def gate_moves(gate: Gate, qubits: Sequence[int]) -> list[Move]:
     """
     if gate.num_qubits <= WIDEST and not gate.params:
         return [Transfer(tuple(qubits), *_plain_table(gate))]
-    templates = gate.templates()
-    single = len(templates) == 1 and templates[0].kind in _ANGLED and not gate.num_controls
-    if gate.num_qubits <= WIDEST and not single:
+    if gate.num_qubits <= WIDEST and not _is_rotation(gate):
         return [Transfer(tuple(qubits), *_gate_table(gate))]
-    moves: list[Move] = []
-    for template in reversed(templates):
-        moves += _rotations(template, gate, qubits)
-    return moves
+    rotations = rotations_of(gate, qubits)
+    assert rotations is not None, "gates that are too wide are refused"
+    return [r for r in reversed(rotations) if r.x | r.z]
 
 
 def too_wide(operation: Gate | Channel) -> bool:
-    """Return whether an operation is neither a table nor a product of Pauli rotations."""
+    """Return whether an operation is neither a table nor a product of Pauli rotations.
+
+    Angles do not matter: those of symbolic gates are set to 1.
+    """
     if operation.num_qubits <= WIDEST:
         return False
-    return isinstance(operation, Channel) or not (
-        operation.num_controls <= _MOST_CONTROLS
-        and all(t.kind in _ANGLED or _is_x_or_diagonal(t) for t in operation.templates())
+    if isinstance(operation, Channel):
+        return True
+    bound = operation.bound(dict.fromkeys(operation.parameters, 1.0))
+    return rotations_of(bound, range(operation.num_qubits)) is None
+
+
+def _is_rotation(gate: Gate) -> bool:
+    """Return whether a gate on few qubits is one rotation, which is cheaper than a table."""
+    templates = gate.templates()
+    angled = (PrimitiveKind.ROTATION, PrimitiveKind.PHASE)
+    return (
+        not gate.num_controls
+        and len(templates) == 1
+        and templates[0].kind in angled
+        and (len(templates[0].controls) <= 1)
     )
-
-
-def _is_x_or_diagonal(template: Template) -> bool:
-    if len(template.targets) != 1:
-        return False
-    flips = template.table is not None and template.table[0] == 1
-    return flips or template.kind == PrimitiveKind.DIAGONAL
-
-
-def _rotations(template: Template, gate: Gate, qubits: Sequence[int]) -> Iterator[Rotation]:
-    """Yield commuting rotations whose product is a primitive, but for a global phase.
-
-    A phase ``exp(i a)`` is a rotation about I by ``-2a``. The projector on the values of ``c``
-    controls is the mean of ``(+-)Z`` on every subset of them, so that each controlled rotation
-    becomes ``2**c`` rotations.
-    """
-    own, targets = qubits[: gate.num_controls], qubits[gate.num_controls :]
-    controls = (*own, *(targets[t] for t in template.controls))
-    value = gate.control_state | (1 << len(template.controls)) - 1 << len(own)
-    x, z = _mask(template.x_bits, targets), _mask(template.z_bits, targets)
-    if template.kind == PrimitiveKind.ROTATION:
-        parts = [(x, z, _number(template.angle))]
-    elif template.kind == PrimitiveKind.PHASE:
-        parts = [(0, 0, -2 * _number(template.angle))]
-    elif template.kind == PrimitiveKind.DIAGONAL:
-        assert template.data is not None
-        low, high = np.angle(template.data).tolist()
-        parts = [(0, 1 << targets[template.targets[0]], high - low), (0, 0, -(low + high))]
-    else:  # X = i exp(-i pi/2 X)
-        parts = [(1 << targets[template.targets[0]], 0, math.pi), (0, 0, -math.pi)]
-    for x, z, angle in parts:
-        for subset in range(1 << len(controls)):
-            chosen = z ^ _mask([i for i in range(len(controls)) if subset >> i & 1], controls)
-            if x or chosen:
-                sign = -1.0 if (subset & value).bit_count() & 1 else 1.0
-                yield Rotation(x, chosen, sign * angle / (1 << len(controls)))
 
 
 def channel_move(channel: Channel, qubits: Sequence[int]) -> Transfer:
@@ -177,36 +139,15 @@ def _snapped(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(near, whole + 0.0, values)  # + 0.0: no negative zeros
 
 
-def _number(value: object) -> float:
-    assert isinstance(value, float | int), "the gate's parameters are bound"
-    return float(value)
-
-
-def _mask(bits: Sequence[int], qubits: Sequence[int]) -> int:
-    return sum(1 << qubits[b] for b in bits)
-
-
 def _transfer_matrix(operators: Sequence[NDArray[np.complex128]]) -> NDArray[np.float64]:
     """Return ``R[i, j] = sum_K Tr(P_i K^dagger P_j K) / 2**k`` of Kraus operators."""
     size = len(operators[0])
-    paulis = _paulis(size.bit_length() - 1)
+    paulis = local_paulis(size.bit_length() - 1)
     seen = sum(k.conj().T @ paulis @ k for k in operators)
     flat = np.asarray(seen).reshape(len(paulis), -1)
     # Tr(A B) = sum_ab A[a, b] B[b, a], and P_i is Hermitian.
     matrix: NDArray[np.float64] = (paulis.reshape(len(paulis), -1).conj() @ flat.T).real / size
     return matrix
-
-
-@lru_cache(maxsize=8)
-def _paulis(width: int) -> NDArray[np.complex128]:
-    """Return all strings on ``width`` qubits as matrices: ``(4**k, 2**k, 2**k)``."""
-    index = np.arange(1 << width)
-    result = np.zeros((4**width, 1 << width, 1 << width), np.complex128)
-    for local in range(4**width):
-        x, z = local & (1 << width) - 1, local >> width
-        phase = 1j ** (x & z).bit_count()
-        result[local, index ^ x, index] = phase * (1 - 2.0 * (np.bitwise_count(index & z) & 1))
-    return result
 
 
 def _gate_table(gate: Gate) -> Table:

@@ -25,8 +25,8 @@ from quasim_backend.engines.pauli_propagation.moves import (
     gate_moves,
     resetting,
 )
-from quasim_backend.engines.pauli_propagation.observables import SavedSums, Terms
 from quasim_backend.engines.pauli_propagation.strings import PauliStrings
+from quasim_backend.engines.pauli_sums import SavedSums, Terms
 from quasim_backend.engines.saves import SaveSink
 from quasim_backend.engines.straight_code import Operation, straight_code
 from quasim_backend.errors import MemoryLimitError, UnsupportedError

@@ -13,7 +13,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.engines.pauli_propagation.moves import Rotation, Transfer, sine_and_cosine
+from quasim_backend.engines.pauli_propagation.moves import Transfer, sine_and_cosine
+from quasim_backend.engines.pauli_rotations import Rotation
 
 __all__ = ["PauliStrings"]
 

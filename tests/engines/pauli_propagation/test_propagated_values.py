@@ -14,6 +14,7 @@ from quasim_backend.ir.expr import Bit
 from quasim_backend.ir.instructions import GateOp
 from quasim_backend.ir.observables import PauliString, PauliSum
 from quasim_backend.kernels.base import CancelToken
+from quasim_backend.noise import amplitude_damping, depolarizing
 from quasim_backend.testing import exact_branches, random_circuit, random_state, random_values
 from quasim_backend.testing.noisy_generators import random_noisy_circuit
 from quasim_backend.testing.oracles import dense_state, observable_matrix
@@ -112,8 +113,8 @@ def test_noise_resets_and_preparations_agree_with_density_matrices(seed: int) ->
 
 
 def test_noise_models_of_a_session() -> None:
-    model = quasim.NoiseModel().on_gates(quasim.noise.depolarizing(0.02, 2), "cx")
-    model = model.on_gates(quasim.noise.amplitude_damping(0.1), "rx")
+    model = quasim.NoiseModel().on_gates(depolarizing(0.02, 2), "cx")
+    model = model.on_gates(amplitude_damping(0.1), "rx")
     circuit = Circuit(4).h(0)
     for q in range(3):
         circuit.cx(q, q + 1).rx(0.3 * q + 0.1, q)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -45,7 +47,7 @@ def test_the_stated_error_bounds_the_error(
     circuit.save("variance", "variance", observable=observable)
     circuit.save("probabilities", "some", qubits=(3, 0, 1))
     circuit.save("density_matrix", "pair", qubits=(0, 2))
-    options = {"pauli_threshold": threshold, "max_pauli_weight": weight}
+    options: dict[str, Any] = {"pauli_threshold": threshold, "max_pauli_weight": weight}
     with quasim.runtime(
         method="pauli_propagation", simulation_precision="fp64", **options
     ) as session:
@@ -92,7 +94,7 @@ def test_truncation_leaves_fewer_strings_and_a_small_error() -> None:
 
 def test_more_than_the_allowed_error_is_refused() -> None:
     circuit = rotations(np.random.default_rng(2), 8, 5)
-    options = {"pauli_threshold": 1e-2, "max_truncation_error": 0.01}
+    options: dict[str, Any] = {"pauli_threshold": 1e-2, "max_truncation_error": 0.01}
     with (
         quasim.runtime(method="pauli_propagation", **options) as session,
         pytest.raises(quasim.errors.UnsupportedError, match=r"max_truncation_error=0\.01 allows"),
