@@ -38,6 +38,11 @@ def quasim_engines() -> Iterator[EngineSpec]:
         _pauli_propagation,
         "expectation values of Pauli sums, run backwards; noise and any width",
     )
+    yield EngineSpec(
+        "extended_stabilizer",
+        _extended_stabilizer,
+        "Clifford gates on any number of qubits with few others, exactly",
+    )
 
 
 @hookimpl
@@ -85,6 +90,12 @@ def _pauli_propagation() -> Engine:
     from quasim_backend.engines.pauli_propagation import PauliPropagationEngine
 
     return PauliPropagationEngine()
+
+
+def _extended_stabilizer() -> Engine:
+    from quasim_backend.engines.extended_stabilizer import ExtendedStabilizerEngine
+
+    return ExtendedStabilizerEngine()
 
 
 def _native(config: Config) -> KernelSet:
