@@ -118,6 +118,8 @@ def _primitive(template: Template, num_controls: int, state: int) -> list[Rotati
         assert template.table is not None
         matrix = np.zeros((len(template.table),) * 2, np.complex128)
         matrix[template.table, np.arange(len(matrix))] = 1
+    if not np.abs(matrix - np.diag(matrix.diagonal())).max() > _EXACT:
+        return [*_controlled(_diagonal(np.angle(matrix.diagonal()), targets), controls, state)]
     involution = _involution(matrix, targets)
     if involution is not None:
         return [*_controlled(involution, controls, state)]
@@ -176,9 +178,13 @@ def _euler(matrix: Matrix, target: int) -> list[Rotation]:
     phase = cmath.phase(complex(np.linalg.det(matrix))) / 2
     a, b = (matrix * cmath.exp(-1j * phase))[:, 0].tolist()
     theta = 2 * math.atan2(abs(b), abs(a))
-    half_sum = -2 * cmath.phase(a) if abs(a) > _EXACT else 0.0
-    half_gap = 2 * cmath.phase(b) if abs(b) > _EXACT else 0.0
-    first, last = (half_sum - half_gap) / 2, (half_sum + half_gap) / 2
+    first = 0.0  # where only the sum or the difference of the outer angles matters
+    if abs(b) <= _EXACT:
+        last = -2 * cmath.phase(a)
+    elif abs(a) <= _EXACT:
+        last = 2 * cmath.phase(b)
+    else:
+        first, last = -cmath.phase(a) - cmath.phase(b), cmath.phase(b) - cmath.phase(a)
     bit = 1 << target
     return [
         Rotation(0, bit, first),

@@ -168,7 +168,8 @@ def _words(mask: int, words: int) -> NDArray[np.uint64]:
 
 def _parity(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
     """Return the parity of all bits of each column: uint8 ``(count,)``."""
-    return np.bitwise_count(np.bitwise_xor.reduce(words, axis=0)) & np.uint8(1)
+    folded: NDArray[np.uint64] = np.bitwise_xor.reduce(words, axis=0)
+    return np.bitwise_count(folded) & np.uint8(1)
 
 
 def _one_qubit_table() -> dict[tuple[int, int, int], tuple[complex, int, int, int]]:
