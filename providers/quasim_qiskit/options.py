@@ -29,13 +29,19 @@ __all__ = [
 
 _LOGGER = logging.getLogger("quasim_qiskit")
 
-METHODS = ("automatic", "statevector", "density_matrix", "unitary")
-"""Simulation methods of this version."""
+METHODS = (
+    "automatic",
+    "statevector",
+    "density_matrix",
+    "unitary",
+    "extended_stabilizer",
+    "pauli_propagation",
+)
+"""Simulation methods of this version; `pauli_propagation` is not one of Aer's."""
 
 _AER_METHODS = (
     "stabilizer",
     "matrix_product_state",
-    "extended_stabilizer",
     "superop",
     "tensor_network",
 )
@@ -52,6 +58,7 @@ _USED: dict[str, Any] = {
     "noise_model": None,
     "max_parallel_threads": None,
     "max_memory_mb": None,
+    "extended_stabilizer_approximation_error": 0.05,
 }
 
 _WITHOUT_MEANING: dict[str, Any] = {
@@ -82,7 +89,6 @@ _WITHOUT_MEANING: dict[str, Any] = {
     "stabilizer_max_snapshot_probabilities": 32,
     "extended_stabilizer_sampling_method": "resampled_metropolis",
     "extended_stabilizer_metropolis_mixing_time": 5000,
-    "extended_stabilizer_approximation_error": 0.05,
     "extended_stabilizer_norm_estimation_samples": 100,
     "extended_stabilizer_norm_estimation_repetitions": 3,
     "extended_stabilizer_parallel_threshold": 100,
@@ -204,6 +210,7 @@ def settings(options: Mapping[str, Any]) -> Settings:
         "method": "auto" if method in ("automatic", "unitary") else method,
         "num_threads": threads or None,
         "max_memory_mb": float(limit) if limit is not None and limit > 0 else None,
+        "approximation_error": options["extended_stabilizer_approximation_error"],
     }
     return Settings(
         shots,
