@@ -30,11 +30,11 @@ _MOST_COORDINATES = 40
 """Coordinates of a state that may fit into some machine."""
 _STATES_QUBITS = 63
 """Qubits of a whole state: an index is a signed word."""
-_GATE_SECONDS = 25e-6
+_GATE_SECONDS = 30e-6
 """What moving a Clifford gate past the rest costs."""
 _ROTATION_SECONDS = 30e-6
 """What a rotation costs however few coordinates there are."""
-_BANDWIDTH = 8e9
+_BANDWIDTH = 16e9
 """Bytes a second of a rotation."""
 _BIT_SECONDS = 6e-9
 """What an outcome of one qubit in one shot costs."""
@@ -112,7 +112,10 @@ class ExtendedStabilizerEngine:
         code = gate_code(compiled)
         reduction = reduced(code, request)
         output = ReducedRun(code, request, reduction).run()
+        moved = 2 * dtype_of(reduction.rank, request).itemsize << reduction.rank
         output.metadata |= {
+            "stages": len(reduction.rotations),
+            "bytes": len(reduction.rotations) * moved,
             "stabilizer_terms": 1 << reduction.rank if reduction.span.basis else 1,
             "non_clifford_rotations": len(reduction.rotations),
             "approximation_error": 0.0,

@@ -13,16 +13,16 @@ from quasim_backend.engines.doubled_circuit import reads_outcomes
 from quasim_backend.engines.pauli_propagation.moves import WIDEST, too_wide
 from quasim_backend.engines.pauli_propagation.propagation import Propagation
 from quasim_backend.engines.pauli_sums import refused_save
-from quasim_backend.errors import UnsupportedError
+from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir.instructions import GateOp
 
 __all__ = ["PauliPropagationEngine"]
 
-_OPERATION_SECONDS = 4e-6
+_OPERATION_SECONDS = 5e-6
 """What an operation costs that meets no string."""
-_MOVE_SECONDS = 40e-6
+_MOVE_SECONDS = 120e-6
 """What a move costs however few strings it meets."""
-_STRING_SECONDS = 60e-9
+_STRING_SECONDS = 70e-9
 """What a move costs for each string, merging included, with one word of x and z bits."""
 
 
@@ -80,12 +80,15 @@ class PauliPropagationEngine:
         return 1 << 16 | min(max(saves, 1) * 48 * words << most, request.workspace_bytes)
 
     def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
-        """Return about how many seconds a run takes; infinity if the strings outgrow the workspace.
+        """Return about how many seconds a run takes; infinity if it would end with an error.
 
         The number of strings comes from a propagation that goes on with a part of them.
         """
         found = Propagation(gate_code(compiled), request)
-        found.forecast()
+        try:
+            found.forecast()
+        except (MemoryLimitError, UnsupportedError):  # as the run itself would end
+            return math.inf
         if found.peak * found.strings.bytes_each > request.workspace_bytes:
             return math.inf
         each = _STRING_SECONDS * found.strings.bytes_each / 160
@@ -108,6 +111,8 @@ class PauliPropagationEngine:
             "truncation_error": max(bounds.values(), default=0.0),
             "truncation_errors": bounds,
             "pauli_strings": int(propagation.peak),
+            "stages": propagation.moves,
+            "bytes": int(propagation.work) * propagation.strings.bytes_each,
             "dtype": str(np.dtype(np.complex128)),
         }
         return EngineOutput(saved=saved, metadata=metadata)

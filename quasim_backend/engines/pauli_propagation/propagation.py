@@ -64,6 +64,7 @@ class Propagation:
             request: What is asked for, without shots.
         """
         self._request = request
+        self._half = request.workspace_bytes // 2
         self._width = compiled.num_qubits
         self._operations: list[Operation] = [*straight_code(compiled, request)]
         if request.initial_state is not None:
@@ -149,6 +150,10 @@ class Propagation:
                 self._add(saved.sums, number)
                 continue
             for move in self._moves_of(operation):
+                growth = 2 if isinstance(move, Rotation) else move.weights.shape[1]
+                if growth * len(self.strings) * self.strings.bytes_each > self._half:
+                    self._merge()
+                    self._check(place, growth)
                 self._apply(move)
                 yield place
 
@@ -256,14 +261,20 @@ class Propagation:
         self.strings.merge()
         self._cone = self.strings.support()
 
-    def _check(self, place: int) -> None:
-        """Refuse to go on with too many strings, or when too much was dropped."""
+    def _check(self, place: int, growth: int = 1) -> None:
+        """Refuse to go on with too many strings, or when too much was dropped.
+
+        Args:
+            place: Where the propagation is.
+            growth: How many strings the next move may make of one.
+        """
         request, strings = self._request, self.strings
         where = f"{place} of {len(self._operations)} operations were still to come, from the end"
-        if len(strings) * strings.bytes_each > request.workspace_bytes:
+        if growth * len(strings) * strings.bytes_each > request.workspace_bytes:
             raise MemoryLimitError(
-                f"Pauli propagation reached {len(strings)} strings of {strings.bytes_each} bytes, "
-                f"which is all that max_workspace_mb={request.workspace_bytes / 2**20:g} allows; "
+                f"Pauli propagation reached {growth * len(strings)} strings of "
+                f"{strings.bytes_each} bytes, more than "
+                f"max_workspace_mb={request.workspace_bytes / 2**20:g} allows; "
                 f"{where}. Drop small ones with pauli_threshold=1e-4 or so, or heavy ones with "
                 f"max_pauli_weight (the error is stated), or raise max_workspace_mb."
             )
