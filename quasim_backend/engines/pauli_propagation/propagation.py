@@ -25,7 +25,7 @@ from quasim_backend.engines.pauli_propagation.moves import (
     gate_moves,
     resetting,
 )
-from quasim_backend.engines.pauli_propagation.strings import PauliStrings
+from quasim_backend.engines.pauli_propagation.strings import OutOfRoom, PauliStrings
 from quasim_backend.engines.pauli_sums import SavedSums, Terms
 from quasim_backend.engines.saves import SaveSink
 from quasim_backend.engines.straight_code import Operation, straight_code
@@ -64,7 +64,6 @@ class Propagation:
             request: What is asked for, without shots.
         """
         self._request = request
-        self._half = request.workspace_bytes // 2
         self._width = compiled.num_qubits
         self._operations: list[Operation] = [*straight_code(compiled, request)]
         if request.initial_state is not None:
@@ -90,6 +89,7 @@ class Propagation:
             np.float64 if real else np.complex128,
             config.pauli_threshold,
             config.max_pauli_weight,
+            request.workspace_bytes,
         )
         self.moves, self.work, self.peak = 0, 0.0, 0.0
         self._stands_for = 1.0
@@ -147,14 +147,16 @@ class Propagation:
             if isinstance(operation, SaveStep):
                 saved = next(saves)
                 number -= len(saved.sums)
-                self._add(saved.sums, number)
+                try:
+                    self._add(saved.sums, number)
+                except OutOfRoom as full:
+                    raise self._out_of_room(full.args[0], place) from None
                 continue
             for move in self._moves_of(operation):
-                growth = 2 if isinstance(move, Rotation) else move.weights.shape[1]
-                if growth * len(self.strings) * self.strings.bytes_each > self._half:
-                    self._merge()
-                    self._check(place, growth)
-                self._apply(move)
+                try:
+                    self._apply(move)
+                except OutOfRoom as full:
+                    raise self._out_of_room(full.args[0], place) from None
                 yield place
 
     def saved(self) -> tuple[dict[str, Any], dict[str, float]]:
@@ -261,28 +263,24 @@ class Propagation:
         self.strings.merge()
         self._cone = self.strings.support()
 
-    def _check(self, place: int, growth: int = 1) -> None:
-        """Refuse to go on with too many strings, or when too much was dropped.
-
-        Args:
-            place: Where the propagation is.
-            growth: How many strings the next move may make of one.
-        """
-        request, strings = self._request, self.strings
-        where = f"{place} of {len(self._operations)} operations were still to come, from the end"
-        if growth * len(strings) * strings.bytes_each > request.workspace_bytes:
-            raise MemoryLimitError(
-                f"Pauli propagation reached {growth * len(strings)} strings of "
-                f"{strings.bytes_each} bytes, more than "
-                f"max_workspace_mb={request.workspace_bytes / 2**20:g} allows; "
-                f"{where}. Drop small ones with pauli_threshold=1e-4 or so, or heavy ones with "
-                f"max_pauli_weight (the error is stated), or raise max_workspace_mb."
-            )
-        limit = request.config.max_truncation_error
-        worst = float(strings.dropped.max(initial=0.0))
+    def _check(self, place: int) -> None:
+        """Refuse to go on when too much was dropped."""
+        limit = self._request.config.max_truncation_error
+        worst = float(self.strings.dropped.max(initial=0.0))
         if limit is not None and worst > limit:
             raise UnsupportedError(
                 f"Pauli propagation dropped coefficients of {worst:.3g} in all, more than "
-                f"max_truncation_error={limit:g} allows; {where}. Lower pauli_threshold or raise "
+                f"max_truncation_error={limit:g} allows, with {place} of {self.operations} "
+                f"operations still to come (it goes backwards). Lower pauli_threshold or raise "
                 f"max_pauli_weight."
             )
+
+    def _out_of_room(self, count: int, place: int) -> MemoryLimitError:
+        allowed = self._request.workspace_bytes / 2**20
+        return MemoryLimitError(
+            f"Pauli propagation reached {count} strings of {self.strings.bytes_each} bytes, more "
+            f"than max_workspace_mb={allowed:g} allows, with {place} of {self.operations} "
+            f"operations still to come (it goes backwards). Drop small ones with "
+            f"pauli_threshold=1e-4 or so, or heavy ones with max_pauli_weight (the error is "
+            f"stated), or raise max_workspace_mb."
+        )

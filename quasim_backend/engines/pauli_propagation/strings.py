@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from quasim_backend.engines.pauli_propagation.moves import Transfer, sine_and_cosine
 from quasim_backend.engines.pauli_rotations import Rotation
 
-__all__ = ["PauliStrings"]
+__all__ = ["OutOfRoom", "PauliStrings"]
 
 _SLACK = 1.5
 """Strings are merged when there are so many times more than after the last merge."""
@@ -25,6 +25,10 @@ _FEW = 256
 _ROUNDING = 1e-17
 """Coefficients so small beside the largest first one are what cancellation leaves."""
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: Knuth's multiplicative hashing
+
+
+class OutOfRoom(Exception):
+    """There would be more strings than are allowed; ``args[0]`` is how many."""
 
 
 class PauliStrings:
@@ -44,6 +48,7 @@ class PauliStrings:
         dtype: type[np.floating | np.complexfloating],
         threshold: float = 0.0,
         max_weight: int | None = None,
+        room: int = 1 << 62,
     ) -> None:
         """Start without strings.
 
@@ -54,6 +59,7 @@ class PauliStrings:
             dtype: Of coefficients: float64 or complex128.
             threshold: Strings whose coefficients are all at most this are dropped.
             max_weight: Strings that act on more qubits are dropped; None: none are.
+            room: Bytes that strings may take; every method that adds some raises `OutOfRoom`.
         """
         self.num_words = max(1, -(-num_qubits // 64))
         self.dropped: NDArray[np.float64] = np.zeros((groups, columns))
@@ -64,6 +70,7 @@ class PauliStrings:
         self._threshold = threshold
         self._max_weight = max_weight
         self._largest = 0.0
+        self._most = room // self.bytes_each
 
     def __len__(self) -> int:
         """Return the number of strings; equal ones may not be merged yet."""
@@ -97,7 +104,13 @@ class PauliStrings:
         self._append(words, coefficients)
 
     def _append(self, words: NDArray[np.uint64], coefficients: NDArray[np.inexact]) -> None:
-        first, self._count = self._count, self._count + words.shape[1]
+        """Add strings that share no memory with the table, which is merged where it must be."""
+        count = words.shape[1]
+        if self._count + count > self._most:
+            self.merge()
+        if self._count + count > self._most:
+            raise OutOfRoom(self._count + count)
+        first, self._count = self._count, self._count + count
         self._reserve(self._count)
         self._words[:, first : self._count] = words
         self._coefficients[:, first : self._count] = coefficients
@@ -156,22 +169,22 @@ class PauliStrings:
             local |= bits.view(np.int64) << place
         deposits = _deposits(places, 2 * size)
         old = self._coefficients.take(chosen, axis=1)
-        added: list[tuple[NDArray[np.uint64], NDArray[np.inexact]]] = []
-        for number in range(1, move.weights.shape[1]):
-            weights = move.weights[local, number]
-            split = np.flatnonzero(weights)
-            words = self._words.take(chosen[split], axis=1)
-            outputs = move.outputs[local[split], number]
-            for row, (kept, bits) in deposits.items():
-                words[row] = words[row] & kept | bits[outputs]
-            added.append((words, old[:, split] * weights[split]))
+        words = self._words.take(chosen, axis=1)
         if not move.stays:
             outputs = move.outputs[local, 0]
             for row, (kept, bits) in deposits.items():
-                self._words[row, chosen] = self._words[row].take(chosen) & kept | bits[outputs]
+                self._words[row, chosen] = words[row] & kept | bits[outputs]
         self._coefficients[:, chosen] = old * move.weights[local, 0]
-        for words, coefficients in added:
-            self._append(words, coefficients)
+        for number in range(1, move.weights.shape[1]):
+            weights = move.weights[local, number]
+            split = np.flatnonzero(weights)
+            new = words.take(split, axis=1)
+            outputs = move.outputs[local[split], number]
+            for row, (kept, bits) in deposits.items():
+                new[row] = new[row] & kept | bits[outputs]
+            self._append(new, old[:, split] * weights[split])
+            if self.is_loose():
+                self.merge()
         if move.loses:
             self._keep(np.flatnonzero(self.coefficients.any(axis=0)))
 
@@ -208,6 +221,8 @@ class PauliStrings:
 
     def merge(self) -> None:
         """Add up equal strings and drop small and heavy ones, as the threshold and weight say."""
+        if not self._count:
+            return
         order, starts = self._equal_runs()
         words = self._words.take(order[starts], axis=1)
         sums = np.add.reduceat(self._coefficients.take(order, axis=1), starts, axis=1)
@@ -270,7 +285,7 @@ class PauliStrings:
     def _reserve(self, count: int) -> None:
         room = self._words.shape[1]
         if count > room:
-            more = ((0, 0), (0, max(count, 2 * room) - room))
+            more = ((0, 0), (0, max(count, min(2 * room, self._most)) - room))
             self._words = np.pad(self._words, more)
             self._coefficients = np.pad(self._coefficients, more)
 

@@ -226,3 +226,11 @@ def test_prediction_and_memory_are_of_the_right_size() -> None:
     terms = engine.run(compiled, request).metadata["stabilizer_terms"]
     assert 32 * terms < engine.memory_bytes(compiled, request) < 32 * terms + (1 << 18)
     assert 0.001 < engine.predicted_seconds(compiled, request) < 1
+
+
+def test_circuits_without_gates() -> None:
+    with session() as own:
+        assert own.measure(Circuit(3), ["ZZZ", "XII"]) == [1.0, 0.0]
+        np.testing.assert_array_equal(own.probabilities(Circuit(3), (0, 2)), [1, 0, 0, 0])
+        assert not own.sample(Circuit(3), 4).any()
+        np.testing.assert_array_equal(own.simulate(Circuit(2)), [1, 0, 0, 0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from quasim_backend.ir.observables import PauliString, PauliSum
 from quasim_backend.kernels.base import CancelToken
 from quasim_backend.noise import amplitude_damping, depolarizing
 from quasim_backend.testing import exact_branches, random_circuit, random_state, random_values
+from quasim_backend.testing.generators import haar_unitary
 from quasim_backend.testing.noisy_generators import random_noisy_circuit
 from quasim_backend.testing.oracles import dense_state, observable_matrix
 
@@ -177,7 +179,8 @@ def test_what_it_cannot_do_is_said() -> None:
     refused(Circuit(2).h(0).save("statevector"), "no amplitudes")
     refused(Circuit(14).h(0).h(13).save("probabilities", qubits=range(14)), "up to 12")
     wide = Circuit(7).h(0)
-    wide.unitary(np.eye(64), list(range(6))).save("expectation", "e", observable="Z" * 7)
+    wide.unitary(haar_unitary(np.random.default_rng(1), 6), list(range(6)))
+    wide.save("expectation", "e", observable="Z" * 7)
     refused(wide, r"gate 'unitary' on 6 qubits \(operation 1\) is too wide")
     steered = Circuit(2, 1).h(0).measure(0, 0).if_(Bit(0), Circuit(2, 1).x(1))
     refused(steered.save("expectation", "e", observable="ZZ"), "depends on one")
@@ -204,3 +207,27 @@ def test_strings_stay_within_the_workspace() -> None:
         pytest.raises(quasim.errors.MemoryLimitError, match="max_workspace_mb=4 allows"),
     ):
         run.measure(circuit, observable)
+
+
+def test_circuits_without_gates() -> None:
+    with session() as run:
+        assert run.measure(Circuit(3), ["ZZZ", "XII"]) == [1.0, 0.0]
+        np.testing.assert_array_equal(run.probabilities(Circuit(3), (0, 2)), [1, 0, 0, 0])
+
+
+def test_dense_gates_are_merged_while_they_act() -> None:
+    """Three-qubit unitaries make 64 strings of one, of which 4**6 are different."""
+    rng = np.random.default_rng(4)
+    circuit = Circuit(6)
+    for _ in range(8):
+        circuit.unitary(haar_unitary(rng, 3), [int(q) for q in rng.permutation(6)[:3]])
+    state, observable = dense_state(circuit), random_sum(rng, 6, 3)
+    with session(max_workspace_mb=2) as run:
+        run.measure(circuit, observable)
+        tracemalloc.start()
+        (found,) = run.measure(circuit, observable)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    matrix = observable_matrix(observable, 6)
+    assert found == pytest.approx(np.vdot(state, matrix @ state).real, abs=TOLERANCE)
+    assert peak < 4 << 20
