@@ -12,12 +12,20 @@ import quasim_backend as quasim
 from quasim_backend.compile import compile_circuit
 from quasim_backend.engines.base import EngineRequest
 from quasim_backend.engines.extended_stabilizer import ExtendedStabilizerEngine, run
+from quasim_backend.engines.pauli_rotations import rotations_of
 from quasim_backend.ir import Circuit
 from quasim_backend.ir.channels import ReadoutError
+from quasim_backend.ir.instructions import GateOp
 from quasim_backend.ir.observables import PauliString, PauliSum
 from quasim_backend.kernels.reference import ReferenceKernels
 from quasim_backend.noise import depolarizing
-from quasim_backend.testing import FALSE_ALARM, exact_distribution, goodness_of_fit
+from quasim_backend.testing import (
+    FALSE_ALARM,
+    exact_distribution,
+    goodness_of_fit,
+    random_circuit,
+    random_values,
+)
 from quasim_backend.testing.oracles import dense_state, observable_matrix
 
 CLIFFORD = ("h", "s", "sdg", "x", "y", "z", "sx", "cx", "cz", "cy", "swap", "iswap", "ecr", "dcx")
@@ -234,3 +242,34 @@ def test_circuits_without_gates() -> None:
         np.testing.assert_array_equal(own.probabilities(Circuit(3), (0, 2)), [1, 0, 0, 0])
         assert not own.sample(Circuit(3), 4).any()
         np.testing.assert_array_equal(own.simulate(Circuit(2)), [1, 0, 0, 0])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_every_kind_of_gate_with_parameters_in_loops(seed: int) -> None:
+    """One compiled circuit at two sets of parameters, some of them Clifford angles."""
+    rng = np.random.default_rng(300 + seed)
+    width = 4
+    circuit = Circuit(width)
+    kinds = ("named", "alias", "controlled", "symbolic", "pauli_rotation", "diagonal")
+    for _ in range(15):
+        small = random_circuit(rng, int(rng.integers(1, 4)), 1, kinds)
+        places = [int(q) for q in rng.permutation(width)[: small.num_qubits]]
+        for operation in small.instructions:
+            assert isinstance(operation, GateOp)
+            gate = operation.gate
+            bound = gate.bound(dict.fromkeys(gate.parameters, 1.0))
+            if rotations_of(bound, range(gate.num_qubits)) is not None:
+                qubits = tuple(places[q] for q in operation.qubits)
+                circuit.instructions.append(GateOp(gate, qubits))
+    plain = Circuit(width)
+    plain.instructions = [*circuit.instructions]
+    for number in (1, 2, 3):
+        plain.ry(number * np.pi / 4, 1).cx(1, 2)
+    angle = quasim.Parameter("angle")
+    body = Circuit(width).ry(angle * (np.pi / 4), 1).cx(1, 2)
+    circuit.for_((1, 2, 3), body, parameter=angle)
+    with session() as own:
+        compiled = own.compile(circuit)
+        for values in (random_values(rng, circuit), dict.fromkeys(circuit.parameters, np.pi / 2)):
+            state = own.simulate(compiled, parameters=values)
+            np.testing.assert_allclose(state, dense_state(plain, values), rtol=0, atol=1e-11)
