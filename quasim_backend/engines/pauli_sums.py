@@ -1,4 +1,4 @@
-"""Save points as sums of Pauli strings: which to propagate, and how to put the values together."""
+"""Save points as sums of Pauli strings: which are asked for, and what their values make."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class SavedSums:
 
     Attributes:
         save: The save point, on simulated qubits.
-        sums: What to propagate, in the order of the values `value` takes.
+        sums: The sums, in the order of the values that `value` takes.
     """
 
     save: Save
@@ -116,7 +116,7 @@ class SavedSums:
         else:
             bounds = errors
             hermitian = save.observable is None or save.observable.hermitian
-            found = values.real if hermitian and single else values
+            found = values.real if hermitian else values
         worst = float(bounds.max(initial=0.0))
         return (found[0].item() if single else found), worst
 
