@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from quasim_backend.ir.observables import PauliString as PauliString
     from quasim_backend.ir.observables import PauliSum as PauliSum
     from quasim_backend.ir.parameters import Parameter as Parameter
+    from quasim_backend.ir.tableaus import StabilizerTableau as StabilizerTableau
     from quasim_backend.noise.model import NoiseModel as NoiseModel
     from quasim_backend.options import Config as Config
     from quasim_backend.result import Result as Result
@@ -65,6 +66,7 @@ _HOME = {
     "Runtime": "session.runtime",
     "Save": "ir.instructions",
     "SparseObservable": "ir.array_observables",
+    "StabilizerTableau": "ir.tableaus",
     "export_noise": "session.noise",
     "translate_noise": "session.noise",
     "runtime": "session.runtime",
@@ -100,6 +102,7 @@ __all__ = [
     "Save",
     "ShapeError",
     "SparseObservable",
+    "StabilizerTableau",
     "UnsupportedError",
     "__version__",
     "errors",

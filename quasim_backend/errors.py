@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "ApproximationError",
     "Cancelled",
     "CircuitError",
     "DeviceError",
@@ -48,6 +49,10 @@ class OptionError(QuasimError, ValueError):
 
 class UnsupportedError(QuasimError):
     """No engine, kernel set or adapter can do what was asked."""
+
+
+class ApproximationError(QuasimError):
+    """A result would be less accurate than the limits that were set allow."""
 
 
 class MemoryLimitError(QuasimError, MemoryError):

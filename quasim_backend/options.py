@@ -51,6 +51,14 @@ class Config:
         require_gpu: Make it an error that no GPU is usable, instead of a warning.
         promote_small: Compute complex64 requests below 16 qubits in complex128.
         max_memory_mb: Limit in MiB for everything a run allocates; None: what is free.
+        target_error: Largest standard error of averages that depend on chance: ``expectations``
+            and the like, and saves of subtype ``average`` in a ``run`` without ``shots``. It
+            allows averages over shots wherever exact ones are not possible or not worth their
+            time, and runs as many shots as it takes; see `quasim_backend.session.target`. None:
+            averages are exact, or over the shots that are asked for. It is set here, like the
+            precision, since it says how good numbers must be, whichever method returns them.
+        max_shots: Where ``target_error`` gives up: an error, but a warning from ``run``, whose
+            result states the errors.
         noise_model: Noise to simulate.
         gate_times: Durations in seconds for noise that depends on time; given entries replace
             the defaults of `GATE_TIMES`.
@@ -89,6 +97,8 @@ class Config:
     require_gpu: bool = False
     promote_small: bool = True
     max_memory_mb: float | None = None
+    target_error: float | None = None
+    max_shots: int = 1 << 20
     noise_model: Any = None
     gate_times: Mapping[str, float] = field(default_factory=dict)
     contraction_strategy: str = "auto"
@@ -272,6 +282,8 @@ _CHECKS: dict[str, Callable[[str, object], Any]] = {
     "require_gpu": _flag,
     "promote_small": _flag,
     "max_memory_mb": _optional(_positive),
+    "target_error": _optional(_positive),
+    "max_shots": lambda name, value: _integer(name, value, 1),
     "gate_times": _gate_times,
     "contraction_strategy": _one_of(*STRATEGIES),
     "contraction_seconds": _positive,

@@ -33,6 +33,13 @@ class Result:
             it computes there (``placement``), dtype, precision, passes, bytes moved, times in
             seconds, seed, simulated qubits, notes.
         superop: The circuit's superoperator ``(4**n, 4**n)``, if it was asked for.
+        standard_errors: For each label of a save of subtype ``average``, float64 of the shape of
+            its value: the sample standard deviation of the values of single shots (divided by
+            ``shots - 1``) over ``sqrt(shots)``; of complex values that of their distance from the
+            mean. 0 where the average is exact: on a density matrix without outcomes to follow, in
+            circuits that leave nothing to chance. NaN for a single shot. Of a conditional save
+            ``{memory: error}``, each from the shots with that memory. Noise that none of the shots
+            met is not in it.
     """
 
     shots: int = 0
@@ -43,6 +50,7 @@ class Result:
     saved: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     superop: NDArray[np.complexfloating[Any, Any]] | None = None
+    standard_errors: dict[str, Any] = field(default_factory=dict)
 
     @property
     def samples(self) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "cpu/bind_memo.hpp"
 #include "cpu/compiled.hpp"
 
 namespace quasim {
@@ -17,11 +18,13 @@ struct Bound {
   std::vector<std::size_t> first_op;                      // of each stage, in `functions`
   std::vector<std::vector<const TileValues<T>*>> values;  // by stage and tile operation
 
-  Bound(const Program& program, const CompiledPlan<T>& compiled, std::span<const double> parameters)
+  // `memo`, if given, keeps numbers; it must outlive the object and serve no other meanwhile.
+  Bound(const Program& program, const CompiledPlan<T>& compiled, std::span<const double> parameters,
+        BindMemo<T>* memo = nullptr)
       : plan(compiled), coefs(compiled.bound_size) {
     for (const auto& stage : plan.stages) {
       first_op.push_back(functions.size());
-      bind_tile_ops(program, stage, parameters);
+      bind_tile_ops(program, stage, parameters, memo);
       for (const auto& op : stage.ops) {
         SweepFn<T> function = op.function;
         if (!op.constant &&
@@ -39,7 +42,8 @@ struct Bound {
 
  private:
   void bind_tile_ops(const Program& program, const CompiledStage<T>& stage,
-                     std::span<const double> parameters) {
+                     std::span<const double> parameters, BindMemo<T>* memo) {
+    const std::size_t number = values.size();
     auto& list = values.emplace_back();
     list.reserve(stage.tile.ops.size());
     ItemNumbers numbers(program, stage.tile, parameters);
@@ -49,7 +53,12 @@ struct Bound {
       if (has_numbers && !op.constant) {
         double scale = 1.0;
         for (const int b : op.deferred) scale *= list[static_cast<std::size_t>(b)]->scale;
-        fresh_.push_back(std::make_unique<TileValues<T>>(bind_tile_op<T>(numbers, op, scale)));
+        const auto make = [&] { return bind_tile_op<T>(numbers, op, scale); };
+        if (memo != nullptr) {
+          list.push_back(memo->get(number, i, op, scale, parameters, make));
+          continue;
+        }
+        fresh_.push_back(std::make_unique<TileValues<T>>(make()));
         list.push_back(fresh_.back().get());
       } else {
         list.push_back(&stage.values[i]);

@@ -95,7 +95,7 @@ PlanRunner<T>::PlanRunner(const NativePlan& plan, int threads, Control& control)
 
 template <typename T>
 void PlanRunner<T>::operator()(T* amplitudes, std::span<const double> parameters, Control& control,
-                               const Passage& passage) const {
+                               const Passage& passage, BindMemo<T>* memo) const {
   const auto& stages = compiled_->stages;
   const int num_qubits = plan_.program().num_qubits;
   const StateView<T> state{amplitudes, num_qubits};
@@ -122,7 +122,7 @@ void PlanRunner<T>::operator()(T* amplitudes, std::span<const double> parameters
     run_direct(*direct_, *compiled_, amplitudes, parameters, control);
   } else {
     run_stages(amplitudes, parameters, control, passage.live, collapse ? &*collapse : nullptr,
-               tally ? &*tally : nullptr);
+               tally ? &*tally : nullptr, memo);
   }
 
   if (passage.tally == nullptr || control.stopped()) return;
@@ -137,9 +137,9 @@ void PlanRunner<T>::operator()(T* amplitudes, std::span<const double> parameters
 
 template <typename T>
 void PlanRunner<T>::run_stages(T* amplitudes, std::span<const double> parameters, Control& control,
-                               Mask live, const TileCollapse<T>* collapse,
-                               TileTally<T>* tally) const {
-  const Bound<T> bound(plan_.program(), *compiled_, parameters);
+                               Mask live, const TileCollapse<T>* collapse, TileTally<T>* tally,
+                               BindMemo<T>* memo) const {
+  const Bound<T> bound(plan_.program(), *compiled_, parameters, memo);
   const int workers = choose_threads(std::uint64_t{1} << plan_.program().num_qubits, threads_);
   for (std::size_t number = 0; number < compiled_->stages.size(); ++number) {
     const auto& stage = compiled_->stages[number];

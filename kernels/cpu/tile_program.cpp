@@ -67,6 +67,43 @@ void move_details(const Program& program, const TileProgram& tile, TileOp& op) {
   move_tables(map, tile.shape, op);
 }
 
+// The primitives that an item's numbers come from.
+std::vector<std::int32_t> sources(const StageItems& stage, const Item& item) {
+  std::vector<std::int32_t> found;
+  const auto add = [&](const std::vector<Member>& members) {
+    for (const Member& member : members) found.push_back(member.primitive);
+  };
+  const auto group = static_cast<std::size_t>(item.group);
+  if (item.kind == ItemKind::kPairs) {
+    found = stage.pairs[group].xx;
+    found.insert(found.end(), stage.pairs[group].yy.begin(), stage.pairs[group].yy.end());
+  } else if (item.form == TermForm::kCommon && item.kind == ItemKind::kTerm) {
+    for (const HopGroup& hop : stage.hops) add(hop.members);
+  } else if (item.kind == ItemKind::kHop || item.form == TermForm::kBoth) {
+    add(stage.hops[group].members);
+  } else if (item.group >= 0) {
+    add(stage.groups[group].members);
+  } else if (item.primitive >= 0) {
+    found.push_back(item.primitive);
+  }
+  return found;
+}
+
+std::vector<std::int32_t> parameters_of(const Program& program, const StageItems& stage,
+                                        const std::vector<int>& items) {
+  std::vector<std::int32_t> found;
+  for (const int i : items) {
+    for (const auto primitive : sources(stage, stage.items[static_cast<std::size_t>(i)])) {
+      const auto p = static_cast<std::size_t>(primitive);
+      const auto first = program.term_parameter.begin();
+      found.insert(found.end(), first + program.term_start[p], first + program.term_start[p + 1]);
+    }
+  }
+  std::ranges::sort(found);
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
 TileOp operation(const Program& program, const TileProgram& tile, TileSweep sweep) {
   TileOp op{};
   op.kind = sweep.kind;
@@ -78,6 +115,7 @@ TileOp operation(const Program& program, const TileProgram& tile, TileSweep swee
     return op;
   }
   op.items = std::move(sweep.items);
+  op.parameters = parameters_of(program, tile.stage, op.items);
   switch (op.kind) {
     case TileOpKind::kBlock:
       block_details(tile.shape, sweep.positions, op);

@@ -18,8 +18,9 @@ enum class TileOpKind : std::uint8_t { kBlock, kLayer, kMove, kKernel };
 struct TileOp {
   TileOpKind kind;
   bool constant = true;
-  std::vector<int> items;  // of the stage, in the order they act; empty for kKernel
-  int operation = -1;      // kKernel: of the stage
+  std::vector<int> items;                // of the stage, in the order they act; empty for kKernel
+  std::vector<std::int32_t> parameters;  // those its items depend on, ascending
+  int operation = -1;                    // kKernel: of the stage
 
   // kBlock: positions of its qubits, ascending, all outside a vector; and what kernels need.
   std::vector<int> qubits;

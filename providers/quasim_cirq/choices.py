@@ -14,7 +14,7 @@ from quasim_backend.compile.code import (
 )
 from quasim_backend.ir import Circuit
 from quasim_backend.ir.instructions import ChannelOp, GateOp, Instruction, Measure, Reset
-from quasim_cirq.translate import Translation
+from quasim_cirq.translation import Translation
 
 __all__ = ["all_choices", "choices_made", "without_dead_ends"]
 

@@ -58,8 +58,8 @@ class DensityMatrixSimulator(Prepares, _CirqSimulator):
             noise: As for `quasim_cirq.Simulator`.
             seed: Random seed or state.
             split_untangled_states: For what Cirq simulates.
-            ignore_measurement_results: Whether `simulate` and expectation values average over
-                outcomes, exactly, instead of following one that is drawn.
+            ignore_measurement_results: Whether `simulate`, `simulate_moment_steps` and expectation
+                values average over outcomes, exactly, instead of following one that is drawn.
             device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
             num_threads: Threads of the CPU kernels; None leaves the process's number as it is.
             promote_small: Compute small density matrices in complex128.
@@ -111,14 +111,29 @@ class DensityMatrixSimulator(Prepares, _CirqSimulator):
             if trial is not None:
                 yield trial
             elif self._ignores:
-                raise UnsupportedError(
-                    "ignore_measurement_results=True needs a circuit that QuASIM can run: qubits, "
-                    "an initial state vector, nothing that depends on what was measured."
+                averaging, dephased = self._averaged(program)
+                yield from averaging.simulate_sweep_iter(
+                    dephased, resolver, qubit_order, initial_state
                 )
             else:
                 yield from super().simulate_sweep_iter(
                     program, resolver, qubit_order, initial_state
                 )
+
+    def simulate_moment_steps(
+        self,
+        circuit: cirq.AbstractCircuit,
+        param_resolver: Any = None,
+        qubit_order: Any = cirq.QubitOrder.DEFAULT,
+        initial_state: Any = None,
+    ) -> Iterator[Any]:
+        """Simulate a circuit moment by moment, in Cirq; see `cirq.SimulatesIntermediateState`."""
+        if self._ignores:
+            averaging, circuit = self._averaged(circuit)
+            return averaging.simulate_moment_steps(
+                circuit, param_resolver, qubit_order, initial_state
+            )
+        return super().simulate_moment_steps(circuit, param_resolver, qubit_order, initial_state)
 
     def simulate_expectation_values_sweep(
         self,
@@ -144,6 +159,25 @@ class DensityMatrixSimulator(Prepares, _CirqSimulator):
         )
 
     # --- how ----------------------------------------------------------------------------------
+
+    def _averaged(
+        self, circuit: cirq.AbstractCircuit
+    ) -> tuple[cirq.DensityMatrixSimulator, cirq.AbstractCircuit]:
+        """Return a simulator of Cirq and a noisy circuit that dephases where it measures."""
+        noisy = circuit.unfreeze().with_noise(self.noise)  # which looks at measurements
+        try:
+            dephased = cirq.dephase_measurements(noisy)
+        except ValueError as cause:
+            raise UnsupportedError(
+                f"ignore_measurement_results=True averages over outcomes, which Cirq does only "
+                f"where nothing depends on them: {cause}"
+            ) from cause
+        averaging = _CirqSimulator(
+            dtype=self._dtype,
+            seed=self._prng,
+            split_untangled_states=self._split_untangled_states,
+        )
+        return averaging, dephased
 
     def _trial(
         self,

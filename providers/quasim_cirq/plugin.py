@@ -19,7 +19,8 @@ __all__ = ["quasim_export_noise", "quasim_translate_circuit", "quasim_translate_
 def quasim_translate_circuit(circuit: object) -> Circuit | None:
     """Translate a `cirq.Circuit`; its qubits in sorted order, the first one our highest.
 
-    Noise rules for qubit ``i`` are about ``cirq.LineQubit(i)``.
+    Noise rules for qubit ``i`` are about ``cirq.LineQubit(i)``. Operations that are several of our
+    gates get the noise of each, where `quasim_cirq.RuleNoiseModel` sees one gate without a name.
 
     Raises:
         UnsupportedError: If something in the circuit has no translation.

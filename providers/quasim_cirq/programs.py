@@ -30,7 +30,8 @@ from quasim_cirq.sampling import (
     sampled_groups,
     untangled,
 )
-from quasim_cirq.translate import Join, Translation, translate
+from quasim_cirq.translate import translate
+from quasim_cirq.translation import Join, Translation
 
 __all__ = ["Program", "Values"]
 
@@ -68,6 +69,7 @@ class Program:
         self._runtime = runtime
         self._groups: dict[bool, list[tuple[SampledGroup, CompiledCircuit]]] = {}
         self._sampled: tuple[Translation, CompiledCircuit, NDArray[np.intp]] | None = None
+        self._seeded: CompiledCircuit | None = None
         self._saving: Circuit | None = None
         self._exact: CompiledCircuit | None = None
         self._keeping: Circuit | None = None
@@ -132,6 +134,8 @@ class Program:
             For each key an array ``(repetitions, instances, qubits)``: int8 if all measurements
             are at the end, uint8 otherwise, as in Cirq.
         """
+        if self._runtime.config.method == "stabilizer":
+            return self._records_by_seed(values, repetitions, prng)
         if not self.translation.is_terminal:
             return self._dynamic_records(values, repetitions, prng)
         if split not in self._groups:
@@ -170,6 +174,21 @@ class Program:
             uniforms=uniforms[:, columns],
         )
         return read_records(translation.measurements, result.samples)
+
+    def _records_by_seed(
+        self, values: Values, repetitions: int, prng: Any
+    ) -> dict[str, NDArray[Any]]:
+        """Draw samples of the circuit as a whole, all at once, not from Cirq's own numbers."""
+        if self._seeded is None:
+            self._seeded = self._runtime.compile(without_dead_ends(self.translation.circuit))
+        code = self._seeded
+        seed = int(prng.randint(0, 2**63 - 1, dtype=np.int64))
+        result = self._runtime.run(
+            code, shots=repetitions, seed=seed, parameters=_vector(code, values)
+        )
+        records = read_records(self.translation.measurements, result.samples)
+        kind = np.int8 if self.translation.is_terminal else np.uint8
+        return {key: bits.astype(kind, copy=False) for key, bits in records.items()}
 
     def _last_measured_first(self) -> Translation:
         """Return a translation whose highest qubits are those of the last measurement, in order.

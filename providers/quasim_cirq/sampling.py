@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from quasim_backend.ir import Circuit
 from quasim_backend.ir.instructions import GateOp, Measure
-from quasim_cirq.translate import Join, Measurement, Translation
+from quasim_cirq.translation import Join, Measurement, Translation
 
 __all__ = ["SampledGroup", "assemble_terminal", "read_records", "sampled_groups", "untangled"]
 

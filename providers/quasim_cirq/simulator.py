@@ -58,6 +58,7 @@ class Simulator(Prepares, _CirqSimulator):
         method: str = "auto",
         num_threads: int | None = None,
         promote_small: bool = True,
+        mps_options: Any = None,
     ) -> None:
         """Make a simulator.
 
@@ -69,9 +70,13 @@ class Simulator(Prepares, _CirqSimulator):
             seed: Random seed or state, used as Cirq uses it.
             split_untangled_states: As in Cirq, sample untangled qubits apart.
             device: ``"auto"``, ``"cpu"`` or ``"gpu"``.
-            method: Name of an engine; ``"auto"`` chooses an exact one.
+            method: Name of an engine; ``"auto"`` chooses an exact one. ``"stabilizer"`` takes
+                Clifford circuits of any width; `quasim_cirq.clifford_tableau` gives their states.
+                ``"matrix_product_state"`` takes wide circuits with little entanglement.
             num_threads: Threads of the CPU kernels; None leaves the process's number as it is.
             promote_small: Compute complex64 below 16 qubits in complex128.
+            mps_options: Limits for matrix product states: an object with ``max_bond`` and
+                ``cutoff``, such as the ``MPSOptions`` of ``cirq.contrib.quimb``.
 
         Raises:
             ValueError: If the dtype is not complex or an option has an impossible value.
@@ -88,6 +93,8 @@ class Simulator(Prepares, _CirqSimulator):
             method=method,
             num_threads=num_threads,
             promote_small=promote_small,
+            max_bond_dimension=getattr(mps_options, "max_bond", None),
+            truncation_threshold=getattr(mps_options, "cutoff", 1e-16),
         )
         self._programs = CircuitCache()
 
@@ -237,7 +244,12 @@ class Simulator(Prepares, _CirqSimulator):
         return TrialResult(resolver, outcomes, state, program.qubits, replay)
 
     def _fits_apart(self, program: Program) -> bool:
-        """Return whether Cirq can do, with untangled qubits apart, what is too large as one."""
+        """Return whether Cirq can do, with untangled qubits apart, what is too large as one.
+
+        What a method for wide circuits refuses is refused, as by `cirq.CliffordSimulator`.
+        """
+        if self._config.method in ("stabilizer", "matrix_product_state"):
+            return False
         return self._split_untangled_states and program.largest_group <= _APART_QUBITS
 
 

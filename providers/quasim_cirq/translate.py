@@ -9,21 +9,18 @@ lowest, so that a key's bits read as Cirq's integer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import cirq
 import numpy as np
-from numpy.typing import NDArray
 
 from quasim_backend.errors import QuasimError
 from quasim_backend.ir import Channel, Circuit, Gate
 from quasim_backend.ir.expr import Binary, Expr
 from quasim_backend.ir.instructions import (
-    Barrier,
     ChannelOp,
-    Delay,
     GateOp,
     If,
     Instruction,
@@ -33,71 +30,11 @@ from quasim_backend.ir.instructions import (
 from quasim_cirq.channels import is_channel, lower_channel, lower_confusion
 from quasim_cirq.conditions import Record, lower_condition
 from quasim_cirq.gates import add_controls, lower_gate
-from quasim_cirq.moments import MomentClock, nanoseconds
+from quasim_cirq.moments import MomentClock, as_moment
 from quasim_cirq.parameters import NeedsValues, Symbols, UnsupportedOperationError
+from quasim_cirq.translation import Join, Measurement, Translation
 
-__all__ = ["Join", "Measurement", "Translation", "oriented", "translate"]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Measurement:
-    """One measurement operation.
-
-    Attributes:
-        key: Cirq's key.
-        qubits: Our qubits, in Cirq's order.
-        record: Where its bits are.
-        confusion: Cirq's confusion map as ``(positions, matrix)`` pairs.
-    """
-
-    key: str
-    qubits: tuple[int, ...]
-    record: Record
-    confusion: tuple[tuple[tuple[int, ...], NDArray[np.float64]], ...]
-
-
-class Join(NamedTuple):
-    """An operation on several qubits, which makes Cirq track them in one state.
-
-    Attributes:
-        qubits: Our qubits, in the operation's order.
-        is_swap: Whether it is a plain swap, which exchanges two qubits' places instead.
-        at: Number of its first instruction.
-    """
-
-    qubits: tuple[int, ...]
-    is_swap: bool
-    at: int
-
-
-@dataclass(eq=False)
-class Translation:
-    """A translated circuit.
-
-    Attributes:
-        circuit: Our circuit, measurements included.
-        qubits: Cirq's qubits in order, first one most significant.
-        symbols: The symbolic parameters.
-        measurements: In the order they happen.
-        draws: Cirq's random choices in the order they happen, each ``"measure"``, ``"confuse"``,
-            ``"reset"`` or ``"channel"``.
-        joins: Operations on several qubits, in order.
-        index: Our qubit of each of Cirq's.
-        is_unitary: Whether there are gates only.
-        is_terminal: Whether every measurement may be sampled from the final state.
-        is_static: Whether the same random choices are made whatever was measured.
-    """
-
-    circuit: Circuit
-    qubits: tuple[cirq.Qid, ...]
-    symbols: Symbols = field(default_factory=Symbols)
-    measurements: list[Measurement] = field(default_factory=list)
-    draws: list[str] = field(default_factory=list)
-    joins: list[Join] = field(default_factory=list)
-    index: dict[cirq.Qid, int] = field(default_factory=dict)
-    is_unitary: bool = True
-    is_terminal: bool = True
-    is_static: bool = True
+__all__ = ["oriented", "translate"]
 
 
 def translate(
@@ -127,40 +64,8 @@ def translate(
         first = len(instructions)
         walker.operations(layer, instructions, top=True)
         if keep_moments:
-            instructions[first:] = _as_moment(layer, instructions[first:], walker.index, clock)
+            instructions[first:] = as_moment(layer, instructions[first:], walker.index, clock)
     return walker.finished()
-
-
-def _as_moment(
-    layer: Iterable[cirq.Operation],
-    instructions: list[Instruction],
-    index: dict[cirq.Qid, int],
-    clock: MomentClock,
-) -> list[Instruction]:
-    """Return the instructions of a moment with what else keeps it a moment."""
-    placed = [i for i in instructions if isinstance(i, GateOp | Measure | Reset)]
-    touched = {q for i in instructions if not isinstance(i, If) for q in i.qubits}  # type: ignore[union-attr]
-    waits: list[Instruction] = []
-    operations = list(layer)
-    for operation in operations:
-        places = tuple([index[q] for q in operation.qubits])
-        if places and touched.isdisjoint(places) and not operation.classical_controls:
-            waits.append(_waiting(operation, places))
-    if not operations and index:
-        waits.append(Delay(tuple(index.values()), 0.0))
-    groups = [i.qubits for i in (*placed, *waits)]  # type: ignore[union-attr]
-    aligns = any(isinstance(i, If) for i in instructions)
-    barrier = [Barrier(())] if clock.must_wait(groups, aligns=aligns) else []
-    return [*barrier, *instructions, *waits]
-
-
-def _waiting(operation: cirq.Operation, places: tuple[int, ...]) -> Instruction:
-    """Return what stands for an operation that does nothing to the state."""
-    gate = operation.gate
-    if isinstance(gate, cirq.IdentityGate) and len(places) == 1:
-        return GateOp(Gate.named("id"), places)
-    seconds = nanoseconds(gate) * 1e-9 if isinstance(gate, cirq.WaitGate) else 0.0
-    return Delay(places, seconds)
 
 
 _NOT_UNITARY = (cirq.MeasurementGate, cirq.ResetChannel)

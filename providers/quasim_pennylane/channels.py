@@ -49,11 +49,13 @@ def channel_of(op: Any) -> Channel:
     Operators proportional to unitaries become a mixture, which is sampled without the state.
 
     Raises:
-        DeviceError: If a mixed state to prepare is too wide or no density matrix.
+        DeviceError: If a mixed state to prepare is too wide or no density matrix, or a channel has
+            a batch of values.
         ShapeError: If the operators preserve no trace.
     """
     if isinstance(op, qml.QubitDensityMatrix):
         return _prepared(op)
+    _refuse_batch(op)
     kraus = [np.asarray(k, np.complex128) for k in op.kraus_matrices()]
     kraus = [k for k in kraus if np.abs(k).max() > 0] or kraus
     weights = [float(np.vdot(k, k).real) / len(k) for k in kraus]
@@ -90,6 +92,23 @@ def turned(operator: NDArray[Any]) -> NDArray[Any]:
 def operator_of(channel: Channel, wires: Sequence[Any]) -> Any:
     """Return a channel on wires, its first qubit on the first wire."""
     return qml.QubitChannel([turned(k) for k in channel.kraus_operators()], wires=list(wires))
+
+
+def _refuse_batch(op: Any) -> None:
+    """Refuse an array where a channel has a number: PennyLane has no batches of channels.
+
+    Raises:
+        DeviceError: As described.
+    """
+    if type(op) not in _PLAIN or isinstance(op, qml.QubitChannel):
+        return
+    for value in op.data:
+        if np.ndim(value):
+            raise DeviceError(
+                f"{op.name} on wires {op.wires.tolist()} has {np.size(value)} values for one "
+                f"parameter; PennyLane's channels take one number each. Run the circuit once for "
+                f"each value."
+            )
 
 
 def _prepared(op: Any) -> Channel:

@@ -8,37 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pennylane as qml
 from pennylane.devices import Device, ExecutionConfig
 from pennylane.devices.modifiers import simulator_tracking, single_tape_support
 from pennylane.exceptions import DeviceError, QuantumFunctionError
 from pennylane.tape import QuantumScript
 
-from quasim_backend import Config, NoiseModel, Runtime
+from quasim_backend import NoiseModel, Runtime
 from quasim_backend.ir import Circuit
-from quasim_backend.plugins import default_manager
-from quasim_backend.session.noise import as_noise_model
-from quasim_pennylane import gradients
+from quasim_pennylane.derivatives import ADJOINT_METHODS, Derivatives, uses_products
 from quasim_pennylane.execution import Executor
-from quasim_pennylane.insertion import Insertion
 from quasim_pennylane.noise import DeviceNoise, with_readout
+from quasim_pennylane.options import config_of, generator_of, noise_of, precision_of
 from quasim_pennylane.preprocess import pipeline
-from quasim_pennylane.support import refuses_gradient
 
 __all__ = ["QuasimAuto", "QuasimCPU", "QuasimGPU"]
 
-_METHODS = ("adjoint", "best", "device")
-_PRECISIONS: dict[Any, str] = {
-    "single": "fp32",
-    "double": "fp64",
-    np.complex64: "fp32",
-    np.complex128: "fp64",
-    np.dtype(np.complex64): "fp32",
-    np.dtype(np.complex128): "fp64",
-}
+_ENGINES = {"auto": "auto", "stabilizer": "stabilizer", "mps": "matrix_product_state"}
 
 
-class _QuasimDevice(Device):
+class _QuasimDevice(Derivatives, Device):
     """What the devices share; see `QuasimCPU`."""
 
     config_filepath = Path(__file__).with_name("device.toml")
@@ -57,6 +45,9 @@ class _QuasimDevice(Device):
         noise_model: Any = None,
         readout: Any = None,
         readout_prob: float | None = None,
+        method: str = "auto",
+        max_bond_dim: int | None = None,
+        cutoff: float | None = None,
     ) -> None:
         """Make a device.
 
@@ -74,6 +65,12 @@ class _QuasimDevice(Device):
             readout: The probability to read a bit wrong, a matrix ``[true, read]``, or a mapping
                 from wires to these.
             readout_prob: A name for ``readout`` that ``default.mixed`` knows.
+            method: ``"stabilizer"`` runs Clifford circuits of any width: expectation values and
+                variances of Pauli operators, probabilities of some wires, samples and counts; no
+                states. ``"mps"`` takes wide circuits with little entanglement between neighbours.
+                ``"auto"`` computes states.
+            max_bond_dim: For ``"mps"``: largest bond dimension.
+            cutoff: For ``"mps"``: Schmidt weight that one truncation may discard.
 
         Raises:
             DeviceError: If an option has an impossible value.
@@ -82,22 +79,29 @@ class _QuasimDevice(Device):
         if readout_prob is not None and readout is not None:
             raise DeviceError("Give readout= or readout_prob=, which are the same, not both.")
         readout = readout_prob if readout is None else readout
-        self._insertion, model = _noise(noise_model)
+        self._insertion, model = noise_of(noise_model)
         model = with_readout(model, readout, self.wires)
         if self._insertion is not None and model is None:
             model = NoiseModel()  # states are density matrices, whether noise falls on them or not
         self._noise = None if model is None else DeviceNoise(model, self.wires)
+        if method not in _ENGINES:
+            raise DeviceError(
+                f"method={method!r} is not possible; possible are {', '.join(map(repr, _ENGINES))}."
+            )
         self._runtime = Runtime(
-            _config(
+            config_of(
+                method=_ENGINES[method],
+                max_bond_dimension=max_bond_dim,
+                truncation_threshold=1e-16 if cutoff is None else cutoff,
                 device=self._kind,
-                simulation_precision=_precision(c_dtype),
+                simulation_precision=precision_of(c_dtype),
                 num_threads=num_threads,
                 max_memory_mb=max_memory_mb,
             )
         )
         self._c_dtype = c_dtype
         self._debugger: Any = None  # where PennyLane puts what collects snapshots
-        self._executor = Executor(self._runtime, _generator(seed), self._noise)
+        self._executor = Executor(self._runtime, generator_of(seed), self._noise)
 
     @property
     def name(self) -> str:
@@ -125,14 +129,14 @@ class _QuasimDevice(Device):
             raise DeviceError(
                 f"Unknown device options {', '.join(config.device_options)} of {self.name}; it "
                 f"takes its options when it is made: c_dtype, seed, num_threads, max_memory_mb, "
-                f"noise_model, readout."
+                f"noise_model, readout, method, max_bond_dim, cutoff."
             )
         changes: dict[str, Any] = {"mcm_config": self._mcm_config(config.mcm_config, circuit)}
-        if config.gradient_method in _METHODS:
+        if config.gradient_method in ADJOINT_METHODS:
             changes |= {
                 "gradient_method": "adjoint",
                 "use_device_gradient": True,
-                "use_device_jacobian_product": _uses_products(config),
+                "use_device_jacobian_product": uses_products(config),
                 "grad_on_execution": False,
             }
         return replace(config, **changes)
@@ -177,128 +181,6 @@ class _QuasimDevice(Device):
                 self._executor.snapshots(circuit, config, self._debugger.snapshots)
         return self._executor.execute(circuits, config)
 
-    # --- derivatives --------------------------------------------------------------------------
-
-    def supports_derivatives(
-        self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
-    ) -> bool:
-        """Return whether a circuit can be differentiated by the adjoint method."""
-        if self._noise is not None:
-            return False
-        if execution_config is None:
-            return True
-        method = execution_config.gradient_method
-        if method not in _METHODS:
-            return False
-        return circuit is None or not refuses_gradient(circuit, explicit=method == "adjoint")
-
-    def supports_vjp(
-        self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
-    ) -> bool:
-        """Return whether vector-Jacobian products are computed, which is so for all gradients."""
-        return self.supports_derivatives(execution_config, circuit)
-
-    def compute_derivatives(
-        self, circuits: Sequence[QuantumScript], execution_config: ExecutionConfig | None = None
-    ) -> tuple[Any, ...]:
-        """Return the Jacobian of each circuit by its trainable parameters."""
-        return tuple(self._jacobian(c) for c in circuits)
-
-    def execute_and_compute_derivatives(
-        self, circuits: Sequence[QuantumScript], execution_config: ExecutionConfig | None = None
-    ) -> tuple[Any, Any]:
-        """Return results and Jacobians; the forward run is shared."""
-        results = self._executor.execute(circuits, execution_config or ExecutionConfig(), keep=True)
-        return results, self.compute_derivatives(circuits, execution_config)
-
-    def compute_vjp(
-        self,
-        circuits: Sequence[QuantumScript],
-        cotangents: Sequence[Any],
-        execution_config: ExecutionConfig | None = None,
-    ) -> tuple[Any, ...]:
-        """Return ``cotangents @ Jacobian`` of each circuit, by one sweep each."""
-        return tuple(self._vjp(c, dy) for c, dy in zip(circuits, cotangents, strict=True))
-
-    def execute_and_compute_vjp(
-        self,
-        circuits: Sequence[QuantumScript],
-        cotangents: Sequence[Any],
-        execution_config: ExecutionConfig | None = None,
-    ) -> tuple[Any, Any]:
-        """Return results and vector-Jacobian products; the forward run is shared."""
-        results = self._executor.execute(circuits, execution_config or ExecutionConfig(), keep=True)
-        return results, self.compute_vjp(circuits, cotangents, execution_config)
-
-    def supports_jvp(
-        self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
-    ) -> bool:
-        """Return whether Jacobian-vector products are computed, which is so for all gradients."""
-        return self.supports_derivatives(execution_config, circuit)
-
-    def compute_jvp(
-        self,
-        circuits: Sequence[QuantumScript],
-        tangents: Sequence[Any],
-        execution_config: ExecutionConfig | None = None,
-    ) -> tuple[Any, ...]:
-        """Return ``Jacobian @ tangents`` of each circuit, by one run forward each.
-
-        Args:
-            circuits: Circuits without shots and batches.
-            tangents: For each circuit one number for each of its trainable parameters.
-            execution_config: Not used.
-
-        Returns:
-            For each circuit a result of the shape that `execute` gives.
-
-        Raises:
-            DeviceError: If a circuit cannot be differentiated; the message says what is in the way.
-        """
-        return tuple(self._jvp(c, t) for c, t in zip(circuits, tangents, strict=True))
-
-    def execute_and_compute_jvp(
-        self,
-        circuits: Sequence[QuantumScript],
-        tangents: Sequence[Any],
-        execution_config: ExecutionConfig | None = None,
-    ) -> tuple[Any, Any]:
-        """Return results and Jacobian-vector products; the forward run is shared."""
-        results = self._executor.execute(circuits, execution_config or ExecutionConfig(), keep=True)
-        return results, self.compute_jvp(circuits, tangents, execution_config)
-
-    def _jvp(self, tape: QuantumScript, tangents: Any) -> Any:
-        self._refuse(tape)
-        if tape.batch_size is not None:
-            raise DeviceError(
-                "Jacobian-vector products of a circuit with broadcasted parameters are not "
-                "computed; use qml.transforms.broadcast_expand."
-            )
-        prepared, finals = self._executor.finals(tape)
-        return gradients.jvp(tape, prepared, finals[0], self._executor.analyst, tangents)
-
-    def _jacobian(self, tape: QuantumScript) -> Any:
-        self._refuse(tape)
-        if tape.batch_size is not None:
-            raise DeviceError(
-                "The whole Jacobian of a circuit with broadcasted parameters is not computed; use "
-                "device_vjp=True, or qml.transforms.broadcast_expand."
-            )
-        prepared, finals = self._executor.finals(tape)
-        return gradients.jacobian(tape, prepared, finals[0], self._executor.analyst)
-
-    def _vjp(self, tape: QuantumScript, dy: Any) -> tuple[Any, ...]:
-        self._refuse(tape)
-        prepared, finals = self._executor.finals(tape)
-        return gradients.vjp(tape, prepared, finals, self._executor.analyst, dy)
-
-    def _refuse(self, tape: QuantumScript) -> None:
-        reason = gradients.refuse_adjoint(tape)
-        if self._noise is not None:
-            reason = "needs circuits without noise; use parameter-shift or finite-diff"
-        if reason is not None:
-            raise DeviceError(f"The adjoint method of {self.name} {reason}.")
-
 
 @simulator_tracking
 @single_tape_support
@@ -341,57 +223,3 @@ class QuasimAuto(_QuasimDevice):
 
     _name = "quasim.auto"
     _kind = "auto"
-
-
-def _uses_products(config: ExecutionConfig) -> bool:
-    """Return whether PennyLane shall ask for vector products instead of whole Jacobians."""
-    interface = qml.math.Interface
-    if config.interface == interface.JAX_JIT:
-        return False  # compiled programs are given whole Jacobians
-    if config.interface == interface.JAX:
-        # PennyLane's products for JAX take no Python numbers: only if asked for.
-        return bool(config.use_device_jacobian_product)
-    return True
-
-
-def _noise(model: Any) -> tuple[Insertion | None, NoiseModel | None]:
-    """Return a noise model as PennyLane's to insert, or as ours."""
-    if isinstance(model, qml.NoiseModel):
-        return Insertion(model), None
-    try:
-        return None, as_noise_model(model, default_manager())
-    except ValueError as cause:
-        raise DeviceError(str(cause)) from cause
-
-
-def _config(**options: Any) -> Config:
-    try:
-        return Config(**options)
-    except ValueError as cause:
-        raise DeviceError(str(cause)) from cause
-
-
-def _precision(c_dtype: Any) -> str:
-    found = _PRECISIONS.get(c_dtype) if isinstance(c_dtype, str | type | np.dtype) else None
-    if found is None:
-        raise DeviceError(
-            f"c_dtype={c_dtype!r} is not possible; use complex128 ('double') or complex64 "
-            f"('single')."
-        )
-    return found
-
-
-def _generator(seed: Any) -> np.random.Generator:
-    if isinstance(seed, str) and seed == "global":
-        seed = np.random.randint(0, high=2**31 - 1)  # noqa: NPY002 - PennyLane's contract
-    if qml.math.get_interface(seed) == "jax":
-        import jax
-
-        raw = seed
-        if jax.dtypes.issubdtype(seed.dtype, jax.dtypes.prng_key):
-            raw = jax.random.key_data(seed)
-        seed = np.asarray(raw).astype(np.uint32).ravel().tolist()
-    try:
-        return np.random.default_rng(seed)
-    except (TypeError, ValueError) as cause:
-        raise DeviceError(f"seed={seed!r} is not possible: {cause}") from cause

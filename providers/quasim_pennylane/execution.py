@@ -18,6 +18,7 @@ from quasim_pennylane.noise import DeviceNoise
 from quasim_pennylane.programs import Prepared, ProgramCache, places_of
 from quasim_pennylane.samplers import Sampler, StateSampler, TreeSampler
 from quasim_pennylane.sampling import measure_with_shots
+from quasim_pennylane.stabilizers import Stabilizers
 from quasim_pennylane.states import FinalState, final_state
 from quasim_pennylane.translate import Places, has_rule
 
@@ -104,6 +105,9 @@ class Executor:
                 "A circuit with mid-circuit measurements needs shots on this device; set shots "
                 "(qml.set_shots), or mcm_method='deferred'."
             )
+        if self._runtime.config.method == "stabilizer":
+            exact = Stabilizers(self._runtime, self.analyst.observables, self._noise)
+            return [_squeezed(exact.measure(tape.measurements, prepared, e)) for e in entries]
         if prepared.random or self._noise is not None:
             readout = None if self._noise is None else self._noise.readout(prepared.places)
             return [
@@ -151,7 +155,8 @@ class Executor:
         copies = [s.shots for s in tape.shots.shot_vector for _ in range(s.copies)]
         mode = mcm_config.postselect_mode
         sampler: Sampler
-        if prepared.random or self._noise is not None:
+        stabilizers = self._runtime.config.method == "stabilizer"
+        if prepared.random or self._noise is not None or stabilizers:
             sampler = TreeSampler(
                 prepared,
                 entry,

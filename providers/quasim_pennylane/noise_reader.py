@@ -67,10 +67,17 @@ class _Clause:
             )
         among = sorted(frozenset.intersection(*bounds), key=repr)
         if not all(isinstance(w, int) and w >= 0 for w in among):
-            raise UnsupportedError(f"Wires must be numbers from 0 to become qubits; got {among}.")
+            raise UnsupportedError(
+                f"Wires must be numbers from 0 to become qubits; got {among}. Number them, or give "
+                f"the model to the device or to qml.add_noise."
+            )
         for count, place in enumerate(permutations(among, width)):
             if count == _MAX_PLACES:
-                raise UnsupportedError(f"A condition on {len(among)} wires has too many places.")
+                raise UnsupportedError(
+                    f"A condition on {len(among)} wires holds for more than {_MAX_PLACES} orders "
+                    f"of {width} of them, each of which would be a rule. Name fewer wires, or give "
+                    f"the model to the device or to qml.add_noise."
+                )
             found = set(place)
             if all(
                 (found == wires if kind == "eq" else found <= wires) == holds
@@ -144,7 +151,11 @@ def _measurement_rules(condition: Any, function: Any, metadata: Any) -> Iterator
         kinds = set(SAMPLED if clause.kinds is None else clause.kinds) - clause.other_kinds
         if not kinds <= set(SAMPLED):
             names = ", ".join(sorted(getattr(k, "__name__", str(k)) for k in kinds - set(SAMPLED)))
-            raise UnsupportedError(f"Condition {condition} is for {names}, which is not measured.")
+            known = ", ".join(sorted(k.__name__ for k in SAMPLED))
+            raise UnsupportedError(
+                f"Condition {condition} is for {names}, where nothing is read. Measurements with "
+                f"noise are {known}."
+            )
         if any(kind == "eq" and len(wires) > 1 for kind, wires, _ in clause.wires):
             raise UnsupportedError(
                 f"Condition {condition} is for measurements of several wires together; ours are "
@@ -204,7 +215,11 @@ def _clauses(condition: Any, holds: bool) -> _Clauses:
         if any(getattr(op, "arithmetic_depth", 0) for op in made) or (
             isinstance(condition, OpEq) and len(operands) != 1
         ):
-            raise UnsupportedError(f"Condition {condition} is for operators made of others.")
+            raise UnsupportedError(
+                f"Condition {condition} is for operators made of others, such as products and "
+                f"sums; our rules name single gates. Name these, or give the model to the device "
+                f"or to qml.add_noise."
+            )
         return _of_kinds(operands, holds)
     if isinstance(condition, MeasEq):
         return _of_kinds(

@@ -176,7 +176,8 @@ class QuasimBackend(Backend):
             n_shots: Number of shots, for all circuits or for each; None computes the state.
             valid_check: Check the required predicates first.
             kwargs: ``seed``: an integer; circuit ``i`` is sampled with ``seed + i``, the same seed
-                gives the same shots. ``postprocess``: pytket's contextual optimisation, for shots.
+                gives the same shots. ``postprocess``: pytket's contextual optimisation, for shots
+                without noise: it takes gates away, and with them their noise.
 
         Returns:
             A handle for each circuit.
@@ -193,7 +194,7 @@ class QuasimBackend(Backend):
         shots = Backend._get_n_shots_as_list(n_shots, len(circuits), optional=not needed)
         if valid_check:
             self._check_all_circuits(circuits, nomeasure_warn=False)
-        split = bool(kwargs.get("postprocess"))
+        split = bool(kwargs.get("postprocess")) and self._noise is None
         tasks = [
             self._task(circuit, count, lower_seed(kwargs.get("seed"), number), split)
             for number, (circuit, count) in enumerate(zip(circuits, shots, strict=True))

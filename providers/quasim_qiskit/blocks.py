@@ -35,12 +35,19 @@ from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.expressions import ClassicalScope, Variables
 from quasim_qiskit.gates import CONTROLLED, PLAIN, GateReader
 from quasim_qiskit.noise.naming import Naming
-from quasim_qiskit.nonunitary import channel, delay_seconds, initialize
+from quasim_qiskit.nonunitary import (
+    channel,
+    delay_seconds,
+    initialize,
+    matrix_product_state,
+    stabilizer_state,
+)
 from quasim_qiskit.parameters import NotAffineInLoopError, ParameterTable, Scope
-from quasim_qiskit.saves import SAVE_NAMES, SET_NAMES, SavedItem, read_save
+from quasim_qiskit.saves import MAPS, SAVE_NAMES, SET_NAMES, SavedItem, read_save
 
 __all__ = ["BlockReader", "Place"]
 
+_SET = ("set_statevector", "set_stabilizer", "set_matrix_product_state")
 _CHANNELS = ("kraus", "superop", "quantum_channel", "quantum_error")
 
 
@@ -89,7 +96,7 @@ class BlockReader:
     parameters: ParameterTable = field(default_factory=ParameterTable)
     variables: Variables = field(default_factory=Variables)
     saves: list[SavedItem] = field(default_factory=list)
-    unitaries: list[tuple[str, int]] = field(default_factory=list)
+    maps: list[tuple[SavedItem, int]] = field(default_factory=list)
     measured: bool = False
     loops: int = 0
     picked: set[Var] = field(default_factory=set)
@@ -228,7 +235,7 @@ class BlockReader:
         elif name in SAVE_NAMES:
             self._save(operation, qubits, place, out)
         elif name in SET_NAMES:
-            out.append(self._set(operation, qubits))
+            out += self._set(operation, qubits)
         else:
             return False
         return True
@@ -253,24 +260,29 @@ class BlockReader:
                 f"Duplicate key '{item.label}' in save instructions; give each its own label."
             )
         self.saves.append(item)
-        if item.name == "save_unitary":
+        if item.name in MAPS:
             if place.depth or out is not self.circuit.instructions:
-                raise QuasimQiskitError("'save_unitary' cannot be inside control flow.")
-            self.unitaries.append((item.label, len(out)))
+                raise QuasimQiskitError(f"'{item.name}' cannot be inside control flow.")
+            self.maps.append((item, len(out)))
         out += saves
 
-    def _set(self, operation: Any, qubits: tuple[int, ...]) -> Instruction:
-        if operation.name != "set_statevector":
+    def _set(self, operation: Any, qubits: tuple[int, ...]) -> list[Instruction]:
+        if operation.name not in _SET:
             raise QuasimQiskitError(
-                f"'{operation.name}' is not supported; 'set_statevector' and 'initialize' are."
+                f"'{operation.name}' is not supported; {', '.join(map(repr, _SET))} and "
+                f"'initialize' are."
             )
         if len(qubits) != self.circuit.num_qubits:
             raise QuasimQiskitError(
-                f"'set_statevector' sets all {self.circuit.num_qubits} qubits; got {len(qubits)}."
+                f"'{operation.name}' sets all {self.circuit.num_qubits} qubits; got {len(qubits)}."
             )
+        if operation.name == "set_stabilizer":
+            return stabilizer_state(operation.params[0], qubits)
+        if operation.name == "set_matrix_product_state":
+            return matrix_product_state(operation.params, qubits)
         state = Circuit(len(qubits)).set_state(operation.params[0]).instructions[0]
         assert isinstance(state, SetState)
-        return state
+        return [state]
 
     def _composite(
         self,

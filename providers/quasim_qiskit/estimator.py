@@ -19,9 +19,11 @@ from qiskit.primitives import (
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.providers import BackendV2
 
-from quasim_backend import Runtime
-from quasim_backend.errors import UnsupportedError
+from quasim_backend import Result, Runtime
+from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir import Circuit, PauliString, PauliSum
+from quasim_backend.ir.array_observables import ObservableList
+from quasim_backend.ir.instructions import Save
 from quasim_backend.session.jobs import CancelToken
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.execution import SEED_STRIDE, open_runtime
@@ -53,7 +55,9 @@ class EstimatorV2(BaseEstimatorV2):
     """Estimates expectation values; takes the place of Aer's and Qiskit's `EstimatorV2`.
 
     Values are exact. With a precision above zero, normally distributed noise of that standard
-    deviation is added, as Aer's and Qiskit's estimators do.
+    deviation is added, as Aer's and Qiskit's estimators do. Of noisy circuits for which no exact
+    values can be had, those too wide for a density matrix or with control flow, a precision gives
+    averages over as many shots as that standard error takes; ``stds`` then are what was reached.
     """
 
     def __init__(
@@ -142,15 +146,18 @@ def _estimate(
     sums, numbers = _distinct(pub.observables)
     pairs = np.broadcast_arrays(rows, numbers)
     wanted = np.stack([pairs[0].ravel(), pairs[1].ravel()])
-    task = _Task(runtime, translation.circuit, sums, seed, chosen.shots, cancel)
+    precision = float(pub.precision or 0.0)
+    task = _Task(runtime, translation.circuit, sums, seed, chosen.shots, precision, cancel)
     find = _values if chosen.noise is None else _noisy_values
-    found, metadata = find(task, vectors, wanted)
-    exact = found.reshape(pairs[0].shape)
-    deviations = np.full(exact.shape, float(pub.precision or 0.0))
-    if pub.precision:
-        exact = np.random.default_rng(seed).normal(exact, pub.precision)
+    found, errors, metadata = find(task, vectors, wanted)
+    values, deviations = found.reshape(pairs[0].shape), errors.reshape(pairs[0].shape)
+    if precision:
+        # Nothing is added to averages over shots, which are off by about their errors already.
+        noise = np.random.default_rng(seed).normal(0.0, precision, values.shape)
+        values = values + np.where(deviations > 0, 0.0, noise)
+        deviations = np.where(deviations > 0, deviations, precision)
     return PubResult(
-        DataBin(evs=exact, stds=deviations, shape=exact.shape),
+        DataBin(evs=values, stds=deviations, shape=values.shape),
         metadata={
             "target_precision": pub.precision,
             "circuit_metadata": pub.circuit.metadata,
@@ -166,20 +173,26 @@ class _Task:
     observables: list[PauliSum]
     seed: int
     shots: int
+    precision: float
     cancel: CancelToken
 
 
 def _values(
     task: _Task, vectors: NDArray[np.float64], wanted: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], dict[str, Any]]:
-    """Compute the wanted (parameter row, observable) pairs, ``(2, pairs)``; each row runs once."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, Any]]:
+    """Compute the wanted (parameter row, observable) pairs, ``(2, pairs)``; each row runs once.
+
+    Returns:
+        Values and standard errors, ``(pairs,)`` each, and metadata of a run.
+    """
     needed: dict[int, list[int]] = {}
     for row, observable in zip(*wanted.tolist(), strict=True):
         needed.setdefault(row, []).append(observable)
     rows_of: dict[tuple[int, ...], list[int]] = {}
     for row, listed in needed.items():
         rows_of.setdefault(tuple(sorted(set(listed))), []).append(row)
-    table: dict[tuple[int, int], float] = {}
+    table = np.zeros((len(vectors), len(task.observables)))
+    errors = np.zeros_like(table)
     metadata: dict[str, Any] = {}
     for group, rows in rows_of.items():
         code, random = _compile(task, group)
@@ -192,8 +205,7 @@ def _values(
                 parameters=vectors[together],
                 cancel=task.cancel,
             )
-            for row, found in zip(together, values.real.tolist(), strict=True):
-                table.update({(row, n): v for n, v in zip(group, found, strict=True)})
+            table[np.ix_(together, group)] = values.real
         # One of them is run by itself for the description of the run.
         for row in alone:
             result = task.runtime.run(
@@ -204,29 +216,55 @@ def _values(
                 cancel=task.cancel,
             )
             for number in group:
-                table[row, number] = float(np.real(result.saved[f"observable {number}"]))
+                label = f"observable {number}"
+                table[row, number] = float(np.real(result.saved[label]))
+                errors[row, number] = result.standard_errors.get(label, 0.0)
             metadata = result.metadata
-    pairs = zip(*wanted.tolist(), strict=True)
-    return np.array([table[pair] for pair in pairs], dtype=np.float64), metadata
+    return table[wanted[0], wanted[1]], errors[wanted[0], wanted[1]], metadata
 
 
 def _noisy_values(
     task: _Task, vectors: NDArray[np.float64], wanted: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], dict[str, Any]]:
-    """Compute what `_values` does, averaged over noise and measurements without sampling them."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, Any]]:
+    """Compute what `_values` does, averaged over noise and measurements without sampling them.
+
+    Over shots, where that cannot be and a precision says how many.
+    """
     table = np.empty((len(vectors), len(task.observables)))
+    errors = np.zeros_like(table)
+    metadata: dict[str, Any] = {"noise": True}
     for row, vector in enumerate(vectors):
         try:
-            found = task.runtime.expectations(
+            table[row] = task.runtime.expectations(
                 task.circuit, task.observables, parameters=vector, cancel=task.cancel
-            )
-        except UnsupportedError as cause:
-            raise QuasimQiskitError(
-                f"The estimator gives exact values, which this noisy circuit does not have here: "
-                f"{cause} Pass noise_model=None, or estimate from samples of a SamplerV2."
-            ) from cause
-        table[row] = found.real
-    return table[wanted[0], wanted[1]], {"noise": True}
+            ).real
+        except (UnsupportedError, MemoryLimitError) as cause:
+            if not task.precision:
+                raise QuasimQiskitError(
+                    f"The estimator gives exact values, which this noisy circuit does not have "
+                    f"here: {cause} Give a precision, for averages over as many shots as that "
+                    f"takes; or pass noise_model=None."
+                ) from cause
+            result = _sampled(task, vector, row)
+            table[row] = np.real(result.saved["observables"])
+            errors[row] = result.standard_errors["observables"]
+            metadata |= result.metadata
+    return table[wanted[0], wanted[1]], errors[wanted[0], wanted[1]], metadata
+
+
+def _sampled(task: _Task, vector: NDArray[np.float64], row: int) -> Result:
+    """Return averages of the observables over as many shots as the precision takes."""
+    every = ObservableList(tuple(task.observables))
+    save = Save("expectation", "observables", observable=every, subtype="average")
+    config = task.runtime.config.copy(target_error=task.precision)
+    with Runtime(config) as runtime:
+        return runtime.run(
+            task.circuit,
+            save=save,
+            seed=(task.seed + SEED_STRIDE * row) % 2**64,
+            parameters=vector,
+            cancel=task.cancel,
+        )
 
 
 def _compile(task: _Task, group: tuple[int, ...]) -> tuple[Any, bool]:

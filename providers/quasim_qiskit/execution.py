@@ -16,11 +16,11 @@ from qiskit.result import Result as QiskitResult
 
 import quasim_backend as quasim
 from quasim_backend.errors import Cancelled, QuasimError
-from quasim_backend.ir import Circuit
 from quasim_backend.session.jobs import CancelToken
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.options import Settings
 from quasim_qiskit.result import experiment, failed_experiment, header, qiskit_result
+from quasim_qiskit.saves import MAPS
 from quasim_qiskit.translate import Translation, translate
 
 __all__ = ["SEED_STRIDE", "Binding", "execute", "open_runtime"]
@@ -78,7 +78,7 @@ def execute(
         translation = translate(
             circuit,
             settings.method,
-            starts_at_zero=not _saves_unitary(circuit),
+            starts_at_zero=MAPS.keys().isdisjoint(circuit.count_ops()),
             noise=settings.noise,
         )
         head = header(circuit)
@@ -119,10 +119,6 @@ def execute(
     return qiskit_result(backend_name, job_id, entries, seconds, metadata)
 
 
-def _saves_unitary(circuit: QuantumCircuit) -> bool:
-    return "save_unitary" in circuit.count_ops()
-
-
 class _CircuitRunner:
     """Runs one translated circuit for several parameter vectors; compiles it once."""
 
@@ -141,12 +137,13 @@ class _CircuitRunner:
 
     def run(self, vector: NDArray[np.float64], seed: int) -> quasim.Result:
         """Run the circuit with one parameter vector."""
-        if self._translation.unitaries:
-            return self._unitaries(vector)
-        if self._settings.method == "unitary":
+        if self._translation.maps:
+            return self._maps(vector)
+        method = self._settings.method
+        if method in MAPS.values():
             raise QuasimQiskitError(
-                "Method 'unitary' computes what save_unitary asks for; the circuit has no "
-                "save_unitary. Use method 'automatic' or 'statevector' for anything else."
+                f"Method '{method}' computes what save_{method} asks for; the circuit has no "
+                f"save_{method}. Use method 'automatic' for anything else."
             )
         if self._compiled is None:
             self._compiled = self._runtime.compile(self._translation.circuit)
@@ -160,21 +157,24 @@ class _CircuitRunner:
         result.metadata["qubits"] = self._compiled.qubits
         return result
 
-    def _unitaries(self, vector: NDArray[np.float64]) -> quasim.Result:
+    def _maps(self, vector: NDArray[np.float64]) -> quasim.Result:
+        """Compute unitaries and superoperators of what is before each save of one."""
         translation = self._translation
-        if translation.measured or len(translation.saves) > len(translation.unitaries):
+        names = {item.name for item, _ in translation.maps}
+        if translation.measured or len(translation.saves) > len(translation.maps):
             raise QuasimQiskitError(
-                "save_unitary needs a circuit of gates: no measurements, resets or other saves."
+                f"{' and '.join(sorted(names))} cannot be in a circuit with measurements or other "
+                f"saves; run these in a circuit of their own."
             )
         circuit = translation.circuit
         values = dict(zip(circuit.parameters, vector, strict=True))
-        result = quasim.Result(num_clbits=circuit.num_clbits, metadata={"engine": "unitary"})
-        for label, length in translation.unitaries:
+        engine = "superop" if "save_superop" in names else "unitary"
+        result = quasim.Result(num_clbits=circuit.num_clbits, metadata={"engine": engine})
+        for item, part in translation.maps:
             self._cancel.check()
-            part = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
-            part.instructions = circuit.instructions[:length]
-            chosen = {p: float(values[p]) for p in part.parameters}
-            result.saved[label] = self._runtime.unitary(part, parameters=chosen)
+            compute = getattr(self._runtime, MAPS[item.name])
+            matrix = compute(part, parameters={p: float(values[p]) for p in part.parameters})
+            result.saved[item.label] = [matrix] if item.subtype == "list" else matrix
         return result
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from qiskit.circuit import ParameterExpression
 from qiskit.circuit.classical.expr import Expr
-from qiskit.quantum_info import Kraus, SuperOp
+from qiskit.quantum_info import Clifford, Kraus, StabilizerState, SuperOp
 
 from quasim_backend.ir import Channel, Circuit
-from quasim_backend.ir.instructions import ChannelOp, Instruction
+from quasim_backend.ir.instructions import ChannelOp, GateOp, Instruction
+from quasim_backend.ir.mps_preparation import mps_circuit
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.noise.terms import error_channel
 
-__all__ = ["channel", "delay_seconds", "initialize"]
+__all__ = ["channel", "delay_seconds", "initialize", "matrix_product_state", "stabilizer_state"]
 
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 _LABEL_GATES: dict[str, tuple[str, ...]] = {
@@ -45,6 +47,37 @@ def initialize(operation: Any, qubits: tuple[int, ...]) -> list[Instruction]:
                 circuit.x(qubit)
     else:
         circuit.initialize(np.asarray(params, dtype=complex), qubits)
+    return circuit.instructions
+
+
+def stabilizer_state(state: Any, qubits: tuple[int, ...]) -> list[Instruction]:
+    """Translate a ``set_stabilizer``: a reset, then the gates that prepare the state."""
+    if isinstance(state, Mapping):  # as Aer keeps it
+        clifford = Clifford.from_dict(state)
+    else:
+        clifford = state.clifford if isinstance(state, StabilizerState) else Clifford(state)
+    circuit = Circuit(max(qubits) + 1).reset(*qubits)
+    definition = clifford.to_circuit()
+    for item in definition.data:
+        places = [qubits[definition.find_bit(q).index] for q in item.qubits]
+        circuit.gate(item.operation.name, places)
+    return circuit.instructions
+
+
+def matrix_product_state(params: Any, qubits: tuple[int, ...]) -> list[Instruction]:
+    """Translate a ``set_matrix_product_state``: a reset, then one gate a qubit.
+
+    Aer keeps Vidal's form: for each qubit the matrices of 0 and of 1, and each bond's Schmidt
+    values between them.
+    """
+    gammas, values = params[0] if len(params) == 1 else params
+    tensors = [np.stack([np.asarray(m, complex) for m in pair], axis=1) for pair in gammas]
+    for site, schmidt in enumerate(values):
+        tensors[site] = tensors[site] * np.asarray(schmidt, float)
+    circuit = Circuit(max(qubits) + 1).reset(*qubits)
+    for operation in mps_circuit(tensors).instructions:
+        assert isinstance(operation, GateOp)
+        circuit.append(operation.gate, [qubits[q] for q in operation.qubits])
     return circuit.instructions
 
 

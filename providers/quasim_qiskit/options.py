@@ -34,17 +34,15 @@ METHODS = (
     "statevector",
     "density_matrix",
     "unitary",
+    "superop",
+    "stabilizer",
+    "matrix_product_state",
     "extended_stabilizer",
     "pauli_propagation",
 )
 """Simulation methods of this version; `pauli_propagation` is not one of Aer's."""
 
-_AER_METHODS = (
-    "stabilizer",
-    "matrix_product_state",
-    "superop",
-    "tensor_network",
-)
+_AER_METHODS = ("tensor_network",)
 DEVICES = ("CPU", "GPU")
 """Device names."""
 
@@ -59,6 +57,9 @@ _USED: dict[str, Any] = {
     "max_parallel_threads": None,
     "max_memory_mb": None,
     "extended_stabilizer_approximation_error": 0.05,
+    "matrix_product_state_truncation_threshold": 1e-16,
+    "matrix_product_state_max_bond_dimension": None,
+    "max_truncation_error": None,  # QuASIM's own
 }
 
 _WITHOUT_MEANING: dict[str, Any] = {
@@ -93,8 +94,6 @@ _WITHOUT_MEANING: dict[str, Any] = {
     "extended_stabilizer_norm_estimation_repetitions": 3,
     "extended_stabilizer_parallel_threshold": 100,
     "extended_stabilizer_probabilities_snapshot_samples": 3000,
-    "matrix_product_state_truncation_threshold": 1e-16,
-    "matrix_product_state_max_bond_dimension": None,
     "mps_sample_measure_algorithm": "mps_heuristic",
     "mps_log_data": False,
     "mps_swap_direction": "mps_swap_left",
@@ -207,11 +206,17 @@ def settings(options: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {
         "simulation_precision": "fp64" if options["precision"] == "double" else "fp32",
         "device": options["device"].lower(),
-        "method": "auto" if method in ("automatic", "unitary") else method,
+        "method": "auto" if method in ("automatic", "unitary", "superop") else method,
         "num_threads": threads or None,
         "max_memory_mb": float(limit) if limit is not None and limit > 0 else None,
         "approximation_error": options["extended_stabilizer_approximation_error"],
     }
+    if method == "matrix_product_state":
+        values |= {
+            "max_bond_dimension": options["matrix_product_state_max_bond_dimension"],
+            "truncation_threshold": options["matrix_product_state_truncation_threshold"],
+            "max_truncation_error": options["max_truncation_error"],
+        }
     return Settings(
         shots,
         None if seed is None else _integer("seed_simulator", seed, 0),

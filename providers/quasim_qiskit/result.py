@@ -82,10 +82,22 @@ def _metadata(
 ) -> dict[str, Any]:
     """Return Aer's entries as far as they have a meaning here, and all of ours."""
     ours = dict(result.metadata)
+    errors = {
+        item.label: item.error(result.standard_errors, result.shots) for item in translation.saves
+    }
+    if any(error is not None for error in errors.values()):
+        ours["standard_errors"] = {k: error for k, error in errors.items() if error is not None}
     circuit = translation.circuit
     active = list(ours.pop("qubits", range(circuit.num_qubits)))
     width = ours.get("num_qubits", circuit.num_qubits)
     itemsize = 8 if ours.get("dtype") == "complex64" else 16
+    match ours.get("engine"):
+        case "stabilizer":
+            needed = width * width // 2
+        case "matrix_product_state":
+            needed = ours.get("state_bytes", 0)
+        case _:
+            needed = itemsize << width
     return {
         "method": ours.get("engine", "statevector"),
         "device": str(ours.get("device", "cpu")).upper(),
@@ -94,7 +106,7 @@ def _metadata(
         "active_input_qubits": active,
         "input_qubit_map": [[q, i] for i, q in enumerate(active)],
         "remapped_qubits": len(active) != circuit.num_qubits,
-        "required_memory_mb": max(1, (itemsize << width) >> 20),
+        "required_memory_mb": max(1, needed >> 20),
         "parallel_shots": 1,
         "measure_sampling": ours.get("nodes", 1) == 1,
         "batched_shots_optimization": False,

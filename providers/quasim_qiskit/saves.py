@@ -8,19 +8,23 @@ from typing import Any
 
 import numpy as np
 from qiskit.quantum_info import (
+    Clifford,
     DensityMatrix,
     Operator,
+    StabilizerState,
     Statevector,
+    SuperOp,
 )
 from qiskit.result import ProbDistribution
 
+from quasim_backend import StabilizerTableau
 from quasim_backend.ir import PauliSum
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliString
 from quasim_backend.session.states import in_double
 from quasim_qiskit.errors import QuasimQiskitError
 
-__all__ = ["SAVE_NAMES", "SET_NAMES", "SavedItem", "read_save"]
+__all__ = ["MAPS", "SAVE_NAMES", "SET_NAMES", "SavedItem", "read_save"]
 
 _KINDS: dict[str, tuple[str, str]] = {
     "save_statevector": ("statevector", "statevector"),
@@ -32,15 +36,29 @@ _KINDS: dict[str, tuple[str, str]] = {
     "save_expval_var": ("expectation", "expectation_value_variance"),
     "save_amplitudes": ("amplitudes", "amplitudes"),
     "save_amplitudes_sq": ("amplitudes", "amplitudes_squared"),
+    "save_stabilizer": ("stabilizer", "stabilizer"),
+    "save_clifford": ("stabilizer", "clifford"),
+    "save_matrix_product_state": ("mps", "matrix_product_state"),
 }
-"""Served by the state-vector engine: Qiskit's name to the IR's kind and the default label."""
+"""Qiskit's name to the IR's kind and the default label."""
 
-_STATES = {"unitary": "save_unitary", "density_matrix": "save_density_matrix"}
+_WHOLE = ("statevector", "stabilizer", "mps")
+"""Kinds that are about all qubits and never averaged."""
+
+MAPS = {"save_unitary": "unitary", "save_superop": "superop"}
+"""Saves of what the circuit does to every state, and their default label: the method's name."""
+
+_STATES = {
+    "unitary": "save_unitary",
+    "superop": "save_superop",
+    "density_matrix": "save_density_matrix",
+    "stabilizer": "save_stabilizer",
+    "matrix_product_state": "save_matrix_product_state",
+}
 """What ``save_state`` saves, by method; a state vector otherwise."""
 
-_REFUSED = ("save_superop", "save_stabilizer", "save_clifford", "save_matrix_product_state")
-SAVE_NAMES = ("save_state", *_KINDS, "save_unitary", *_REFUSED)
-"""Names of all save instructions, refused ones included."""
+SAVE_NAMES = ("save_state", *_KINDS, *MAPS)
+"""Names of all save instructions."""
 
 SET_NAMES = (
     "set_statevector",
@@ -50,7 +68,8 @@ SET_NAMES = (
     "set_stabilizer",
     "set_matrix_product_state",
 )
-"""Names of all set instructions; only the first is served."""
+"""Names of all set instructions; those of density matrices, unitaries and
+superoperators are refused."""
 
 _ZERO = 1e-10
 """Amplitudes and probabilities up to this are left out of dictionaries."""
@@ -82,6 +101,15 @@ class SavedItem:
             return {hex(k): self._members([p[k] for p in parts], shots) for k in keys}
         return self._members(parts, shots)
 
+    def error(self, errors: Mapping[str, Any], shots: int) -> Any:
+        """Return the standard error of an averaged value, in numbers and lists; None of others."""
+        if any(source not in errors for source in self.sources):
+            return None
+        parts = [errors[source] for source in self.sources]
+        if self.subtype.startswith("c_"):
+            return {hex(k): _numbers([part[k] for part in parts], 1) for k in parts[0]}
+        return _numbers(parts, shots if self.subtype == "accum" else 1)
+
     def _members(self, parts: list[Any], shots: int) -> Any:
         if self.name == "save_amplitudes_sq":
             squares = np.abs(np.asarray(parts[0])) ** 2
@@ -108,6 +136,14 @@ class SavedItem:
                 return Operator(
                     value, input_dims=(2,) * self.num_qubits, output_dims=(2,) * self.num_qubits
                 )
+            case "save_stabilizer":
+                return StabilizerState(_clifford(value), validate=False)
+            case "save_clifford":
+                return _clifford(value)
+            case "save_superop":
+                return SuperOp(
+                    value, input_dims=(2,) * self.num_qubits, output_dims=(2,) * self.num_qubits
+                )
             case "save_statevector_dict":
                 kept = np.flatnonzero(np.abs(value) > _ZERO)
                 return {hex(i): complex(value[i]) for i in kept.tolist()}
@@ -115,6 +151,11 @@ class SavedItem:
                 kept = np.flatnonzero(np.abs(value) > _ZERO)
                 return ProbDistribution({i: float(value[i]) * factor for i in kept.tolist()})
         return value * factor if factor != 1 else value
+
+
+def _numbers(parts: list[Any], factor: int) -> Any:
+    values = [(np.asarray(part) * factor).tolist() for part in parts]
+    return values[0] if len(values) == 1 else values
 
 
 def read_save(
@@ -129,33 +170,30 @@ def read_save(
         method: Simulation method, which decides what ``save_state`` saves.
 
     Returns:
-        The IR's saves and how to read their values; no saves for ``save_unitary``.
+        The IR's saves and how to read their values; no saves for those of `MAPS`.
 
     Raises:
-        QuasimQiskitError: If no engine serves it; says what is possible.
+        QuasimQiskitError: If its subtype or qubits are not possible; says what is.
     """
     name = operation.name
     label = getattr(operation, "label", None)
     if label == "_method_":  # Aer's way to say "the name of the state's type"
         label = None
+    given = getattr(operation, "_subtype", None)
     if name == "save_state":
         name = _STATES.get(method, "save_statevector")
-    if name == "save_unitary":
-        label = label or "unitary"
-        subtype = getattr(operation, "_subtype", None) or "single"
-        if subtype != "single":
-            raise QuasimQiskitError("'save_unitary' cannot be saved for each shot: it has none.")
+        if name == "save_density_matrix" and given is not None:
+            given = given.replace("single", "average")  # over all shots, as Aer's
+    if name in MAPS:
+        label, subtype = label or MAPS[name], given or "single"
+        if subtype not in ("single", "list"):
+            raise QuasimQiskitError(f"'{name}' cannot be conditional: no outcome changes it.")
         return (), SavedItem(label, name, subtype, num_qubits, (label,))
-    if name not in _KINDS:
-        served = ", ".join(sorted(n for n in SAVE_NAMES if n not in _REFUSED))
-        raise QuasimQiskitError(
-            f"'{name}' is not supported by any method of this version. Supported: {served}."
-        )
     kind, default = _KINDS[name]
     label = label or default
-    averaged = name != "save_amplitudes" and "statevector" not in name
-    subtype = getattr(operation, "_subtype", None) or ("average" if averaged else "single")
-    whole = kind in ("statevector", "amplitudes")
+    averaged = name != "save_amplitudes" and kind not in _WHOLE
+    subtype = given or ("average" if averaged else "single")
+    whole = kind == "amplitudes" or kind in _WHOLE
     if whole and len(qubits) != num_qubits:
         raise QuasimQiskitError(
             f"'{name}' is about all {num_qubits} qubits of the circuit; got {len(qubits)}."
@@ -188,8 +226,14 @@ def _ir_saves(
     if kind == "amplitudes":
         indices = tuple(int(i) for i in operation.params)
         return (Save(kind, label, (), None, indices, subtype, conditional),)
-    places = () if kind == "statevector" else qubits
+    places = () if kind in _WHOLE else qubits
     return (Save(kind, label, places, None, (), subtype, conditional),)
+
+
+def _clifford(tableau: StabilizerTableau) -> Clifford:
+    """Return Qiskit's Clifford, whose tableau has the same rows as ours."""
+    rows = np.hstack([tableau.x, tableau.z, tableau.phase[:, None]])
+    return Clifford(rows, validate=False)
 
 
 def _observable(params: Sequence[Any], qubits: tuple[int, ...]) -> PauliSum:

@@ -17,7 +17,7 @@ from quasim_qiskit.blocks import BlockReader, Place
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.noise.active import ActiveNoise
 from quasim_qiskit.parameters import ParameterTable, Scope
-from quasim_qiskit.saves import SavedItem
+from quasim_qiskit.saves import MAPS, SavedItem
 
 __all__ = ["Translation", "translate", "translate_circuit"]
 
@@ -32,14 +32,14 @@ class Translation:
         circuit: The IR circuit.
         parameters: What the IR circuit's parameters stand for.
         saves: The saved items, in circuit order.
-        unitaries: For each ``save_unitary``: its label and the number of instructions before it.
+        maps: For each ``save_unitary`` and ``save_superop``: the item and what was before it.
         measured: Whether a classical bit is written anywhere in the circuit.
     """
 
     circuit: Circuit
     parameters: ParameterTable
     saves: tuple[SavedItem, ...]
-    unitaries: tuple[tuple[str, int], ...]
+    maps: tuple[tuple[SavedItem, Circuit], ...]
     measured: bool
 
 
@@ -82,7 +82,7 @@ def translate(
         circuit = noise.passed(circuit)
         starts_at_zero = False  # noise needs the gates that prepare a state
     target = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
-    reader = BlockReader(target, method, starts_at_zero and method != "unitary")
+    reader = BlockReader(target, method, starts_at_zero and method not in MAPS.values())
     if noise is not None and placed is not None:
         reader.naming = noise.naming(placed)
         reader.dt = noise.dt
@@ -93,13 +93,20 @@ def translate(
         _NO_SCOPE,
     )
     reader.read(circuit, top, target.instructions)
+    maps = tuple((item, _start(target, length)) for item, length in reader.maps)
     if placed is not None:
-        if reader.unitaries:
+        if any(item.name == "save_unitary" for item, _ in maps):
             raise QuasimQiskitError(
                 "save_unitary cannot be used with noise: a noisy circuit has no unitary. Pass "
-                "noise_model=None, or save density matrices."
+                "noise_model=None, or use save_superop."
             )
         target = placed.applied(target)
-    return Translation(
-        target, reader.parameters, tuple(reader.saves), tuple(reader.unitaries), reader.measured
-    )
+        maps = tuple((item, placed.applied(part)) for item, part in maps)
+    return Translation(target, reader.parameters, tuple(reader.saves), maps, reader.measured)
+
+
+def _start(circuit: Circuit, length: int) -> Circuit:
+    """Return the first instructions of a circuit, on all of its bits."""
+    result = Circuit(circuit.num_qubits, circuit.num_clbits, circuit.name)
+    result.instructions = circuit.instructions[:length]
+    return result

@@ -28,7 +28,9 @@ from quasim_backend.ir.instructions import (
 
 __all__ = ["active_qubits", "final_measurements", "live_bits"]
 
-_WHOLE_STATE = ("statevector", "density_matrix", "probabilities", "amplitudes")
+_WHOLE_STATE = (
+    *("statevector", "density_matrix", "probabilities", "amplitudes", "stabilizer", "mps"),
+)
 
 
 def active_qubits(circuit: Circuit) -> tuple[int, ...]:

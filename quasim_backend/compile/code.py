@@ -167,11 +167,15 @@ class SaveStep:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AssignStep:
-    """Store a value in variable ``slot``, or (slot -1) in ``clbits``, lowest first."""
+    """Store a value in variable ``slot``, or (slot -1) in ``clbits``, lowest first.
+
+    ``reads`` are the classical bits that the value depends on, besides variables; None: unknown.
+    """
 
     slot: int
     clbits: tuple[int, ...]
     value: Function
+    reads: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -183,19 +187,21 @@ class JumpStep:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class BranchStep:
-    """Go on if the condition holds, else to ``otherwise``."""
+    """Go on if the condition holds, else to ``otherwise``; ``reads`` as in `AssignStep`."""
 
     condition: Function
     otherwise: int
+    reads: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SwitchStep:
-    """Go to the target of the subject's value, else to ``default``."""
+    """Go to the target of the subject's value, else to ``default``; ``reads`` as elsewhere."""
 
     subject: Function
     targets: Mapping[int, int]
     default: int
+    reads: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -36,6 +36,7 @@ from quasim_backend.ir.expr import (
     Expr,
     Value,
     Var,
+    bits_read,
     compile_expression,
     variables_read,
 )
@@ -173,7 +174,7 @@ class Lineariser:
             case Save():
                 self.steps.append(SaveStep(self._placed_save(instruction)))
             case Assign(target, value):
-                self._assign(target, self._compile(value))
+                self._assign(target, value)
             case If():
                 self._if(instruction)
             case Switch():
@@ -203,7 +204,7 @@ class Lineariser:
             return measure
         pairs = list(zip(measure.qubits, measure.clbits, strict=True))
         idle = tuple(c for q, c in pairs if q not in self._qubits)
-        self.steps.append(AssignStep(-1, idle, lambda m, v: 0))
+        self.steps.append(AssignStep(-1, idle, lambda m, v: 0, ()))
         rest = [(q, c) for q, c in pairs if q in self._qubits]
         if not rest:
             return None
@@ -233,12 +234,13 @@ class Lineariser:
             self.steps.append(InitializeStep(amplitudes, places))
         self._fresh.difference_update(places)
 
-    def _assign(self, target: Var | Bit | Bits, value: Function) -> None:
+    def _assign(self, target: Var | Bit | Bits, value: Expr) -> None:
+        function, reads = self._compile(value)
         if isinstance(target, Var):
-            self.steps.append(AssignStep(self._slot(target), (), value))
+            self.steps.append(AssignStep(self._slot(target), (), function, reads))
         else:
             bits = (target.index,) if isinstance(target, Bit) else target.indices
-            self.steps.append(AssignStep(-1, bits, value))
+            self.steps.append(AssignStep(-1, bits, function, reads))
 
     # --- control flow -------------------------------------------------------------------------
 
@@ -252,7 +254,8 @@ class Lineariser:
             self.steps[jump] = JumpStep(len(self.steps))
         else:
             otherwise = len(self.steps)
-        self.steps[branch] = BranchStep(self._compile(instruction.condition), otherwise)
+        condition, reads = self._compile(instruction.condition)
+        self.steps[branch] = BranchStep(condition, otherwise, reads)
 
     def _switch(self, instruction: Switch) -> None:
         switch = self._hole()
@@ -273,8 +276,9 @@ class Lineariser:
         end = len(self.steps)
         for hole in ends:
             self.steps[hole] = JumpStep(end)
+        subject, reads = self._compile(instruction.subject)
         self.steps[switch] = SwitchStep(
-            self._compile(instruction.subject), targets, end if default is None else default
+            subject, targets, end if default is None else default, reads
         )
 
     def _for(self, instruction: For) -> None:
@@ -292,7 +296,7 @@ class Lineariser:
         # A break lands here: the counter must return to zero for the loop's next execution.
         rewind = len(self.steps)
         if leaves:
-            self.steps.append(AssignStep(counter, (), lambda m, v: 0))
+            self.steps.append(AssignStep(counter, (), lambda m, v: 0, ()))
         end = len(self.steps)
         self.steps[start] = ForStep(counter, value, instruction.values, end)
         for leave in leaves:
@@ -323,7 +327,8 @@ class Lineariser:
     def _while(self, instruction: While) -> None:
         start, leaves = self._loop_body(instruction.body)
         end = len(self.steps)
-        self.steps[start] = BranchStep(self._compile(instruction.condition), end)
+        condition, reads = self._compile(instruction.condition)
+        self.steps[start] = BranchStep(condition, end, reads)
         for leave in leaves:
             self.steps[leave] = JumpStep(end)
 
@@ -403,7 +408,8 @@ class Lineariser:
                 else ChannelOp(o.channel, self._places(o.qubits))
                 for o in operations
             ]
-        parameters = {p for gate in self._pending for p in gate.gate.parameters}
+        distinct = {operation.gate for operation in self._pending}  # few: equal ones are shared
+        parameters = {p for gate in distinct if gate.params for p in gate.parameters}
         sources = {p: self._source(p) for p in parameters}
         self.steps.append(GatesStep(tuple(operations), sources))
         self._pending.clear()
@@ -424,10 +430,11 @@ class Lineariser:
         self.steps.append(JumpStep(-1))
         return len(self.steps) - 1
 
-    def _compile(self, expr: Expr) -> Function:
+    def _compile(self, expr: Expr) -> tuple[Function, tuple[int, ...]]:
+        """Return the function of an expression and the classical bits it reads."""
         for variable in variables_read(expr):
             self._slot(variable)
-        return compile_expression(expr, self.slots)
+        return compile_expression(expr, self.slots), tuple(sorted(bits_read(expr)))
 
     def _slot(self, variable: Var) -> int:
         if variable not in self.slots:

@@ -20,7 +20,7 @@ from quasim_backend.ir.doubled import doubled
 from quasim_backend.ir.program import Program, ProgramBuilder
 from quasim_backend.ir.program_parts import chained, reordered
 
-__all__ = ["append_superoperator", "noisy_program", "superoperator"]
+__all__ = ["append_superoperator", "cost", "noisy_program", "superoperator"]
 
 Matrix: TypeAlias = NDArray[np.complex128]
 
@@ -195,9 +195,7 @@ def _product(done: Sequence[_Placed], entry: _Placed) -> tuple[int, _Placed] | N
         ):
             return None
         product = _embedded(later, qubits, wide) @ _embedded(earlier, others, wide)
-        return (
-            (number, (product, wide)) if _cost(product) <= _cost(later) + _cost(earlier) else None
-        )
+        return (number, (product, wide)) if cost(product) <= cost(later) + cost(earlier) else None
     return None
 
 
@@ -233,8 +231,8 @@ def _is_diagonal(matrix: Matrix) -> bool:
     return bool(np.abs(matrix - np.diag(matrix.diagonal())).max() <= _ZERO)
 
 
-def _cost(matrix: Matrix) -> float:
-    """Return about how many real multiply-adds an amplitude takes; `append_superoperator`."""
+def cost(matrix: Matrix) -> float:
+    """Return about how many real multiply-adds an entry takes as `append_superoperator` has it."""
     if _is_diagonal(matrix):
         return 4.0
     blocks = _blocks(matrix)

@@ -70,6 +70,7 @@ class EngineOutput:
         superop: complex ``(4**n, 4**n)``, if asked for: the circuit's matrix on column-stacked
             density matrices, ``vec[i + j * 2**n] = rho[i, j]``.
         saved: Values of the circuit's save points by label, after averaging or listing.
+        standard_errors: Of each average in ``saved``; see `quasim_backend.Result`.
         metadata: Facts about the run.
     """
 
@@ -78,6 +79,7 @@ class EngineOutput:
     unitary: ComplexArray | None = None
     superop: ComplexArray | None = None
     saved: dict[str, Any] = field(default_factory=dict)
+    standard_errors: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -86,7 +88,8 @@ class Engine(Protocol):
     """A simulation method. Engines hold no state between runs.
 
     An engine whose states are no amplitudes sets ``runs_gates = True`` and reads
-    `quasim_backend.compile.compiler.gate_code`; others never see code that has no plans.
+    `quasim_backend.compile.compiler.gate_code`; others never see code that has no plans. One that
+    has saves of its own kind names them in ``save_kinds``; others never see those.
     """
 
     name: str

@@ -112,6 +112,8 @@ class Events:
         uniforms: float64 ``(events,)``.
         known: The events of sites below this are listed.
         cursor: Events before this one are past.
+        left: bool, by number of the shot: those that have gone their own way; None for nobody.
+        order: The events shot by shot, and the shots in that order; None until one is asked for.
     """
 
     sites: NDArray[np.int64]
@@ -119,16 +121,39 @@ class Events:
     uniforms: NDArray[np.float64]
     known: int
     cursor: int = 0
+    left: NDArray[np.bool_] | None = None
+    order: tuple[NDArray[np.int64], Shots] | None = None
 
     def next_site(self) -> int | None:
         """Return the site of the next event, or None if none is listed."""
-        return int(self.sites[self.cursor]) if self.cursor < len(self.sites) else None
+        while self.cursor < len(self.sites):
+            if self.left is None or not self.left[self.shots[self.cursor]]:
+                return int(self.sites[self.cursor])
+            self.cursor += 1
+        return None
 
-    def take(self, site: int) -> slice:
-        """Step past the events at a site and return their places."""
-        first = self.cursor
-        self.cursor = int(np.searchsorted(self.sites, site, side="right"))
-        return slice(first, self.cursor)
+    def take(self, site: int) -> tuple[Shots, NDArray[np.float64]]:
+        """Step past the events at a site and return their shots and uniforms."""
+        here = slice(self.cursor, int(np.searchsorted(self.sites, site, side="right")))
+        self.cursor = here.stop
+        shots, uniforms = self.shots[here], self.uniforms[here]
+        if self.left is None:
+            return shots, uniforms
+        kept = ~self.left[shots]
+        return shots[kept], uniforms[kept]
+
+    def split_off(self, shot: int, every: int) -> Events:
+        """Return the events to come of one shot, out of ``every``, which leaves the others."""
+        if self.left is None:
+            self.left = np.zeros(every, np.bool_)
+        if self.order is None:
+            order = np.argsort(self.shots, kind="stable")
+            self.order = order, self.shots[order]
+        order, shots = self.order
+        self.left[shot] = True
+        own = order[slice(*np.searchsorted(shots, (shot, shot + 1)))]
+        own = own[np.searchsorted(own, self.cursor) :]
+        return Events(self.sites[own], self.shots[own], self.uniforms[own], self.known)
 
     def of(self, shots: Shots, every: int) -> Events:
         """Return the events to come of some shots, out of ``every``."""

@@ -8,29 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from quasim_backend.compile.code import CompiledCircuit, MeasureStep, SaveStep, SegmentStep
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.density_kernels import density_kernels
 from quasim_backend.engines.doubled_circuit import doubled_circuit, reads_outcomes
 from quasim_backend.engines.moments import variance_copies_state
+from quasim_backend.engines.plan_seconds import STEP_SECONDS, pass_seconds, plan_seconds
 from quasim_backend.engines.shot_tree import ShotTree
 from quasim_backend.engines.statevector import result_bytes
 from quasim_backend.ir.program import MAX_QUBITS
 from quasim_backend.kernels.base import passes_of
 
 __all__ = ["DensityMatrixEngine"]
-
-_FMA_RATE = 40e9
-"""Real multiply-adds a second of two cores in complex64, in many small operations; half as many in
-complex128."""
-_BANDWIDTH = 16e9
-"""Bytes a second that two cores read and write together."""
-_STEP_SECONDS = 10e-6
-"""What a step costs however small the state is."""
-_OPERATION_SECONDS = 0.3e-6
-"""The same of an operation of a plan."""
 
 
 class DensityMatrixEngine:
@@ -93,26 +82,20 @@ class DensityMatrixEngine:
     def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
         """Return about how many seconds a run takes on two cores.
 
-        A stage takes the longer of two times, that of its arithmetic and that of reading and
-        writing the state; steps and operations cost something however small the state is. From a
+        For plans see `plan_seconds`; steps cost something however small the state is. From a
         measurement that branches on, everything is done once for each outcome, of which there are
         at most as many as shots. A loop's body is counted once.
         """
         doubled = doubled_circuit(compiled, request.dtype, dephase=_dephases(compiled, request))
         itemsize = request.dtype.itemsize
-        size = float(2**doubled.num_qubits)
-        memory = 2 * itemsize * size / _BANDWIDTH
-        rate = _FMA_RATE * 8 / itemsize
         nodes, total = 1, 0.0
         for step in doubled.steps:
-            total += nodes * _STEP_SECONDS
+            total += nodes * STEP_SECONDS
             if isinstance(step, SegmentStep):
-                arithmetic = step.plan.stage_fma * size / rate
-                once = float(np.maximum(arithmetic, memory).sum())
-                total += nodes * (once + step.plan.num_ops * _OPERATION_SECONDS)
+                total += nodes * plan_seconds(step.plan, itemsize)
             elif isinstance(step, MeasureStep):
                 nodes = min(nodes << len(step.qubits), max(request.shots, 1))
-                total += nodes * memory
+                total += nodes * pass_seconds(doubled.num_qubits, itemsize)
         return total
 
 

@@ -61,18 +61,16 @@ class IntervalPlans:
         self._program = chained(programs)
         self._ends.append(len(self._program))
 
-    def interval(self, first: int, last: int) -> Iterator[ExecutionPlan]:
-        """Yield plans that together run the elements ``first .. last - 1`` by default."""
+    def interval(self, first: int, last: int) -> list[ExecutionPlan]:
+        """Return plans that together run the elements ``first .. last - 1`` by default."""
         key = self._ends[first], self._ends[last]
         if key[0] == key[1]:
-            return
+            return []
         asked = self._asked[key] = self._asked.get(key, 0) + 1
         whole = key == (0, len(self._program))
         if whole or asked >= _OFTEN or self._width >= _WIDE or key in self._plans:
-            yield self._planned(*key)
-        else:
-            for node in _nodes(*key):
-                yield self._planned(*node)
+            return [self._planned(*key)]
+        return [self._planned(*node) for node in _nodes(*key)]
 
     def operator(self, site: int, number: int) -> ExecutionPlan | None:
         """Return the plan of an operator of a site; None if it does nothing."""

@@ -17,7 +17,14 @@ from quasim_backend.ir.array_observables import (
 from quasim_backend.ir.observables import PauliString, PauliSum
 from quasim_backend.kernels.base import KernelSet, State
 
-__all__ = ["expectation", "expectations", "variance", "variance_copies_state"]
+__all__ = [
+    "expectation",
+    "expectations",
+    "squares_and_means",
+    "variance",
+    "variance_copies_state",
+    "variance_of",
+]
 
 _SQUARED_TERMS = 6
 """Pauli sums up to here are squared term by term; longer ones are applied to a second state."""
@@ -69,8 +76,26 @@ def variance(
     kernels: KernelSet, state: State, observable: AnyObservable
 ) -> float | NDArray[np.float64]:
     """Return ``<O^dagger O> - |<O>|**2``, an array for a list; the state has norm 1."""
+    return variance_of(squares_and_means(kernels, state, observable))
+
+
+def variance_of(moments: NDArray[np.float64]) -> float | NDArray[np.float64]:
+    """Return ``<O^dagger O> - |<O>|**2`` of what `squares_and_means` returns."""
+    values = moments[..., 0] - moments[..., 1] ** 2 - moments[..., 2] ** 2
+    return values if moments.ndim > 1 else float(values)
+
+
+def squares_and_means(
+    kernels: KernelSet, state: State, observable: AnyObservable
+) -> NDArray[np.float64]:
+    """Return ``<O^dagger O>``, and real and imaginary part of ``<O>``: float64 ``(3,)``.
+
+    Of a list ``(len(observables), 3)``. They are linear in the state's density matrix, so their
+    averages are those of the average state.
+    """
     if isinstance(observable, ObservableList):
-        return np.array([variance(kernels, state, o) for o in observable.observables], np.float64)
+        found = [squares_and_means(kernels, state, o) for o in observable.observables]
+        return np.array(found, np.float64).reshape(-1, 3)
     if isinstance(observable, PauliSum):
         mean = expectations(kernels, state, [observable])[0]
         if len(observable.terms) <= _SQUARED_TERMS:
@@ -90,7 +115,7 @@ def variance(
         mean, square = kernels.sparse_moments(
             state, observable.data, observable.indices, observable.indptr
         )
-    return float(square - abs(mean) ** 2)
+    return np.array([square, mean.real, mean.imag], np.float64)
 
 
 def variance_copies_state(observable: AnyObservable | None) -> bool:

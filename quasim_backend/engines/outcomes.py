@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from quasim_backend.compile.code import InitializeStep, MeasureStep, ResetStep, Site
 from quasim_backend.compile.planner import trivial_plan
 from quasim_backend.engines.collapse import TABLE_QUBITS, Pending
+from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ProgramBuilder
 from quasim_backend.kernels.base import KernelSet, State
@@ -47,7 +48,7 @@ class OutcomeLaw:
         self._kernels = kernels
         self._num_qubits = num_qubits
         self._flips: dict[tuple[tuple[int, ...], int], ExecutionPlan] = {}
-        self._effects: dict[int, NDArray[np.complex128]] = {}  # K^dagger K, by the channel's id
+        self._effects: dict[int, _Effects] = {}  # by the channel's id
 
     def draws(self, step: BranchStep) -> int:
         """Return how many uniforms a shot draws at a step."""
@@ -184,10 +185,12 @@ class OutcomeLaw:
         pending.settle(self._kernels, state)
         effects = self._effects.get(id(channel))
         if effects is None:
-            products = np.array([k.conj().T @ k for k in channel.operators])
-            effects = self._effects[id(channel)] = products.reshape(len(products), -1)
+            effects = self._effects[id(channel)] = _Effects(channel)
+        if effects.diagonals is not None:
+            populations = self._kernels.probabilities(state, step.qubits)
+            return np.maximum(effects.diagonals @ populations, 0.0)
         rho = self._kernels.reduced_density_matrix(state, step.qubits)
-        weights: NDArray[np.float64] = (effects @ rho.T.reshape(-1)).real
+        weights: NDArray[np.float64] = (effects.rows @ rho.T.reshape(-1)).real
         return np.maximum(weights, 0.0)
 
     def _flip(self, qubits: tuple[int, ...], value: int) -> ExecutionPlan:
@@ -210,6 +213,25 @@ class OutcomeLaw:
         shape = tensor.shape
         tensor[...] = np.outer(step.amplitudes, rest).reshape(shape)
         return kernels.from_host(host, host.dtype)
+
+
+class _Effects:
+    """``K^dagger K`` of a channel's operators.
+
+    Attributes:
+        rows: complex128 ``(operators, 4**k)``, each flat.
+        diagonals: float64 ``(operators, 2**k)`` if they are diagonal: then populations give the
+            weights, and cost less than a reduced density matrix. Else None.
+    """
+
+    __slots__ = ("diagonals", "rows")
+
+    def __init__(self, channel: Channel) -> None:
+        products = np.array([k.conj().T @ k for k in channel.operators])
+        diagonals = np.diagonal(products, axis1=1, axis2=2)
+        alone = np.count_nonzero(products) == np.count_nonzero(diagonals)
+        self.rows = products.reshape(len(products), -1)
+        self.diagonals = np.ascontiguousarray(diagonals.real) if alone else None
 
 
 def _choose(weights: NDArray[np.float64], uniforms: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from quasim_backend.compile.code import NoisyStep
 from quasim_backend.engines.pauli_moves import (
     Images,
+    Move,
     Rotation,
     bits_of_mask,
-    move_of,
+    moves_of,
     pauli_masks,
-    quarter_turns,
 )
 from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.parameters import Parameter
@@ -39,13 +39,19 @@ __all__ = ["PauliSigns", "pauli_signs"]
 class PauliSigns:
     """A step whose errors only turn signs.
 
+    An *effect* is a row of uint64 words: the x mask at the end, the z mask, then a bit for each
+    angle that is turned, angle 0 the highest bit of the first word. Effects sort as their signs do.
+
     Attributes:
         program: The step's program with one parameter for each angle that an error may turn.
         places: int64 ``(angles,)``; the primitive of ``program`` that has the angle, ascending.
         source: int64 ``(angles,)``; the primitive of the step that it comes from.
         factor: float64 ``(angles,)``; the angle is ``factor * angle of source + offset``.
         offset: float64 ``(angles,)``.
-        rows: For each site and operator, what the error becomes, see the module.
+        generators: uint64 ``(2 * qubits of all sites, words)``; effects of ``X`` and ``Z`` on a
+            site's first qubit, on its second, ..., site by site.
+        starts: int64 ``(sites,)``; where a site's generators start.
+        operators: int64 ``(sites, most operators)``; the generators in each operator, as bits.
     """
 
     program: Program
@@ -53,41 +59,69 @@ class PauliSigns:
     source: NDArray[np.int64]
     factor: NDArray[np.float64]
     offset: NDArray[np.float64]
-    rows: tuple[tuple[int, ...], ...]
+    generators: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+    operators: NDArray[np.int64]
 
     def angles(self, angles: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the parameters of a run without errors, from the angles of the step's program."""
         return self.factor * angles[self.source] + self.offset
 
+    def add(
+        self,
+        total: NDArray[np.uint64],
+        rows: NDArray[np.int64],
+        sites: NDArray[np.int64],
+        errors: NDArray[np.int64],
+    ) -> None:
+        """Add errors to effects.
+
+        Args:
+            total: uint64 ``(k, words)``; overwritten.
+            rows: int64 ``(errors,)``; rows of ``total``, each at most once.
+            sites: int64 ``(errors,)``.
+            errors: int64 ``(errors,)``; generators of the site, as bits.
+        """
+        for place in range(int(errors.max(initial=0)).bit_length()):
+            here = np.flatnonzero(errors >> place & 1)
+            total[rows[here]] ^= self.generators[self.starts[sites[here]] + place]
+
+    def turns(self, effects: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Return the angles that effects turn, bool ``(k, angles)``."""
+        data = effects[:, 2:].astype(">u8").view(np.uint8)
+        return np.unpackbits(data, axis=1, count=len(self.places)).astype(np.bool_)
+
 
 def pauli_signs(step: NoisyStep) -> PauliSigns | None:
     """Return what errors do to a step, or None if a channel mixes other operators than Paulis.
 
-    None too if a gate is not among those that `move_of` takes apart.
+    None too if a gate is not among those that `moves_of` takes apart.
     """
-    masks: dict[int, list[tuple[int, int]] | None] = {}
+    known: dict[int, list[int]] = {}
     for site in step.sites:
-        if id(site.channel) not in masks:
-            masks[id(site.channel)] = _paulis(site.channel)
-        if masks[id(site.channel)] is None:
-            return None
-    moves = []
-    for i in range(len(step.program)):
-        move = move_of(step.program, i)
-        if move is None:
-            return None
-        moves.append(move)
+        if id(site.channel) not in known:
+            bits = _generators(site.channel)
+            if bits is None:
+                return None
+            known[id(site.channel)] = bits
+    most = max(map(len, known.values()), default=1)
+    padded = {key: bits + [0] * (most - len(bits)) for key, bits in known.items()}
+    operators = np.array([padded[id(site.channel)] for site in step.sites], np.int64)
+    moves = moves_of(step.program)
+    if moves is None:
+        return None
     writer = _Writer(step.program)
     for i, move in enumerate(moves):
         writer.add(i, move)
-    rows = _Rows(step.program, moves, writer.numbers)
-    found: list[tuple[int, ...]] = []
+    rows = _Rows(step.program.num_qubits, moves, writer.numbers)
+    found: list[int] = []
     for site in reversed(step.sites):
         rows.back_to(site.place)
-        paulis = masks[id(site.channel)] or []
-        on_x, on_z = rows.subsets(site.qubits)
-        found.append(tuple([on_x[x] ^ on_z[z] for x, z in paulis]))
-    return writer.signs(tuple(reversed(found)))
+        for q in reversed(site.qubits):
+            found += [rows.z[q], rows.x[q]]
+    widths = np.array([2 * len(site.qubits) for site in step.sites], np.int64)
+    effects = _effects(found[::-1], step.program.num_qubits, writer.count)
+    return writer.signs(effects, np.cumsum(widths) - widths, operators.reshape(-1, most))
 
 
 class _Writer:
@@ -95,91 +129,91 @@ class _Writer:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._pieces: list[Program | tuple[int, int]] = []
+        self._kinds = program.kind.tolist()
+        self._pieces: list[tuple[int, int] | ProgramBuilder] = []
         self._angles: list[tuple[int, int, float, float]] = []
         self._length = 0
         self.numbers: list[range] = []
         """Of each primitive, its angles; none for a Clifford."""
 
-    def add(self, i: int, move: Images | tuple[Rotation, ...]) -> None:
+    @property
+    def count(self) -> int:
+        """Number of angles."""
+        return len(self._angles)
+
+    def add(self, i: int, move: Move) -> None:
         """Add primitive ``i``; as it is, if it has at most one angle."""
         first = len(self._angles)
-        program, kind = self._program, PrimitiveKind(int(self._program.kind[i]))
-        fixed = isinstance(move, Images) or all(
-            quarter_turns(program, i, r) is not None for r in move
-        )
-        own = kind == PrimitiveKind.ROTATION or kind == PrimitiveKind.PHASE
-        if isinstance(move, Images) or fixed or (own and len(move) == 1):
+        fixed = isinstance(move, Images) or all(r.turns is not None for r in move)
+        own = self._kinds[i] in (PrimitiveKind.ROTATION, PrimitiveKind.PHASE)
+        last = self._pieces[-1] if self._pieces else None
+        if fixed or (own and len(move) == 1):
             if not fixed:
                 self._angles.append((self._length, i, 1.0, 0.0))
-            last = self._pieces[-1] if self._pieces else None
-            if isinstance(last, tuple) and last[1] == i:
+            if isinstance(last, tuple):
                 self._pieces[-1] = (last[0], i + 1)
             else:
                 self._pieces.append((i, i + 1))
             self._length += 1
         else:
-            builder = ProgramBuilder(program.num_qubits)
+            assert not isinstance(move, Images)
+            if not isinstance(last, ProgramBuilder):
+                last = ProgramBuilder(self._program.num_qubits)
+                self._pieces.append(last)
             for rotation in move:
-                builder.rotation(rotation.x_mask, rotation.z_mask, 0.0)
+                last.rotation(rotation.x_mask, rotation.z_mask, 0.0)
                 self._angles.append((self._length, i, rotation.factor, rotation.offset))
                 self._length += 1
-            self._pieces.append(builder.build())
         self.numbers.append(range(first, len(self._angles)))
 
-    def signs(self, rows: tuple[tuple[int, ...], ...]) -> PauliSigns:
+    def signs(
+        self,
+        generators: NDArray[np.uint64],
+        starts: NDArray[np.int64],
+        operators: NDArray[np.int64],
+    ) -> PauliSigns:
         """Put everything together."""
         count = len(self._angles)
         table = np.array(self._angles, np.float64).reshape(count, 4)
         places, source = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
-        programs = [part(self._program, *p) if isinstance(p, tuple) else p for p in self._pieces]
+        programs = [
+            part(self._program, *p) if isinstance(p, tuple) else p.build() for p in self._pieces
+        ]
         written = chained(programs) if programs else self._program
         offsets = written.angle_offset.copy()
         offsets[places] = 0.0
-        starts = np.zeros(len(written) + 1, np.int32)
-        starts[1:] = np.cumsum(np.bincount(places, minlength=len(written)))
+        terms = np.zeros(len(written) + 1, np.int32)
+        terms[1:] = np.cumsum(np.bincount(places, minlength=len(written)))
         program = replace(
             written,
             parameters=tuple(Parameter(f"angle {r}") for r in range(count)),
             angle_offset=offsets,
-            term_start=starts,
+            term_start=terms,
             term_parameter=np.arange(count, dtype=np.int32),
             term_weight=np.ones(count),
         )
-        return PauliSigns(program, places, source, table[:, 2].copy(), table[:, 3].copy(), rows)
+        factor, offset = table[:, 2].copy(), table[:, 3].copy()
+        return PauliSigns(program, places, source, factor, offset, generators, starts, operators)
 
 
 class _Rows:
-    """Rows of ``X`` and ``Z`` on every qubit, at a place that goes from the end backwards."""
+    """Rows ``x`` and ``z`` of each qubit's ``X`` and ``Z``, at a place that goes backwards."""
 
-    def __init__(
-        self,
-        program: Program,
-        moves: Sequence[Images | tuple[Rotation, ...]],
-        numbers: Sequence[range],
-    ) -> None:
-        width = program.num_qubits
-        self._program, self._moves, self._numbers = program, moves, numbers
-        self._place = len(program)
-        self._x = [1 << q for q in range(width)]
-        self._z = [1 << (width + q) for q in range(width)]
+    def __init__(self, width: int, moves: Sequence[Move], numbers: Sequence[range]) -> None:
+        """Begin at the end."""
+        self._width, self._moves, self._numbers = width, moves, numbers
+        self._place = len(moves)
+        self.x = [1 << q for q in range(width)]
+        self.z = [1 << (width + q) for q in range(width)]
 
-    def of(self, x_mask: int, z_mask: int) -> int:
+    def _of(self, x_mask: int, z_mask: int) -> int:
         """Return the row of a Pauli string at the place."""
         row = 0
         for q in bits_of_mask(x_mask):
-            row ^= self._x[q]
+            row ^= self.x[q]
         for q in bits_of_mask(z_mask):
-            row ^= self._z[q]
+            row ^= self.z[q]
         return row
-
-    def subsets(self, qubits: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Return the rows of ``X``, and of ``Z``, on each subset of qubits, a mask of places."""
-        on_x, on_z = [0], [0]
-        for q in qubits:
-            on_x += [row ^ self._x[q] for row in on_x]
-            on_z += [row ^ self._z[q] for row in on_z]
-        return on_x, on_z
 
     def back_to(self, place: int) -> None:
         """Go back to before primitive ``place``."""
@@ -187,9 +221,9 @@ class _Rows:
             self._place -= 1
             move = self._moves[self._place]
             if isinstance(move, Images):
-                rows = [self.of(x, z) for x, z in move.masks]
+                rows = [self._of(x, z) for x, z in move.masks]
                 for number, q in enumerate(move.qubits):
-                    self._x[q], self._z[q] = rows[2 * number : 2 * number + 2]
+                    self.x[q], self.z[q] = rows[2 * number : 2 * number + 2]
                 continue
             numbers = self._numbers[self._place]
             for number in reversed(range(len(move))):
@@ -198,21 +232,45 @@ class _Rows:
     def _back(self, rotation: Rotation, angle: int | None) -> None:
         x, z = rotation.x_mask, rotation.z_mask
         if angle is not None:
-            change = 1 << (2 * self._program.num_qubits + angle)
-        elif quarter_turns(self._program, self._place, rotation) in (1, 3):
-            change = self.of(x, z)  # R E = E R^dagger = E P R, up to a phase
+            change = 1 << (2 * self._width + angle)
+        elif rotation.turns in (1, 3):
+            change = self._of(x, z)  # R E = E R^dagger = E P R, up to a phase
         else:
             return
         for q in bits_of_mask(z):
-            self._x[q] ^= change
+            self.x[q] ^= change
         for q in bits_of_mask(x):
-            self._z[q] ^= change
+            self.z[q] ^= change
 
 
-def _paulis(channel: Channel) -> list[tuple[int, int]] | None:
-    """Return the masks of the Paulis that a channel mixes, or None if it does other things."""
+def _generators(channel: Channel) -> list[int] | None:
+    """Return the generators in each Pauli that a channel mixes; None if it does other things."""
     if channel.probabilities is None:
         return None
-    found = [pauli_masks(u) for u in channel.operators]
-    known = [masks for masks in found if masks is not None]
-    return known if len(known) == len(found) else None
+    found: list[int] = []
+    for unitary in channel.operators:
+        masks = pauli_masks(unitary)
+        if masks is None:
+            return None
+        x, z = masks
+        found.append(
+            sum(
+                (x >> k & 1) << 2 * k | (z >> k & 1) << 2 * k + 1 for k in range(channel.num_qubits)
+            )
+        )
+    return found
+
+
+def _effects(rows: Sequence[int], width: int, angles: int) -> NDArray[np.uint64]:
+    """Return rows of Python integers as words, see `PauliSigns`."""
+    words = -(-angles // 64)
+    size = 8 * (2 + words)
+    low = (1 << width) - 1
+    parts = ((row & low) | (row >> width & low) << 64 | (row >> 2 * width) << 128 for row in rows)
+    data = b"".join(value.to_bytes(size, "little") for value in parts)
+    table = np.frombuffer(data, np.uint8).reshape(len(rows), size)
+    effects = np.empty((len(rows), 2 + words), np.uint64)
+    effects[:, :2] = np.ascontiguousarray(table[:, :16]).view("<u8")
+    signs = np.unpackbits(table[:, 16:], axis=1, bitorder="little")
+    effects[:, 2:] = np.packbits(signs, axis=1).view(">u8")
+    return effects

@@ -92,7 +92,7 @@ class SavedSums:
     def value(
         self, values: NDArray[np.complex128], errors: NDArray[np.float64]
     ) -> tuple[Any, float]:
-        """Return what the save point keeps, and a bound on the error of each number in it.
+        """Return the value for a `SaveSink`, and a bound on the error of each number it keeps.
 
         Args:
             values: complex128 ``(len(sums),)``.
@@ -113,12 +113,16 @@ class SavedSums:
             # |a|**2 - |b|**2 <= |a - b| (2 |b| + |a - b|)
             bounds = errors[1::2] + errors[::2] * (2 * np.abs(means) + errors[::2])
             found: NDArray[Any] = squares - np.abs(means) ** 2
+            if save.subtype == "average":  # see `quasim_backend.engines.averages`
+                found = np.stack([squares, means.real, means.imag], axis=1)
         else:
             bounds = errors
             hermitian = save.observable is None or save.observable.hermitian
             found = values.real if hermitian else values
         worst = float(bounds.max(initial=0.0))
-        return (found[0].item() if single else found), worst
+        if not single:
+            return found, worst
+        return (found[0].item() if found.ndim == 1 else found[0]), worst
 
 
 def _listed(observable: AnyObservable | None) -> Sequence[PauliSum | ArrayObservable]:

@@ -12,8 +12,7 @@ the walk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,93 +36,16 @@ from quasim_backend.compile.code import (
 )
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.classical_memory import PackedMemory, bits_of, confuse
+from quasim_backend.engines.classical_steps import assign, condition, jump, loop, switch, write
 from quasim_backend.engines.collapse import Pending, waits_for
-from quasim_backend.engines.default_choices import DefaultChoices, Events
-from quasim_backend.engines.interval_plans import IntervalPlans
+from quasim_backend.engines.noisy_course import NoisyCourse
 from quasim_backend.engines.outcomes import Outcome, OutcomeLaw
 from quasim_backend.engines.saves import SaveSink, save_value
+from quasim_backend.engines.shot_nodes import Node, Shots, Snapshot, Split, length, outcomes
 from quasim_backend.engines.uniforms import ShotUniforms
-from quasim_backend.ir.expr import Value
-from quasim_backend.ir.plan import ExecutionPlan
-from quasim_backend.kernels.base import State, Tally, handed_out, state_of
+from quasim_backend.kernels.base import State, handed_out, state_of
 
 __all__ = ["ShotTree"]
-
-Shots = NDArray[np.int64]
-
-_LOSS = 20.0
-"""Unnormalised states lose no more than ``exp(-20)`` of their norm, which float32 holds."""
-
-_NO_PARAMETERS = np.empty(0, np.float64)
-
-_LEFT = Outcome(-1, 1.0, -1)
-"""Stands in a trail where a `NoisyStep` was left."""
-
-
-@dataclass(eq=False)
-class _Snapshot:
-    """A state that unfinished siblings, or descendants that must be recomputed, start from."""
-
-    state: State
-    users: int = 0
-
-
-@dataclass(eq=False)
-class _Trail:
-    """The outcomes that led to a node, newest first."""
-
-    outcome: Outcome
-    before: _Trail | None
-    length: int
-    site: int = -1
-    """In a `NoisyStep`, the channel; the number of channels says that the step was left."""
-
-
-@dataclass(eq=False)
-class _Node:
-    """Shots that share state and classical memory, at a place in the code."""
-
-    state: State
-    pending: Pending
-    pc: int
-    bits: int
-    variables: list[Value]
-    shots: Shots
-    draws: int
-    trail: _Trail | None
-    done: int = 0
-    """Elements of a `NoisyStep` that were run, see `IntervalPlans`."""
-    loss: float = 0.0
-    """Lower bound of the logarithm of the state's squared norm."""
-    events: Events | None = None
-    """Draws of a `NoisyStep` that may not be the default."""
-
-    def fork(self, shots: Shots) -> _Node:
-        """Return the same place without the state."""
-        pending = self.pending.copy()
-        return _Node(
-            None,
-            pending,
-            self.pc,
-            self.bits,
-            list(self.variables),
-            shots,
-            self.draws,
-            self.trail,
-            self.done,
-            self.loss,
-        )
-
-
-@dataclass(eq=False)
-class _Split:
-    """Children of a node that still wait for their turn, and the state they start from."""
-
-    node: _Node
-    waiting: list[tuple[Outcome, Shots]]
-    snapshot: _Snapshot | None = None
-    anchor: tuple[_Node, _Snapshot] | None = None
-    ready: _Node | None = None
 
 
 class ShotTree:
@@ -137,15 +59,16 @@ class ShotTree:
         self._steps = compiled.steps
         self._shots = max(request.shots, 1)
         self._memory = PackedMemory(self._shots, compiled.num_clbits)
-        self._sink = SaveSink(self._shots)
+        self._sink = SaveSink(sampled=compiled.branches)
         self._laws = OutcomeLaw(request.kernels, compiled.num_qubits)
-        self._stack: list[_Split] = []
+        self._stack: list[Split] = []
         self._final: tuple[int, State] | None = None
         self._samples: dict[tuple[SampleStep, int], list[tuple[Shots, NDArray[np.uint64]]]] = {}
         state_bytes = request.dtype.itemsize << compiled.num_qubits
         self._snapshot_limit = request.workspace_bytes // state_bytes
         self._snapshots = 0
         self._parameters: dict[int, NDArray[np.float64]] = {}
+        self._courses: dict[int, NoisyCourse] = {}
         self._uniforms = ShotUniforms(
             request.seed, self._shots, request.uniforms, branches=compiled.branches
         )
@@ -174,7 +97,14 @@ class ShotTree:
             self._advance(child)
         self._write_samples()
         request = self._request
-        output = EngineOutput(saved=self._sink.result(), metadata=dict(self.counts))
+        self.counts["segments"] += sum(course.segments for course in self._courses.values())
+        output = EngineOutput(
+            saved=self._sink.result(),
+            standard_errors=self._sink.standard_errors(),
+            metadata=dict(self.counts),
+        )
+        if output.standard_errors:
+            output.metadata["averages"] = "over shots" if self._compiled.branches else "exact"
         if request.shots:
             output.packed = self._memory.words
         if request.want_state and self._final is not None:
@@ -182,12 +112,12 @@ class ShotTree:
             output.state = handed_out(self._kernels, final, on_device=request.on_device)
         return output
 
-    def _root(self) -> _Node:
+    def _root(self) -> Node:
         shots = np.arange(self._shots, dtype=np.int64)
         pending = Pending(waits_for(self._compiled.num_qubits))
-        return _Node(None, pending, 0, 0, list(self._compiled.initial_variables), shots, 0, None)
+        return Node(None, pending, 0, 0, list(self._compiled.initial_variables), shots, 0, None)
 
-    def _begin(self, node: _Node) -> None:
+    def _begin(self, node: Node) -> None:
         """Give a node at the start of the code its state."""
         request = self._request
         first = self._steps[0] if self._steps else None
@@ -200,19 +130,19 @@ class ShotTree:
                 request.dtype,
                 self._bound(first, node),
                 request.cancel,
-                tally=self._wish(node, 1),
+                tally=node.wish(self._steps, 1),
             )
             node.pc = 1
         else:
             node.state = self._kernels.zero_state(self._compiled.num_qubits, request.dtype)
 
-    def _advance(self, node: _Node) -> None:
+    def _advance(self, node: Node) -> None:
         """Run a node to its end, or to the split that its descendants continue from."""
         steps, cancel = self._steps, self._request.cancel
         while node.pc < len(steps):
             cancel.check()
             step = steps[node.pc]
-            if not _ACTIONS[type(step)](self, step, node):
+            if not self._act(step, node):
                 break
         else:
             self._memory.write_value(node.shots, node.bits)
@@ -223,9 +153,17 @@ class ShotTree:
             node.pending.settle(self._kernels, node.state)
             self._final = (last, node.state)
 
+    def _act(self, step: Any, node: Node) -> bool:
+        """Run one step; return whether the node goes on."""
+        classical = _CLASSICAL.get(type(step))
+        if classical is None:
+            return _QUANTUM[type(step)](self, step, node)
+        classical(step, node)
+        return True
+
     # --- splitting ----------------------------------------------------------------------------
 
-    def _branch(self, step: MeasureStep | ResetStep | InitializeStep, node: _Node) -> bool:
+    def _branch(self, step: MeasureStep | ResetStep | InitializeStep, node: Node) -> bool:
         """Draw outcomes; go on in place if all shots agree, else leave a split behind."""
         draws = self._laws.draws(step)
         uniforms = [self._uniforms.draw(node.shots, node.draws + i) for i in range(draws)]
@@ -242,12 +180,12 @@ class ShotTree:
         self._split(step, node, [(outcome, node.shots[members]) for outcome, members in draw])
         return False
 
-    def _split(self, step: Any, node: _Node, waiting: list[tuple[Outcome, Shots]]) -> None:
+    def _split(self, step: Any, node: Node, waiting: list[tuple[Outcome, Shots]]) -> None:
         """Leave the children of a node behind; the last of them is run first."""
         self.counts["nodes"] += len(waiting)
-        split = _Split(node, waiting)
+        split = Split(node, waiting)
         if self._snapshots < self._snapshot_limit:
-            split.snapshot = _Snapshot(node.state)
+            split.snapshot = Snapshot(node.state)
             self._snapshots += 1
             self.counts["snapshots"] += 1
         else:
@@ -262,25 +200,29 @@ class ShotTree:
         node.state = None
         self._stack.append(split)
 
-    def _child(self, node: _Node, shots: Shots) -> _Node:
+    def _child(self, node: Node, shots: Shots) -> Node:
         child = node.fork(shots)
         if node.events is not None:
             child.events = node.events.of(shots, self._shots)
         return child
 
-    def _take(self, step: Any, node: _Node, outcome: Outcome) -> None:
+    def _take(self, step: Any, node: Node, outcome: Outcome) -> None:
         """Apply an outcome to a node's state and memory, and step on."""
         if isinstance(step, NoisyStep):
-            self._take_operator(step, node, outcome)
+            site = node.done // 2
+            course = self._course(node.pc)
+            if outcome.value != course.choices.operators[site]:
+                node.follow(outcome, site)
+                course.take(node, site, outcome)
             return
         if node.state is not None:
             node.state = self._laws.apply(step, node.state, outcome, node.pending)
         if isinstance(step, MeasureStep):
-            self._write(node, step.clbits, outcome.read)
-        node.trail = _Trail(outcome, node.trail, 1 + _length(node.trail))
+            write(node, step.clbits, outcome.read)
+        node.follow(outcome)
         node.pc += 1
 
-    def _next_child(self, split: _Split) -> _Node:
+    def _next_child(self, split: Split) -> Node:
         outcome, shots = split.waiting.pop()
         child = self._child(split.node, shots)
         snapshot = split.snapshot
@@ -295,24 +237,24 @@ class ShotTree:
         self._take(self._steps[split.node.pc], child, outcome)
         return child
 
-    def _release(self, split: _Split) -> None:
+    def _release(self, split: Split) -> None:
         if split.snapshot is not None:
             split.snapshot = None
             self._snapshots -= 1
 
-    def _drop(self, split: _Split) -> None:
+    def _drop(self, split: Split) -> None:
         self._release(split)
         if split.anchor is not None:
             split.anchor[1].users -= 1
         self._stack.pop()
 
-    def _nearest_anchor(self) -> tuple[_Node, _Snapshot] | None:
+    def _nearest_anchor(self) -> tuple[Node, Snapshot] | None:
         for split in reversed(self._stack):
             if split.snapshot is not None:
                 return split.node, split.snapshot
         return None
 
-    def _recompute(self, split: _Split) -> _Node:
+    def _recompute(self, split: Split) -> Node:
         """Rebuild the node before a split by replaying its outcomes from the nearest snapshot."""
         self.counts["recomputations"] += 1
         if split.anchor is None:
@@ -323,28 +265,29 @@ class ShotTree:
             origin, snapshot = split.anchor
             node = origin.fork(origin.shots[:0])
             node.state = self._kernels.copy(snapshot.state)
-        forced = _outcomes(split.node.trail, _length(node.trail))
+        forced = outcomes(split.node.trail, length(node.trail))
         while True:
             self._request.cancel.check()
             step: Any = self._steps[node.pc]
             if isinstance(step, MeasureStep | ResetStep | NoisyStep | InitializeStep):
                 mark = next(forced, None)
                 if isinstance(step, NoisyStep):
-                    self._run_to(step, node, split.node.done if mark is None else 2 * mark.site + 1)
+                    last = split.node.done if mark is None else 2 * mark.site + 1
+                    self._course(node.pc).run_to(node, last, self._bound(step, node))
                 if mark is None:
                     return node
                 if isinstance(step, NoisyStep) and mark.site == len(step.sites):
-                    self._leave(step, node)
+                    self._course(node.pc).leave(node)
                 else:
                     self._take(step, node, mark.outcome)
             elif isinstance(step, SaveStep):
                 node.pc += 1
             else:
-                _ACTIONS[type(step)](self, step, node)
+                self._act(step, node)
 
     # --- steps --------------------------------------------------------------------------------
 
-    def _segment(self, step: SegmentStep, node: _Node) -> bool:
+    def _segment(self, step: SegmentStep, node: Node) -> bool:
         self.counts["segments"] += 1
         node.pc += 1
         values, cancel = self._bound(step, node), self._request.cancel
@@ -352,36 +295,39 @@ class ShotTree:
             self._kernels.run(step.plan, node.state, values, cancel)
             return True
         collapse = node.pending.take()
-        tally = self._wish(node, node.pc)
+        tally = node.wish(self._steps, node.pc)
         self._kernels.run(step.plan, node.state, values, cancel, collapse=collapse, tally=tally)
         return True
 
     # --- channels -----------------------------------------------------------------------------
 
-    def _noisy(self, step: NoisyStep, node: _Node) -> bool:
-        choices = self._form(step)[0]
+    def _noisy(self, step: NoisyStep, node: Node) -> bool:
+        course, values = self._course(node.pc), self._bound(step, node)
+        choices = course.choices
         if node.events is None:
             node.events = choices.events(self._uniforms, node.shots, node.draws, 0)
+        if len(node.shots) == 1:
+            course.finish(node, values)
+            return True
         while True:
             site = node.events.next_site()
             if site is None and node.events.known < len(choices):
                 known = node.events.known
                 node.events = choices.events(self._uniforms, node.shots, node.draws, known)
             elif site is None:
-                self._run_to(step, node, 2 * len(choices) + 1)
-                self._leave(step, node)
+                course.run_to(node, 2 * len(choices) + 1, values)
+                course.leave(node)
                 return True
             else:
-                self._run_to(step, node, 2 * site + 1)
+                course.run_to(node, 2 * site + 1, values)
                 if not self._event(step, node, site):
                     return False
 
-    def _event(self, step: NoisyStep, node: _Node, site: int) -> bool:
+    def _event(self, step: NoisyStep, node: Node, site: int) -> bool:
         """Draw operators for the shots with an event; as `_branch`."""
         assert node.events is not None
-        default = self._form(step)[0].operators[site]
-        here = node.events.take(site)
-        uniforms, shots = node.events.uniforms[here], node.events.shots[here]
+        default = self._course(node.pc).choices.operators[site]
+        shots, uniforms = node.events.take(site)
         if len(shots) == 1:
             value = float(uniforms[0])
             one = self._laws.draw_one(step.sites[site], node.state, [value], node.pending)
@@ -392,99 +338,42 @@ class ShotTree:
         if not draw:
             return True
         if len(draw) == 1 and len(draw[0][1]) == len(node.shots):
-            self._take_operator(step, node, draw[0][0])
+            self._take(step, node, draw[0][0])
             return True
         gone = np.concatenate([members for _, members in draw])
         rest = np.delete(node.shots, np.searchsorted(node.shots, gone))
+        if len(draw) == len(gone) and len(rest) and self._snapshots < self._snapshot_limit:
+            node.shots = rest
+            for outcome, members in draw:
+                self._run_alone(step, node, outcome, members)
+            return True
         # The default comes last, so that it inherits the snapshot: one is enough for them all.
         waiting = [(Outcome(default, 1.0, default), rest)] if len(rest) else []
         self._split(step, node, waiting + draw)
         return False
 
-    def _take_operator(self, step: NoisyStep, node: _Node, outcome: Outcome) -> None:
-        """Apply an operator at the site a node waits at; the next stretch applies a default."""
-        choices, plans = self._form(step)
-        site = node.done // 2
-        if outcome.value == choices.operators[site]:
-            return
-        node.trail = _Trail(outcome, node.trail, 1 + _length(node.trail), site)
-        node.done += 1
-        if node.state is None:
-            return
-        plan = plans.operator(site, outcome.value)
-        if plan is not None:
-            collapse = node.pending.take()
-            self._kernels.run(plan, node.state, _NO_PARAMETERS, collapse=collapse)
-        if outcome.scale != 1.0:
-            node.loss = -2 * float(np.log(outcome.scale))
+    def _run_alone(self, step: NoisyStep, node: Node, outcome: Outcome, shots: Shots) -> None:
+        """Run a single shot that leaves a node to the end: it splits no more."""
+        assert node.events is not None
+        child = node.fork(shots)
+        child.events = node.events.split_off(int(shots[0]), self._shots)
+        child.state = self._kernels.copy(node.state)
+        self._snapshots += 1
+        self.counts["nodes"] += 1
+        self.counts["snapshots"] += 1
+        self._take(step, child, outcome)
+        self._advance(child)
+        self._snapshots -= 1
 
-    def _run_to(self, step: NoisyStep, node: _Node, last: int) -> None:
-        """Run the elements of a step before number ``last`` with default operators."""
-        choices, plans = self._form(step)
-        loss, end = choices.loss, 2 * len(choices) + 1
-        while node.done < last:
-            first, stop = node.done, last
-            if not choices.mixed:
-                bearable = loss[first] + node.loss + _LOSS
-                stop = int(np.searchsorted(loss, bearable, side="right")) - 1
-                stop = min(max(stop, first + 1), last)
-            pieces = [*plans.interval(first, stop)]
-            for number, piece in enumerate(pieces, start=1):
-                counted = stop == end and number == len(pieces) and self._keeps_norm(step, node)
-                self._run(step, node, piece, node.pc + 1 if counted else None)
-            node.done = stop
-            node.loss -= float(loss[stop] - loss[first])
-            if node.loss < -_LOSS:
-                self._normalise(node)
+    def _course(self, position: int) -> NoisyCourse:
+        course = self._courses.get(position)
+        if course is None:
+            course = self._courses[position] = NoisyCourse(
+                self._compiled, position, self._request, self._laws, self._uniforms
+            )
+        return course
 
-    def _run(
-        self, step: NoisyStep, node: _Node, plan: ExecutionPlan, counted: int | None = None
-    ) -> None:
-        """Run a plan of a step; ``counted`` is the step that a tally is for."""
-        self.counts["segments"] += 1
-        collapse = node.pending.take()
-        tally = None if counted is None else self._wish(node, counted)
-        values, cancel = self._bound(step, node), self._request.cancel
-        self._kernels.run(plan, node.state, values, cancel, collapse=collapse, tally=tally)
-
-    def _leave(self, step: NoisyStep, node: _Node) -> None:
-        if not self._keeps_norm(step, node):
-            self._normalise(node)
-        sites = len(step.sites)
-        node.trail = _Trail(_LEFT, node.trail, 1 + _length(node.trail), sites)
-        node.draws += sites
-        node.pc += 1
-        node.done, node.loss, node.events = 0, 0.0, None
-
-    def _keeps_norm(self, step: NoisyStep, node: _Node) -> bool:
-        """Return whether what follows a step needs no factor for the state that it leaves."""
-        if self._form(step)[0].mixed:
-            return True
-        after = self._steps[node.pc + 1] if node.pc + 1 < len(self._steps) else None
-        return isinstance(after, SampleStep) and not self._request.want_state
-
-    def _normalise(self, node: _Node) -> None:
-        node.pending.settle(self._kernels, node.state)
-        scale = self._kernels.norm_squared(node.state) ** -0.5
-        self._kernels.collapse(node.state, (), 0, scale)
-        node.pending.forget()
-        node.loss = 0.0
-
-    def _form(self, step: NoisyStep) -> tuple[DefaultChoices, IntervalPlans]:
-        """Return what is known of a step's channels and plans; the step keeps it."""
-        key = f"trajectories:{self._request.dtype.itemsize}"
-        form: tuple[DefaultChoices, IntervalPlans] | None = step.cache.get(key)
-        if form is None:
-            choices = DefaultChoices(step.sites)
-            plans = IntervalPlans(step, choices.operators, self._request.dtype.itemsize)
-            form = step.cache[key] = (choices, plans)
-        return form
-
-    def _wish(self, node: _Node, at: int) -> Tally | None:
-        """Return what a run is to count for the step at ``at``: nothing where no shot is drawn."""
-        return node.pending.wish(self._steps, at) if len(node.shots) else None
-
-    def _bound(self, step: SegmentStep | NoisyStep, node: _Node) -> NDArray[np.float64]:
+    def _bound(self, step: SegmentStep | NoisyStep, node: Node) -> NDArray[np.float64]:
         """Gather a segment's parameters from the run's vector and the loop variables."""
         known = self._parameters.get(id(step))
         if known is not None:
@@ -500,7 +389,7 @@ class ShotTree:
             self._parameters[id(step)] = values
         return values
 
-    def _sample(self, step: SampleStep, node: _Node) -> bool:
+    def _sample(self, step: SampleStep, node: Node) -> bool:
         if self._request.shots:
             node.pending.settle(self._kernels, node.state)
             uniforms = self._uniforms.draw(node.shots, node.draws)
@@ -527,13 +416,13 @@ class ShotTree:
             else:
                 self._memory.write_indices(shots, step.clbits, indices, step.qubits)
 
-    def _set_state(self, step: SetStateStep, node: _Node) -> bool:
+    def _set_state(self, step: SetStateStep, node: Node) -> bool:
         node.pending.take()
         node.state = self._kernels.from_host(step.amplitudes, self._request.dtype)
         node.pc += 1
         return True
 
-    def _save(self, step: SaveStep, node: _Node) -> bool:
+    def _save(self, step: SaveStep, node: Node) -> bool:
         if self._sink.wants(step.save, node.shots, node.bits):
             node.pending.settle(self._kernels, node.state)
             last = node.pc + 1 == len(self._steps) and not self._request.want_state
@@ -544,51 +433,9 @@ class ShotTree:
         node.pc += 1
         return True
 
-    def _assign(self, step: AssignStep, node: _Node) -> bool:
-        value = step.value(node.bits, node.variables)
-        if step.slot >= 0:
-            node.variables[step.slot] = value
-        else:
-            self._write(node, step.clbits, int(value))
-        node.pc += 1
-        return True
-
-    def _jump(self, step: JumpStep, node: _Node) -> bool:
-        node.pc = step.target
-        return True
-
-    def _condition(self, step: BranchStep, node: _Node) -> bool:
-        holds = step.condition(node.bits, node.variables)
-        node.pc = node.pc + 1 if holds else step.otherwise
-        return True
-
-    def _switch(self, step: SwitchStep, node: _Node) -> bool:
-        value = int(step.subject(node.bits, node.variables))
-        node.pc = step.targets.get(value, step.default)
-        return True
-
-    def _for(self, step: ForStep, node: _Node) -> bool:
-        rounds = int(node.variables[step.counter])
-        if rounds < len(step.values):
-            node.variables[step.counter] = rounds + 1
-            if step.value >= 0:
-                node.variables[step.value] = step.values[rounds]
-            node.pc += 1
-        else:
-            node.variables[step.counter] = 0
-            node.pc = step.exit
-        return True
-
-    # --- memory and randomness ----------------------------------------------------------------
-
-    def _write(self, node: _Node, clbits: Sequence[int], value: int) -> None:
-        for i, c in enumerate(clbits):
-            bit = value >> i & 1
-            node.bits = (node.bits & ~(1 << c)) | bit << c
-
 
 # Not in the instance, which would then refer to itself: states would outlive their last user.
-_ACTIONS: dict[type, Callable[[ShotTree, Any, _Node], bool]] = {
+_QUANTUM: dict[type, Callable[[ShotTree, Any, Node], bool]] = {
     SegmentStep: ShotTree._segment,
     MeasureStep: ShotTree._branch,
     ResetStep: ShotTree._branch,
@@ -597,23 +444,13 @@ _ACTIONS: dict[type, Callable[[ShotTree, Any, _Node], bool]] = {
     SampleStep: ShotTree._sample,
     SetStateStep: ShotTree._set_state,
     SaveStep: ShotTree._save,
-    AssignStep: ShotTree._assign,
-    JumpStep: ShotTree._jump,
-    BranchStep: ShotTree._condition,
-    SwitchStep: ShotTree._switch,
-    ForStep: ShotTree._for,
 }
-"""What each kind of step does to a node; whether the node goes on."""
+"""What a step does to a node; whether the node goes on."""
 
-
-def _length(trail: _Trail | None) -> int:
-    return trail.length if trail is not None else 0
-
-
-def _outcomes(trail: _Trail | None, skip: int) -> Iterator[_Trail]:
-    """Yield the marks of a trail, oldest first, without the first ``skip``."""
-    found: list[_Trail] = []
-    while trail is not None and trail.length > skip:
-        found.append(trail)
-        trail = trail.before
-    return reversed(found)
+_CLASSICAL: dict[type, Callable[[Any, Node], None]] = {
+    AssignStep: assign,
+    JumpStep: jump,
+    BranchStep: condition,
+    SwitchStep: switch,
+    ForStep: loop,
+}

@@ -71,8 +71,8 @@ def predicted_seconds(compiled: CompiledCircuit, request: EngineRequest) -> floa
     """Predict the time of a run, planning left out.
 
     The default course is run once. Every other shot runs from its first event on, half of the
-    circuit on average; or the whole circuit where small states are run in batches. Each event
-    costs a few calls besides. Loops and branches count once.
+    circuit on average. Each event costs a few calls besides, unless errors are moved to the end.
+    Loops and branches count once.
     """
     shots = max(request.shots, 1)
     gates = events = draws = 0.0
@@ -87,10 +87,9 @@ def predicted_seconds(compiled: CompiledCircuit, request: EngineRequest) -> floa
     rate = _PER_AMPLITUDE[request.dtype.itemsize]
     state = rate * gates * (1 << compiled.num_qubits)
     others = expected_trajectories(compiled, shots) - 1.0
-    seconds = _PER_DRAW * shots * draws
     if PauliFrames.fits(compiled, request):
-        batched = PauliFrames.batches(compiled)
-        return seconds + state * (1.0 + others * (1.0 if batched else 0.5))
+        return _PER_DRAW * shots * 2 * (events + 1) + state * (1.0 + 0.5 * others)
+    seconds = _PER_DRAW * shots * draws
     if others and not isinstance(compiled.steps[-1], SampleStep):
         others = max(others, shots / 2)  # measurements inside keep shots apart
     return seconds + state * (1.0 + 0.5 * others) + _PER_EVENT * shots * events

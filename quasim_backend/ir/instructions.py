@@ -120,6 +120,8 @@ SAVE_KINDS = (
     "expectation",
     "variance",
     "amplitudes",
+    "stabilizer",
+    "mps",
 )
 SAVE_SUBTYPES = ("single", "average", "list")
 
@@ -129,14 +131,15 @@ class Save:
     """Keep something of the state at this point, under a label.
 
     Attributes:
-        kind: One of `SAVE_KINDS`.
+        kind: One of `SAVE_KINDS`; ``stabilizer`` keeps a
+            `quasim_backend.StabilizerTableau`.
         label: Key in `Result.saved`; unique in a circuit.
         qubits: Which qubits, first one lowest; empty means all. Not used by ``statevector``,
-            ``amplitudes``, ``expectation`` and ``variance``.
+            ``amplitudes``, ``stabilizer``, ``expectation`` and ``variance``.
         observable: For ``expectation`` and ``variance``; a list gives an array of values.
         indices: Basis states for ``amplitudes``.
-        subtype: ``single``: value in the last shot; ``average``: mean over shots; ``list``: one
-            value for each shot.
+        subtype: ``single``: value in the last shot; ``average``: mean over shots, of a variance
+            that of the shots' average state; ``list``: one value for each shot.
         conditional: Keep one value for each value of classical memory.
     """
 

@@ -30,9 +30,21 @@ def quasim_engines() -> Iterator[EngineSpec]:
     )
     yield EngineSpec("unitary", _unitary, "the whole matrix of a unitary circuit", priority=-1)
     yield EngineSpec(
-        "density_matrix", _density_matrix, "channels and resets exactly, on 4**n entries"
+        "density_matrix", _density_matrix, "channels and resets exactly, on 4**n entries", -3
     )
     yield EngineSpec("superop", _superop, "the superoperator of gates, channels and resets")
+    yield EngineSpec(
+        "stabilizer",
+        _stabilizer,
+        "Clifford circuits and Pauli noise on thousands of qubits; needs Stim",
+        priority=-4,
+    )
+    yield EngineSpec(
+        "matrix_product_state",
+        _matrix_product_state,
+        "circuits of any width with little entanglement along the line of qubits",
+        priority=-5,
+    )
     yield EngineSpec(
         "pauli_propagation",
         _pauli_propagation,
@@ -84,6 +96,18 @@ def _superop() -> Engine:
     from quasim_backend.engines.superop import SuperopEngine
 
     return SuperopEngine()
+
+
+def _stabilizer() -> Engine:
+    from quasim_backend.engines.stabilizer.engine import StabilizerEngine
+
+    return StabilizerEngine()
+
+
+def _matrix_product_state() -> Engine:
+    from quasim_backend.engines.mps import MpsEngine
+
+    return MpsEngine()
 
 
 def _pauli_propagation() -> Engine:

@@ -14,6 +14,7 @@ from quasim_backend.compile.code import (
     NoisyStep,
     ResetStep,
     SampleStep,
+    SaveStep,
 )
 from quasim_backend.engines.doubled_circuit import reads_outcomes
 from quasim_backend.errors import OptionError, ShapeError, UnsupportedError
@@ -29,10 +30,9 @@ __all__ = [
     "refuse_inexact",
     "refuse_random",
     "refuse_unavailable",
+    "saves_stabilizer",
 ]
 
-_AVERAGING = ("density_matrix", "pauli_propagation")
-"""Engines that average over everything that depends on chance."""
 _NORM_TOLERANCE = 1e-6
 
 
@@ -97,24 +97,37 @@ def depends_on_chance(compiled: CompiledCircuit) -> bool:
     return compiled.measured or compiled.branches
 
 
-def refuse_inexact(compiled: CompiledCircuit, config: Config, problem: str) -> None:
-    """Refuse a circuit whose averages no engine gives exactly; averaging ones give most.
+def saves_stabilizer(compiled: CompiledCircuit) -> bool:
+    """Return whether a circuit saves what the stabilizer engine alone has."""
+    steps = compiled.steps
+    return any(isinstance(step, SaveStep) and step.save.kind == "stabilizer" for step in steps)
+
+
+def refuse_inexact(
+    compiled: CompiledCircuit, config: Config, problem: str, *, averages: bool
+) -> None:
+    """Refuse a circuit whose averages no engine gives exactly, unless others are allowed.
 
     Args:
         compiled: What would be run.
         config: The session's configuration.
         problem: What the circuit has not, if it is refused.
+        averages: Whether the method that is configured averages exactly.
     """
-    if config.method not in ("auto", *_AVERAGING):
-        advice = f"method='auto' or 'density_matrix' give it exactly, not '{config.method}'"
-        refuse_random(compiled, problem, advice)
+    if config.target_error is not None:  # what is not exact may be averaged over shots
+        return
+    over_shots = (
+        "target_error=... averages over as many shots as that standard error takes; so does "
+        "run(shots=...) with a save of subtype 'average' over the shots given"
+    )
+    if config.method not in ("auto", "density_matrix"):
+        if averages:  # the engine says what it cannot average
+            return
+        exact = f"method='auto' or 'density_matrix' give it exactly, not '{config.method}'"
+        refuse_random(compiled, problem, f"{exact}; {over_shots}")
     elif reads_outcomes(compiled):
-        refuse_random(
-            compiled,
-            f"{problem}: what it does depends on the outcomes",
-            "Run it with shots and saves of kind 'expectation' or 'density_matrix' and subtype "
-            "'average'",
-        )
+        problem = f"{problem}: what it does depends on the outcomes"
+        refuse_random(compiled, problem, over_shots)
 
 
 def refuse_random(compiled: CompiledCircuit, problem: str, advice: str) -> None:

@@ -151,6 +151,11 @@ class CircuitCompiler:
                 self._cache.popitem(last=False)
         return compiled
 
+    def part(self, circuit: Circuit, whole: CompiledCircuit) -> CompiledCircuit:
+        """Compile a part of a circuit that was compiled already, with its parameter vector."""
+        options = replace(self._options, parameters=whole.parameters)
+        return compile_circuit(circuit, options)
+
     def _rewritten(self, circuit: Circuit, name: str) -> Circuit:
         table = self._plugins.passes
         where = f"Pass '{name}' of plug-in '{table.owners[name]}'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from quasim_backend.compile.code import CompiledCircuit, SegmentStep
 from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
-from quasim_backend.errors import UnsupportedError
+from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.validate import check_save
 from quasim_backend.kernels.base import CancelToken, KernelSet, as_dtype, passes_of
@@ -21,25 +22,42 @@ from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import RunRecord
 from quasim_backend.result import Result
 from quasim_backend.session.batch import sampled_step
+from quasim_backend.session.candidates import Candidate
 from quasim_backend.session.checks import (
     check_initial_state,
     check_shots,
     check_uniforms,
     depends_on_chance,
+    refuse_inexact,
+    saves_stabilizer,
 )
+from quasim_backend.session.choice import averages, exactly
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
+from quasim_backend.session.independent import (
+    IndependentParts,
+    independent_parts,
+    part_seed,
+)
 from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.memory import SMALL
 from quasim_backend.session.noise import as_noise_model
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
 from quasim_backend.session.placement import Placement
-from quasim_backend.session.select import ChosenEngine, ChosenKernels, choose_engine
+from quasim_backend.session.select import (
+    ChosenEngine,
+    ChosenKernels,
+    choose_engine,
+    costs,
+)
 from quasim_backend.session.straight import StraightRun, is_plain, straight_steps
 
 __all__ = ["Executor"]
 
 _PROMOTED_BELOW = 16
 """Complex64 requests on fewer qubits are computed in complex128: it costs nothing there."""
+
+_APART_FROM = 20
+"""Qubits from which a circuit is taken apart where its qubits never meet."""
 
 _COPIES = {"density_matrix": 2, "superop": 4}
 """Bits of the state for each qubit, where it is not one."""
@@ -160,6 +178,66 @@ class Executor:
             key = self.config.seed
         return int.from_bytes(os.urandom(8), "little") if key is None else key
 
+    def candidates(self, compiled: CompiledCircuit, shots: int) -> list[Candidate]:
+        """Return what a run would cost on the engines to choose from; nothing is run.
+
+        Args:
+            compiled: What would be run.
+            shots: Number of shots; 0 for averages over everything that depends on chance.
+        """
+        request = self._sketch(compiled, shots)
+        return costs(compiled, request, self.config, self.plugins, self._engine, everyone=True)
+
+    def choice(self, compiled: CompiledCircuit, shots: int) -> tuple[str | None, str]:
+        """Return the name of the engine that a run would take, and why; nothing is run.
+
+        Args:
+            compiled: As for `candidates`.
+            shots: As for `candidates`.
+
+        Returns:
+            No name if no engine can do the run.
+        """
+        request = self._sketch(compiled, shots)
+        options = RunOptions(self.config, shots)
+        try:
+            chosen = choose_engine(compiled, request, options, self.plugins, self._engine)
+        except (UnsupportedError, MemoryLimitError) as error:
+            return None, str(error)
+        return chosen.engine.name, chosen.reason
+
+    def averages(self, method: str) -> bool:
+        """Return whether an engine averages exactly over everything that depends on chance."""
+        return method in self.plugins.engines.specs and averages(self._engine(method))
+
+    def refuse_inexact(self, compiled: CompiledCircuit, problem: str) -> None:
+        """Refuse a circuit whose averages the configured method does not give exactly.
+
+        Args:
+            compiled: What would be run.
+            problem: What the circuit has not, if it is refused.
+        """
+        exact = self.averages(self.config.method)
+        refuse_inexact(compiled, self.config, problem, averages=exact)
+
+    def _sketch(self, compiled: CompiledCircuit, shots: int) -> EngineRequest:
+        """Return the request of a run that differs from others by its number of shots only."""
+        copies = _COPIES.get(self.config.method if shots else self._exact_method(compiled), 1)
+        return EngineRequest(
+            kernels=self.kernels(compiled, 1 << (copies - 1) * compiled.num_qubits).kernels,
+            dtype=self.dtypes(compiled, copies)[1],
+            parameters=np.zeros(len(compiled.parameters)),
+            shots=shots,
+            workspace_bytes=int(self.config.max_workspace_mb * 2**20),
+            config=self.config,
+            exact=not shots,
+        )
+
+    def _exact_method(self, compiled: CompiledCircuit) -> str:
+        """Return the method that averages exactly over chance on amplitudes: its precision."""
+        method = self.config.method
+        return "density_matrix" if method == "auto" and depends_on_chance(compiled) else method
+
     # --- the short way ------------------------------------------------------------------------
 
     def straight(self, compiled: CompiledCircuit, members: int = 1) -> StraightRun | None:
@@ -233,13 +311,21 @@ class Executor:
         shots = check_shots(shots)
         key = self.seed(seed)
         method = self.config.method
+        whole = want_state or want_unitary or want_superop
+        if method == "auto" and not whole and initial_state is None and uniforms is None:
+            parts = self._parts(compiled)
+            if parts is not None:
+                return self._execute_parts(
+                    compiled, parts, parameters, shots=shots, seed=key, exact=exact, cancel=cancel
+                )
         if method == "auto" and want_superop:
             method = "superop"
-        elif method == "auto" and exact and depends_on_chance(compiled):
-            method = "density_matrix"
-        copies = 2 if want_unitary else _COPIES.get(method, 1)
+        elif method == "auto" and saves_stabilizer(compiled):
+            method = "stabilizer"
+        doubled = self._exact_method(compiled) if exact else method
+        copies = 2 if want_unitary else _COPIES.get(doubled, 1)
         # A state vector is doubled in precision below a width, and a unitary with it.
-        returned, dtype = self.dtypes(compiled, _COPIES.get(method, 1))
+        returned, dtype = self.dtypes(compiled, _COPIES.get(doubled, 1))
         chosen = self.kernels(compiled, 1 << (copies - 1) * compiled.num_qubits)
         kernels = chosen.kernels
         request = EngineRequest(
@@ -267,7 +353,8 @@ class Executor:
         began = time.perf_counter()
         try:
             request.cancel.check()
-            output = engine.engine.run(compiled, request)
+            asked = exactly(request, engine.engine.name) if engine.table else request
+            output = engine.engine.run(compiled, asked)
         except BaseException as error:
             self.plugins.run_finished(RunRecord(compiled, options, metadata, error))
             raise
@@ -280,6 +367,61 @@ class Executor:
         metadata["time_total"] = time.perf_counter() - started
         self.plugins.run_finished(RunRecord(compiled, options, metadata))
         return result
+
+    def _parts(
+        self, compiled: CompiledCircuit
+    ) -> tuple[IndependentParts, tuple[CompiledCircuit, ...]] | None:
+        """Return the parts of a wide circuit whose qubits never meet, or None."""
+        if compiled.num_qubits < _APART_FROM:
+            return None
+        if "parts" not in compiled.cache:
+            parts = independent_parts(compiled)
+            codes = [self._compiler.part(c, compiled) for c in parts.circuits] if parts else ()
+            compiled.cache["parts"] = (parts, tuple(codes)) if parts else None
+        return compiled.cache["parts"]  # type: ignore[no-any-return]
+
+    def _execute_parts(
+        self,
+        compiled: CompiledCircuit,
+        parts: tuple[IndependentParts, tuple[CompiledCircuit, ...]],
+        parameters: ParameterValues | None,
+        *,
+        shots: int,
+        seed: int,
+        exact: bool,
+        cancel: CancelToken | None,
+    ) -> Result:
+        """Run each part on the engine that is best for it, and put the results together."""
+        whole, codes = parts
+        started = time.perf_counter()
+        results = [
+            self.execute(
+                code,
+                parameters,
+                shots=shots,
+                seed=part_seed(seed, number),
+                exact=exact,
+                cancel=cancel,
+            )
+            for number, code in enumerate(codes)
+        ]
+        described = [result.metadata for result in results]
+        metadata = {
+            **described[0],
+            **compiled.notes,
+            "engine": "+".join(dict.fromkeys(m["engine"] for m in described)),
+            "reason": f"{len(codes)} parts whose qubits never meet, each on its own engine",
+            "parts": described,
+            "bytes": sum(m["bytes"] for m in described),
+            "stages": sum(m["stages"] for m in described),
+            "seed": seed,
+            "num_qubits": compiled.num_qubits,
+            "time_run": sum(m["time_run"] for m in described),
+            "time_total": time.perf_counter() - started,
+        }
+        packed = whole.packed([result.packed for result in results])
+        saved = whole.saved([result.saved for result in results])
+        return Result(shots, compiled.num_clbits, packed, saved=saved, metadata=metadata)
 
     def _engine(self, name: str) -> Engine:
         engine = self._engines.get(name)
@@ -311,6 +453,8 @@ class Executor:
             **compiled.notes,
             "engine": engine.engine.name,
             "reason": engine.reason,
+            "predicted_seconds": engine.seconds,
+            "candidates": [asdict(candidate) for candidate in engine.table],
             "kernels": chosen.kernels.name,
             "device": chosen.device,
             "placement": chosen.reason,
@@ -347,4 +491,5 @@ def _result(
         output.saved,
         metadata,
         superop,
+        output.standard_errors,
     )

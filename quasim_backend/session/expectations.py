@@ -14,8 +14,13 @@ from quasim_backend.ir.array_observables import ArrayObservable, ObservableList,
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
 from quasim_backend.kernels.base import CancelToken
-from quasim_backend.session.batch import expect_batch, parameter_rows, run_one_by_one
-from quasim_backend.session.checks import depends_on_chance, refuse_inexact
+from quasim_backend.session.batch import (
+    expect_batch,
+    parameter_rows,
+    run_one_by_one,
+    sampled_step,
+)
+from quasim_backend.session.checks import depends_on_chance
 from quasim_backend.session.execution import Executor
 from quasim_backend.session.inputs import to_circuit, width_of
 from quasim_backend.session.observables import (
@@ -25,6 +30,7 @@ from quasim_backend.session.observables import (
     on_simulated,
 )
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
+from quasim_backend.session.target import averages
 
 __all__ = ["expectations", "hermitian_expectations", "variances"]
 
@@ -57,7 +63,7 @@ def expectations(
     source = to_circuit(circuit, executor.plugins)
     checked = check_observables(observables, width_of(source))
     compiled = executor.compiled(source, starts_at_zero=initial_state is None)
-    refuse_inexact(compiled, executor.config, _NO_EXPECTATION)
+    executor.refuse_inexact(compiled, _NO_EXPECTATION)
     rows = parameter_rows(compiled.parameters, parameters)
     sums = [observable for observable in checked if isinstance(observable, PauliSum)]
     straight = None
@@ -111,14 +117,20 @@ def _moments(
     compiled = executor.compiled(
         circuit, keep_idle=whole, starts_at_zero=initial_state is None, keep_state=True
     )
-    refuse_inexact(compiled, executor.config, _NO_EXPECTATION)
-    listed = on_simulated(compiled, ObservableList(tuple(observables)))
-    # The state is not touched by a save, so it can be added to compiled code.
-    step = SaveStep(Save(kind, kind, observable=listed))
-    with_save = compiled.followed_by(step)
-    result = executor.execute(
-        with_save, parameters, initial_state=initial_state, shots=0, exact=True, cancel=cancel
-    )
+    executor.refuse_inexact(compiled, _NO_EXPECTATION)
+    listed = ObservableList(tuple(observables))
+    if executor.config.target_error is not None and sampled_step(compiled) is not None:
+        # What is sampled at the end leaves the state as it was: there the save has to come first.
+        save = Save(kind, kind, observable=listed, subtype="average")
+        with_save = executor.compiled(
+            circuit, keep_idle=whole, starts_at_zero=initial_state is None, saves=(save,)
+        )
+    else:
+        # The state is not touched by a save, so it can be added to compiled code.
+        placed = on_simulated(compiled, listed)
+        step = SaveStep(Save(kind, kind, observable=placed, subtype="average"))
+        with_save = compiled.followed_by(step)
+    result = averages(executor, with_save, parameters, initial_state, cancel)
     return result.saved[kind]
 
 

@@ -23,10 +23,11 @@ from quasim_backend.kernels.base import CancelToken
 from quasim_backend.options import Config
 from quasim_backend.plugins.manager import PluginManager, default_manager
 from quasim_backend.result import Result
-from quasim_backend.session import expectations, sampling, states
+from quasim_backend.session import expectations, sampling, states, target
 from quasim_backend.session.checks import refuse_unavailable
 from quasim_backend.session.compiling import extended
 from quasim_backend.session.execution import Executor
+from quasim_backend.session.explain import explain
 from quasim_backend.session.forward import differentiate
 from quasim_backend.session.gradients import DifferentiableRun
 from quasim_backend.session.inputs import to_circuit
@@ -131,20 +132,17 @@ class Runtime:
         """
         return self._executor.compiled(circuit, keep_idle=keep_idle)
 
-    def explain(self, circuit: object) -> str:
-        """Describe how a circuit would run: kernel set, engine, passes, stages, bytes moved."""
-        compiled = self._executor.compiled(circuit)
-        dtype = self._executor.dtypes(compiled)[1]
-        chosen = self._executor.kernels(compiled)
-        lines = [
-            f"kernels: {chosen.kernels.name} on {chosen.device}, {dtype}",
-            f"engine: {self.config.method}; passes: "
-            f"{', '.join(compiled.notes.get('passes', ())) or 'none'}",  # type: ignore[arg-type]
-            f"placement: {chosen.reason}",
-            *chosen.notes,
-            compiled.explain(dtype.itemsize),
-        ]
-        return "\n".join(lines)
+    def explain(self, circuit: object, shots: int | None = None) -> str:
+        """Describe how a circuit would run: kernel set, engine, passes, stages, bytes moved.
+
+        Of a circuit with channels, also what each engine for noise is predicted to take, in seconds
+        and memory, and which would be taken.
+
+        Args:
+            circuit: Any accepted form.
+            shots: Number of shots of the run; default as for `run`. 0 is for exact averages.
+        """
+        return explain(self._executor, circuit, shots)
 
     # --- results ------------------------------------------------------------------------------
 
@@ -236,7 +234,8 @@ class Runtime:
         Args:
             circuit: Any accepted form.
             shots: Number of shots. Default: 1024 if the circuit measures or otherwise depends on
-                chance, else none.
+                chance, else none; as many as ``Config.target_error`` takes, if it is set and the
+                circuit saves averages. `Result.standard_errors` says what they reached.
             seed: In ``[0, 2**64)``. Default: the configuration's, else a fresh one, which
                 ``metadata["seed"]`` holds. The same seed gives the same samples.
             save: What to keep at the end of the circuit: ``"statevector"``, ``"density_matrix"``,
@@ -250,7 +249,8 @@ class Runtime:
         compiled = self._executor.compiled(
             circuit, starts_at_zero=initial_state is None, saves=as_saves(save)
         )
-        return self._executor.execute(
+        return target.run(
+            self._executor,
             compiled,
             parameters,
             shots=shots,
@@ -295,7 +295,8 @@ class Runtime:
 
         Args:
             circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
-                on a density matrix of ``4**n`` entries.
+                on a density matrix of ``4**n`` entries; over shots only if ``Config.target_error``
+                allows it, to that standard error.
             paulis: Labels with one letter for each qubit, the leftmost for the highest;
                 `PauliString`, `PauliSum`, or ``{label: weight}``; `MatrixObservable`,
                 `DiagonalObservable`, `SparseObservable`. One observable or several.
@@ -323,7 +324,8 @@ class Runtime:
 
         Args:
             circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
-                on a density matrix of ``4**n`` entries.
+                on a density matrix of ``4**n`` entries; over shots only if ``Config.target_error``
+                allows it, to that standard error.
             observables: As for `measure`; they need not be Hermitian.
             parameters: As for `simulate`; also a batch, of which no amplitudes are kept.
             initial_state: As for `simulate`.
@@ -354,7 +356,8 @@ class Runtime:
 
         Args:
             circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
-                on a density matrix of ``4**n`` entries.
+                on a density matrix of ``4**n`` entries; over shots only if ``Config.target_error``
+                allows it, to that standard error.
             observables: As for `measure`; one or several.
             parameters: As for `simulate`.
             initial_state: As for `simulate`.
@@ -380,7 +383,8 @@ class Runtime:
 
         Args:
             circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
-                on a density matrix of ``4**n`` entries.
+                on a density matrix of ``4**n`` entries; over shots only if ``Config.target_error``
+                allows it, to that standard error.
             qubits: The first is the lowest bit of the result's index; none means all.
             parameters: As for `simulate`.
 
@@ -400,7 +404,8 @@ class Runtime:
 
         Args:
             circuit: Any accepted form. What is measured, reset or noisy is averaged over exactly,
-                on a density matrix of ``4**n`` entries.
+                on a density matrix of ``4**n`` entries; over shots only if ``Config.target_error``
+                allows it, to that standard error.
             qubits: The first is the lowest bit of the result's indices; none means all.
             parameters: As for `simulate`.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.compile.code import CompiledCircuit, SaveStep
 from quasim_backend.engines.base import Engine, EngineRequest
 from quasim_backend.errors import DeviceError, MemoryLimitError, OptionError, UnsupportedError
 from quasim_backend.ir.program import MAX_QUBITS
@@ -16,7 +16,9 @@ from quasim_backend.kernels.base import KernelSet
 from quasim_backend.options import Config, RunOptions
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import KernelSpec
-from quasim_backend.session.noisy import cheapest_first
+from quasim_backend.session.candidates import Candidate, candidate
+from quasim_backend.session.checks import depends_on_chance
+from quasim_backend.session.choice import averages, competitors, cost_table, exactly, ranking
 from quasim_backend.session.room import fits, too_large
 
 __all__ = [
@@ -24,8 +26,20 @@ __all__ = [
     "ChosenKernels",
     "choose_engine",
     "choose_kernels",
+    "costs",
     "usable",
 ]
+
+_COMMON_SAVES = (
+    *("statevector", "density_matrix", "probabilities", "expectation", "variance", "amplitudes"),
+)
+"""Kinds of save points that every engine has, or refuses itself."""
+
+
+_OVER_SHOTS = (
+    " Exact averages need this engine; target_error=... takes averages over as many shots as that "
+    "standard error needs."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +54,19 @@ class ChosenKernels:
 
 @dataclass(frozen=True, eq=False)
 class ChosenEngine:
-    """An engine and why it was chosen."""
+    """An engine and why it was chosen.
+
+    Attributes:
+        engine: The engine.
+        reason: Why it was chosen.
+        seconds: How long it says that the run takes, if it was asked.
+        table: What the engines said that were asked.
+    """
 
     engine: Engine
     reason: str
+    seconds: float | None = None
+    table: tuple[Candidate, ...] = ()
 
 
 def choose_kernels(config: Config, plugins: PluginManager) -> ChosenKernels:
@@ -96,8 +119,9 @@ def choose_engine(
 ) -> ChosenEngine:
     """Choose the engine of a run and check that the run fits into memory.
 
-    By name; else what a plug-in wants; else, for a circuit with channels, the cheapest by
-    prediction; else the first, by priority, that accepts the run and fits into memory.
+    By name; else what a plug-in wants; else the cheapest by prediction (see
+    `quasim_backend.session.choice`); else the first, by priority, that accepts the run and fits
+    into memory.
 
     Args:
         compiled: What is run.
@@ -115,39 +139,103 @@ def choose_engine(
         MemoryLimitError: If the run needs more memory than is free.
     """
     config = options.config
+    table: list[Candidate] = []
+    averaged = request.exact and depends_on_chance(compiled)
     if config.method != "auto":
         candidates, how = [config.method], "asked for by name"
     elif method != "auto":
         candidates, how = [method], "the one that gives this exactly"
     elif (wanted := plugins.select_engine(compiled, options)) is not None:
         candidates, how = [wanted[0]], f"chosen by the plug-in '{wanted[1]}'"
-    elif (ranking := _noisy(compiled, request, config, plugins, make, extra_bytes)) is not None:
-        candidates, how = ranking
     else:
-        candidates = [spec.name for spec in plugins.engines.ranked()]
-        how = "the first by priority that accepts the run"
+        table = costs(compiled, request, config, plugins, make, extra_bytes)
+        ranked = ranking(compiled, table, lambda name: averages(make(name)))
+        if ranked is not None:
+            candidates, how = ranked
+        elif averaged:
+            candidates, how = ["density_matrix"], "the one that gives this exactly"
+        else:
+            candidates = [spec.name for spec in plugins.engines.ranked()]
+            how = "the first by priority that accepts the run"
+    advice = _OVER_SHOTS if config.method == "auto" and averaged else ""
     refusals: list[str] = []
     unfit: list[Engine] = []
     for name in candidates:
         engine = make(name)
-        refusal = _too_wide(engine, compiled) or engine.refuses(compiled, request)
+        refusal = refusal_of(engine, compiled, request)
         if refusal is not None:
             refusals.append(f"{name}: {refusal}")
             continue
         reason = f"{how} ({'; '.join(refusals)})" if refusals else how
-        chosen = ChosenEngine(engine, reason)
+        if name in config.fallback and config.method == "auto":
+            reason = f"{reason}; it may approximate, as fallback= allows"
+        seconds = next((c.seconds for c in table if c.name == name), None)
+        chosen = ChosenEngine(engine, reason, seconds, tuple(table))
         if fits(engine, compiled, request, config, extra_bytes):
             return chosen
         unfit.append(engine)
         refusals.append(f"{name}: too little memory")
     if unfit:
         others = [name for name in plugins.engines.specs if name != unfit[0].name]
-        raise MemoryLimitError(too_large(unfit[0], compiled, request, config, others, extra_bytes))
+        problem = too_large(unfit[0], compiled, request, config, others, extra_bytes)
+        unable = [f"{c.name}: {c.refusal}" for c in table if c.refusal and c.name != unfit[0].name]
+        tried = f" Tried besides: {'; '.join(unable)}." if unable else ""
+        raise MemoryLimitError(problem + tried + advice)
     if config.method != "auto":
         raise UnsupportedError(f"method='{config.method}' cannot do this run: {refusals[0]}.")
     conflicts = plugins.engines.conflicts.values()
     raise UnsupportedError(
-        " ".join([f"No engine can do this run. {'; '.join(refusals)}.", *conflicts])
+        " ".join([f"No engine can do this run. {'; '.join(refusals)}.{advice}", *conflicts])
+    )
+
+
+def costs(
+    compiled: CompiledCircuit,
+    request: EngineRequest,
+    config: Config,
+    plugins: PluginManager,
+    make: Callable[[str], Engine],
+    extra_bytes: int = 0,
+    *,
+    everyone: bool = False,
+) -> list[Candidate]:
+    """Return what a run would cost on the engines there are to choose from.
+
+    Args:
+        compiled: What would be run.
+        request: What is asked for.
+        config: The session's configuration: limits of memory, engines that may approximate.
+        plugins: Where engines come from.
+        make: Returns the engine of a name.
+        extra_bytes: What the session allocates besides the engine.
+        everyone: Ask those too that cannot be the fastest.
+    """
+    specs = plugins.engines.ranked()
+    known = plugins.engines.specs
+    specs += [known[n] for n in config.fallback if n in known and known[n] not in specs]
+    engines = [make(name) for name in competitors(compiled, request, specs)]
+    exact = request.exact and depends_on_chance(compiled)
+
+    def has_room(engine: Engine, asked: EngineRequest) -> bool:
+        return fits(engine, compiled, asked, config, extra_bytes)
+
+    def ask(engine: Engine) -> Candidate:
+        refusal = refusal_of(engine, compiled, request)
+        if refusal is None and exact and not averages(engine):
+            refusal = "averages over shots only"
+        if refusal is not None:
+            return Candidate(engine.name, refusal=refusal)
+        return candidate(engine, compiled, exactly(request, engine.name), has_room)
+
+    return cost_table(engines, ask, everyone=everyone)
+
+
+def refusal_of(engine: Engine, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
+    """Return why an engine cannot do a run, or None; see `Engine`."""
+    return (
+        _too_wide(engine, compiled)
+        or _unknown_save(engine, compiled)
+        or engine.refuses(compiled, request)
     )
 
 
@@ -157,21 +245,13 @@ def _too_wide(engine: Engine, compiled: CompiledCircuit) -> str | None:
     return f"{compiled.num_qubits} qubits, of at most {MAX_QUBITS}"
 
 
-def _noisy(
-    compiled: CompiledCircuit,
-    request: EngineRequest,
-    config: Config,
-    plugins: PluginManager,
-    make: Callable[[str], Engine],
-    extra_bytes: int,
-) -> tuple[list[str], str] | None:
-    return cheapest_first(
-        compiled,
-        request,
-        [*plugins.engines.specs],
-        make,
-        lambda engine: fits(engine, compiled, request, config, extra_bytes),
-    )
+def _unknown_save(engine: Engine, compiled: CompiledCircuit) -> str | None:
+    """Return which save point belongs to another engine, or None; see `Engine`."""
+    own = (*_COMMON_SAVES, *getattr(engine, "save_kinds", ()))
+    for step in compiled.steps:
+        if isinstance(step, SaveStep) and step.save.kind not in own:
+            return f"save '{step.save.label}' keeps a '{step.save.kind}', which it has not"
+    return None
 
 
 def _named(config: Config, spec: KernelSpec) -> ChosenKernels:

@@ -16,10 +16,11 @@ from quasim_backend.kernels import native
 from quasim_backend.kernels.base import CancelToken, DeviceKernels
 from quasim_backend.session.arrays import on_host
 from quasim_backend.session.batch import parameter_rows, run_one_by_one, simulate_batch
-from quasim_backend.session.checks import refuse_inexact, refuse_random
+from quasim_backend.session.checks import refuse_random
 from quasim_backend.session.execution import Executor
 from quasim_backend.session.inputs import to_circuit, width_of
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
+from quasim_backend.session.target import averages
 
 __all__ = ["in_double", "inner_product", "reduced", "simulate", "superop", "unitary"]
 
@@ -135,14 +136,14 @@ def reduced(
             f"qubits must be different ones of 0..{width - 1}, lowest bit first; got {places}."
         )
     compiled = executor.compiled(source, saves=(_whole_save(kind, places),))
-    refuse_inexact(compiled, executor.config, "has no single final state")
-    return np.asarray(executor.execute(compiled, parameters, shots=0, exact=True).saved[kind])
+    executor.refuse_inexact(compiled, "has no single final state")
+    return np.asarray(averages(executor, compiled, parameters).saved[kind])
 
 
 @lru_cache(maxsize=64)
 def _whole_save(kind: str, qubits: tuple[int, ...]) -> Save:
     """Return one record for equal calls, so that the compiler recognises the circuit."""
-    return Save(kind, kind, qubits)
+    return Save(kind, kind, qubits, subtype="average")
 
 
 def inner_product(

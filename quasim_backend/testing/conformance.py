@@ -9,6 +9,7 @@ import numpy as np
 
 from quasim_backend.engines.base import Engine
 from quasim_backend.kernels.base import KernelSet
+from quasim_backend.testing.clifford_checks import CLIFFORD_CHECKS
 from quasim_backend.testing.engine_checks import ENGINE_CHECKS, Refused, Subject
 from quasim_backend.testing.kernel_checks import KERNEL_CHECKS
 
@@ -77,7 +78,7 @@ def check_engine(
     )
     report = ConformanceReport()
     subject = Subject(engine, kernels, np.dtype(dtype))
-    for name, check in ENGINE_CHECKS.items():
+    for name, check in (ENGINE_CHECKS | CLIFFORD_CHECKS).items():
         try:
             check(subject)
         except Refused as reason:

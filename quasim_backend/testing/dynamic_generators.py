@@ -12,13 +12,19 @@ from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.expr import Binary, Bit, Bits, Const, Expr, Unary, Var, uint
 from quasim_backend.testing.generators import (
     Choices,
+    QuarterTurns,
     RandomChoices,
     draw_gate,
     haar_unitary,
     random_state,
 )
 
-__all__ = ["DYNAMIC_KINDS", "draw_dynamic_circuit", "random_dynamic_circuit"]
+__all__ = [
+    "DYNAMIC_KINDS",
+    "draw_dynamic_circuit",
+    "random_dynamic_circuit",
+    "random_dynamic_clifford",
+]
 
 DYNAMIC_KINDS = ("measure", "reset", "if", "for", "while", "switch", "break")
 """Kinds that SDK circuits can express too; the default."""
@@ -53,6 +59,20 @@ def random_dynamic_circuit(
     """
     choose = RandomChoices(rng)
     return draw_dynamic_circuit(choose, num_qubits, num_clbits, num_instructions, kinds, gate_kinds)
+
+
+def random_dynamic_clifford(
+    rng: np.random.Generator,
+    num_qubits: int,
+    num_clbits: int,
+    num_instructions: int,
+    kinds: Sequence[str] = (*DYNAMIC_KINDS, "assign"),
+) -> Circuit:
+    """Return a random circuit as `random_dynamic_circuit`, with Clifford gates only."""
+    choose = QuarterTurns(RandomChoices(rng))
+    return draw_dynamic_circuit(
+        choose, num_qubits, num_clbits, num_instructions, kinds, ("clifford",)
+    )
 
 
 def draw_dynamic_circuit(

@@ -21,11 +21,15 @@ from quasim_backend.ir.parameters import Affine, Parameter
 __all__ = [
     "GATE_KINDS",
     "Choices",
+    "QuarterTurns",
     "RandomChoices",
+    "dense_clifford",
     "draw_circuit",
     "draw_gate",
     "haar_unitary",
+    "is_clifford",
     "random_circuit",
+    "random_clifford_circuit",
     "random_state",
     "random_values",
 ]
@@ -78,6 +82,25 @@ class RandomChoices:
     def sample(self, population: int, count: int) -> list[int]:
         """Return ``count`` distinct integers below ``population``, in random order."""
         return [int(i) for i in self._rng.permutation(population)[:count]]
+
+
+class QuarterTurns:
+    """`Choices` whose real numbers are multiples of pi/2, as those of Clifford circuits are."""
+
+    def __init__(self, choose: Choices) -> None:
+        """Wrap other choices."""
+        self._choose = choose
+        self.integer = choose.integer
+        self.sample = choose.sample
+
+    def real(self, low: float, high: float) -> float:
+        """Return a multiple of pi/2 in ``[low, high]``, which must hold one."""
+        first, last = math.ceil(low * 2 / math.pi), math.floor(high * 2 / math.pi)
+        return self._choose.integer(first, last) * (math.pi / 2)
+
+    def pick(self, options: Sequence[T]) -> T:
+        """Return one of the options."""
+        return self._choose.pick(options)
 
 
 def haar_unitary(rng: np.random.Generator, num_qubits: int) -> NDArray[np.complex128]:
@@ -203,6 +226,71 @@ def _affine(choose: Choices) -> float | Affine:
     return total
 
 
+_HALF_TURNS = ("t", "x", "z", "a", "b", "c")
+"""Names of parameters that count half turns; ``p`` does so beside ``t``."""
+
+
+def _clifford(choose: Choices, width: int) -> Gate:
+    """Return a Clifford gate in any form: by name, controlled, powered or as an array."""
+    quarter = QuarterTurns(choose)
+    while True:
+        form = quarter.integer(0, 6)
+        if form == 0 and width:
+            k = quarter.integer(1, min(width, 3))
+            gate = Gate.unitary(dense_clifford(_seeded(choose), k))
+        elif form == 1 and width:
+            gate = Gate.diagonal(1j ** _seeded(choose).integers(0, 4, 1 << min(width, 2)))
+        elif form == 2:
+            gate = _permutation(quarter, min(width, 2))
+        elif form == 3:
+            gate = _pauli_rotation(quarter, width)
+        else:
+            record = RECORDS[quarter.pick([n for n in _fitting(width) if "ccc" not in n])]
+            turns = [quarter.real(-8, 8) for _ in record.parameters]
+            halved = "t" in record.parameters or set(record.parameters) <= set(_HALF_TURNS)
+            gate = Gate.named(record.name, [v / math.pi if halved else v for v in turns])
+            gate = gate.to_power(quarter.pick([1, 1, -1, 2, 0.5]))
+        if gate.num_qubits < min(width, 3) and quarter.integer(0, 2) == 0:
+            gate = gate.controlled(1, quarter.integer(0, 1))
+        if is_clifford(gate.matrix()):
+            return gate
+
+
+def dense_clifford(rng: np.random.Generator, num_qubits: int) -> NDArray[np.complex128]:
+    """Return the matrix of a random product of H, S and CX, with a random phase."""
+    matrix: NDArray[np.complex128] = np.eye(1 << num_qubits) * np.exp(1j * rng.uniform(-4, 4))
+    for _ in range(6 * num_qubits):
+        name = ("h", "s", "cx")[int(rng.integers(0, 3 if num_qubits > 1 else 2))]
+        gate = Gate.named(name).matrix()
+        order = rng.permutation(num_qubits)
+        # On the lowest qubits, among shuffled ones.
+        wide = np.kron(np.eye(1 << num_qubits - (2 if name == "cx" else 1)), gate)
+        index = np.zeros(1 << num_qubits, np.int64)
+        for place, q in enumerate(order):
+            index |= (np.arange(1 << num_qubits) >> place & 1) << q
+        shuffled = np.zeros_like(wide)
+        shuffled[np.ix_(index, index)] = wide
+        matrix = shuffled @ matrix
+    return matrix
+
+
+def is_clifford(matrix: NDArray[np.complex128]) -> bool:
+    """Return whether a matrix takes every X and Z to a single Pauli, by the overlaps with all."""
+    width = len(matrix).bit_length() - 1
+    index = np.arange(len(matrix))
+    signs = 1.0 - 2.0 * (np.bitwise_count(index[:, None] & index) & 1)
+    for bit in range(width):
+        flip = np.eye(len(matrix))[index ^ 1 << bit]
+        for pauli in (flip, np.diag(signs[1 << bit])):
+            image = matrix @ pauli @ matrix.conj().T
+            # tr((X**x Z**z)^T image) for all x, z
+            entries = np.array([image[index ^ x, index] for x in index])
+            overlaps = np.abs(entries @ signs) / len(matrix)
+            if abs(overlaps.max() - 1) > 1e-9:
+                return False
+    return True
+
+
 _GATES: dict[str, Callable[[Choices, int], Gate]] = {
     "named": _named,
     "alias": _alias,
@@ -218,6 +306,8 @@ _GATES: dict[str, Callable[[Choices, int], Gate]] = {
 }
 GATE_KINDS = tuple(_GATES)
 """Kinds of gates that `random_circuit` draws from."""
+
+_GATES["clifford"] = _clifford  # drawn where it is asked for alone
 
 _POWERABLE = ("named", "unitary", "diagonal", "permutation", "pauli_rotation")
 _CONTROLLABLE = ("named", "alias", "power", *_POWERABLE)
@@ -257,6 +347,17 @@ def random_circuit(
         kinds: A selection of `GATE_KINDS`. Without ``"symbolic"`` the circuit has no parameters.
     """
     return draw_circuit(RandomChoices(rng), num_qubits, num_gates, kinds)
+
+
+def random_clifford_circuit(rng: np.random.Generator, num_qubits: int, num_gates: int) -> Circuit:
+    """Return a random circuit of Clifford gates, in all the forms that a gate can have.
+
+    Args:
+        rng: Source of randomness; advanced.
+        num_qubits: Width.
+        num_gates: Number of gates.
+    """
+    return draw_circuit(RandomChoices(rng), num_qubits, num_gates, ("clifford",))
 
 
 def random_values(rng: np.random.Generator, circuit: Circuit) -> dict[Parameter, float]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quasim_backend.compile.noise import canonical_channel, canonical_noise
+from quasim_backend.compile.canonical_channels import canonical_channel
+from quasim_backend.compile.noise import canonical_noise
 from quasim_backend.ir import Channel, Circuit
 from quasim_backend.ir.instructions import ChannelOp
 from quasim_backend.testing.density_oracle import exact_distribution
@@ -103,3 +104,11 @@ def test_distributions_stay(seed: int) -> None:
     want, got = exact_distribution(circuit), exact_distribution(found)
     for value in {*want, *got}:
         assert got.get(value, 0.0) == pytest.approx(want.get(value, 0.0), abs=1e-10)
+
+
+def test_small_turns_are_not_taken_for_nothing() -> None:
+    """Its overlap with 1 differs from 1 by 1e-14; a thousand of them turn by 1e-4."""
+    turn = np.diag(np.exp([1e-7j, -1e-7j]))
+    found = canonical_channel(Channel.mixture([1.0], [turn]))
+    assert found is not None
+    np.testing.assert_allclose(found.operators[0], turn, atol=1e-15)

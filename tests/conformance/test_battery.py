@@ -7,6 +7,7 @@ import pytest
 
 from quasim_backend.kernels.reference import ReferenceKernels
 from quasim_backend.testing import check_engine, check_kernel_set
+from quasim_backend.testing.clifford_checks import CLIFFORD_CHECKS
 from quasim_backend.testing.engine_checks import ENGINE_CHECKS, Refused, Subject
 from quasim_backend.testing.kernel_checks import KERNEL_CHECKS
 
@@ -16,10 +17,10 @@ def test_kernel_set_keeps_the_contract(kernels, dtype, check):
     KERNEL_CHECKS[check](kernels, dtype)
 
 
-@pytest.mark.parametrize("check", ENGINE_CHECKS)
+@pytest.mark.parametrize("check", ENGINE_CHECKS | CLIFFORD_CHECKS)
 def test_engine_keeps_the_contract(engine, kernels, dtype, check):
     try:
-        ENGINE_CHECKS[check](Subject(engine, kernels, dtype))
+        (ENGINE_CHECKS | CLIFFORD_CHECKS)[check](Subject(engine, kernels, dtype))
     except Refused as reason:
         pytest.skip(f"the engine refuses: {reason}")
 

@@ -11,7 +11,7 @@ import pytest
 from quasim_backend.compile import compile_circuit
 from quasim_backend.compile.code import NoisyStep
 from quasim_backend.compile.planner import trivial_plan
-from quasim_backend.engines import pauli_frames
+from quasim_backend.engines import pauli_frames, sign_batches
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.pauli_moves import pauli_masks
 from quasim_backend.engines.pauli_signs import pauli_signs
@@ -114,12 +114,14 @@ def test_an_error_is_signs_and_a_pauli_at_the_end(seed: int) -> None:
     places = [p for p, i in enumerate(circuit.instructions) if isinstance(i, ChannelOp)]
     for _ in range(12):
         site = int(rng.integers(len(step.sites)))
-        operator = int(rng.integers(len(signs.rows[site])))
-        row = signs.rows[site][operator]
-        turned = np.array([row >> (2 * width + r) & 1 for r in range(len(angles))])
+        operator = int(rng.integers(len(step.sites[site].channel.operators)))
+        effect = np.zeros((1, signs.generators.shape[1]), np.uint64)
+        signs.add(effect, np.array([0]), np.array([site]), signs.operators[[site], operator])
+        turned = signs.turns(effect)[0]
+        x_mask, z_mask = effect[0, :2].tolist()
         got = kernels.zero_state(width, DOUBLE)
         kernels.run(trivial_plan(signs.program), got, angles * (1 - 2 * turned))
-        letters = ["IXZY"[(row >> q & 1) | (row >> (width + q) & 1) << 1] for q in range(width)]
+        letters = ["IXZY"[(x_mask >> q & 1) | (z_mask >> q & 1) << 1] for q in range(width)]
         for q, letter in enumerate(letters):
             got = apply_matrix(got, PAULIS[letter], [q])
         with_error = Circuit(width)
@@ -150,7 +152,7 @@ def test_results_do_not_depend_on_how_they_are_computed(monkeypatch: pytest.Monk
     want = bits(run(circuit, 500, NativeKernels(1), seed=4))
     np.testing.assert_array_equal(bits(run(circuit, 500, ReferenceKernels(), seed=4)), want)
     np.testing.assert_array_equal(bits(run(circuit, 100, NativeKernels(2), seed=4)), want[:100])
-    monkeypatch.setattr(pauli_frames, "_BATCH_BYTES", 1)
+    monkeypatch.setattr(sign_batches, "_BATCH_BYTES", 1)
     np.testing.assert_array_equal(bits(run(circuit, 500, NativeKernels(1), seed=4)), want)
     monkeypatch.setattr(pauli_frames, "_BATCHED", 0)
     for workspace in (0, 3 << 9, 1 << 30):

@@ -121,3 +121,26 @@ def test_a_member_that_cannot_be_sampled_stops_the_batch_with_its_reason():
     states[37] = 0
     with pytest.raises(ValueError, match="norm is zero"):
         kernels.sample_batch(states, np.full((64, 200), 0.5))
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_members_with_angles_in_common_come_out_as_alone(dtype: str) -> None:
+    rng = np.random.default_rng(8)
+    circuit = Circuit(10)
+    angles = [Parameter(f"a{i}") for i in range(48)]
+    for i, angle in enumerate(angles):
+        q = i % 10
+        (circuit.ry, circuit.rz, circuit.rx)[i % 3](angle, q)
+        circuit.cx(q, (q + 3) % 10)
+    schedule = plan(program_of(circuit))
+    values = np.where(rng.random((60, 48)) < 0.3, -1.0, 1.0) * rng.uniform(0, 3, 48)
+    values[:, :3] *= rng.integers(0, 2, (60, 3))  # zeros of both signs
+    values[20:40] = rng.uniform(0, 3, (20, 48))
+    values[50:] = values[:10]
+    kernels = native.NativeKernels(1)
+    states = kernels.zero_states(60, 10, np.dtype(dtype))
+    kernels.run_batch(schedule, states, values)
+    for state, row in zip(states, values, strict=True):
+        alone = kernels.zero_state(10, np.dtype(dtype))
+        kernels.run(schedule, alone, row)
+        np.testing.assert_array_equal(state, alone)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from quasim_qiskit.noise.builders import thermal_relaxation_error as thermal_relaxation_error
     from quasim_qiskit.noise.errors import NoiseError as NoiseError
     from quasim_qiskit.noise.model import NoiseModel as NoiseModel
+    from quasim_qiskit.noise.passes import LocalNoisePass as LocalNoisePass
     from quasim_qiskit.noise.passes import RelaxationNoisePass as RelaxationNoisePass
     from quasim_qiskit.noise.pauli_errors import PauliError as PauliError
     from quasim_qiskit.noise.pauli_errors import PauliLindbladError as PauliLindbladError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from quasim_qiskit.noise.readout_error import ReadoutError as ReadoutError
 
 _HOME = {
+    "LocalNoisePass": "passes",
     "NoiseError": "errors",
     "NoiseModel": "model",
     "PauliError": "pauli_errors",
@@ -52,6 +54,7 @@ _HOME = {
 }
 
 __all__ = [
+    "LocalNoisePass",
     "NoiseError",
     "NoiseModel",
     "PauliError",

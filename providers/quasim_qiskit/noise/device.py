@@ -9,13 +9,13 @@ parameter ``l`` after any channel takes its average fidelity from ``F`` to ``(1 
 
 from __future__ import annotations
 
-import copy
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
-from qiskit.circuit import Gate, Measure
+from qiskit.circuit import Delay, Gate, Measure
 from qiskit.transpiler import Target
 
 from quasim_qiskit.noise.builders import depolarizing_error, thermal_relaxation_error
@@ -24,10 +24,13 @@ from quasim_qiskit.noise.passes import RelaxationNoisePass
 from quasim_qiskit.noise.quantum_error import QuantumError
 from quasim_qiskit.noise.readout_error import ReadoutError
 
-__all__ = ["delay_relaxation", "gate_errors", "readout_errors", "with_gate_lengths"]
+__all__ = ["delay_relaxation", "gate_errors", "readout_errors", "seconds_of"]
 
 _MILLIKELVIN_PER_HERTZ = 47.99243e-9
 """Planck's over Boltzmann's constant, with the digits Qiskit Aer uses: the numbers are the same."""
+
+Place: TypeAlias = tuple[str, tuple[int, ...]]
+"""An instruction and its qubits."""
 
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "ps": 1e-12}
 
@@ -47,7 +50,12 @@ def readout_errors(target: Target) -> Iterator[tuple[tuple[int], ReadoutError]]:
 
 
 def gate_errors(
-    target: Target, *, gate_error: bool, thermal_relaxation: bool, temperature: float
+    target: Target,
+    *,
+    gate_error: bool,
+    thermal_relaxation: bool,
+    temperature: float,
+    seconds: Mapping[Place, float],
 ) -> Iterator[tuple[str, tuple[int, ...], QuantumError]]:
     """Yield the error of every instruction and place that has one, except of measurements.
 
@@ -56,6 +64,7 @@ def gate_errors(
         gate_error: Whether gates have depolarising errors.
         thermal_relaxation: Whether qubits relax while instructions last.
         temperature: In millikelvin.
+        seconds: Times that take the place of those the device reports.
     """
     for name in target.operation_names:
         operation = target.operation_from_name(name)
@@ -65,8 +74,9 @@ def gate_errors(
             if known is None or qubits is None:
                 continue
             relaxation, fidelity = None, 1.0
-            if thermal_relaxation and known.duration:
-                relaxation, fidelity = _relaxed(target, qubits, known.duration, temperature)
+            duration = seconds.get((name, qubits), known.duration)
+            if thermal_relaxation and duration:
+                relaxation, fidelity = _relaxed(target, qubits, duration, temperature)
             error = relaxation
             if gate_error and known.error and isinstance(operation, Gate):
                 depolarizing = _depolarizing(len(qubits), known.error, fidelity)
@@ -85,31 +95,35 @@ def delay_relaxation(
         return None
     values = [_qubit(target, q, temperature) for q in range(len(known))]
     t1s, t2s, populations = zip(*values, strict=True)
-    return RelaxationNoisePass(t1s, t2s, dt, populations)
+    return RelaxationNoisePass(t1s, t2s, dt, Delay, populations)
 
 
-def with_gate_lengths(
-    target: Target, lengths: Iterable[tuple[str, Sequence[int], float]], unit: str
-) -> Target:
-    """Return a copy of a target in which instructions take other times.
+def seconds_of(
+    target: Target, lengths: Iterable[tuple[str, Sequence[int] | None, float]], unit: str
+) -> dict[Place, float]:
+    """Return times that take the place of what a device reports, in seconds.
+
+    Args:
+        target: The device.
+        lengths: Instruction, qubits (None: wherever the device has it) and time.
+        unit: Of the times.
 
     Raises:
         NoiseError: If the unit, an instruction or a place is unknown.
     """
     if unit not in _UNITS:
         raise NoiseError(f"Unknown unit of time {unit!r}; possible are {', '.join(_UNITS)}.")
-    result = copy.deepcopy(target)
+    result: dict[Place, float] = {}
     for name, qubits, value in lengths:
-        places = result[name] if name in result.operation_names else {}
-        known = (places or {}).get(tuple(qubits))
-        if known is None:
+        known = (target[name] if name in target.operation_names else None) or {}
+        places = [*known] if qubits is None else [tuple(qubits)]
+        if not places or any(known.get(place) is None for place in places):
+            where = "any qubits" if qubits is None else f"the qubits {tuple(qubits)}"
             raise NoiseError(
-                f"The device has no '{name}' on the qubits {tuple(qubits)}; its instructions are "
-                f"{', '.join(sorted(result.operation_names))}."
+                f"The device has no '{name}' on {where}; its instructions are "
+                f"{', '.join(sorted(target.operation_names))}."
             )
-        known = copy.copy(known)
-        known.duration = value * _UNITS[unit]
-        result.update_instruction_properties(name, tuple(qubits), known)
+        result |= {(name, place): value * _UNITS[unit] for place in places}
     return result
 
 

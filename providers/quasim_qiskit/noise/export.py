@@ -40,6 +40,8 @@ __all__ = ["exported"]
 _PASS_QUBITS = 1024
 """Qubits of a relaxation pass for a rule that is for all qubits."""
 
+_AS_IT_IS = "quasim_qiskit.AerSimulator(noise_model=...) takes the model as it is."
+
 _NAMES: dict[tuple[str, int], list[str]] = {}
 """Qiskit's names of each gate of ours."""
 
@@ -144,7 +146,11 @@ class _Export:
                 continue
             local = self._error(name, what, qubits)
             if local is None and error is not None:
-                raise UnsupportedError(f"'{name}' has noise everywhere but on {qubits}.")
+                raise UnsupportedError(
+                    f"'{name}' has noise on all qubits but {qubits}. An error for particular "
+                    f"qubits that is none is ignored in Qiskit; name the qubits with noise in "
+                    f"qubits=. {_AS_IT_IS}"
+                )
             if local is not None:
                 self.result.add_quantum_error(local, name, qubits, warnings=False)
 
@@ -168,14 +174,14 @@ class _Export:
         if after if name == "measure" else before:
             raise UnsupportedError(
                 f"Noise before '{name}' has no word in Qiskit, where errors act after instructions "
-                f"and before measurements only."
+                f"and before measurements only. {_AS_IT_IS}"
             )
         error = None
         for op in [*before, *after]:
             if not {*op.qubits} <= {*qubits}:
                 raise UnsupportedError(
                     f"Noise of '{name}' on {qubits} acts on {op.qubits}; Qiskit has errors on an "
-                    f"instruction's own qubits only."
+                    f"instruction's own qubits only. {_AS_IT_IS}"
                 )
             if error is None:
                 start = [([(IGate(), [i]) for i in range(len(qubits))], 1.0)]
@@ -207,26 +213,28 @@ class _Export:
                 )
                 for q in relaxing:
                     t1s[q], t2s[q], populations[q] = rule.t1, rule.t2, rule.excited
-                kinds = {} if self._home.__name__.startswith("quasim") else {"op_types": Delay}
                 noise_pass = self._home.RelaxationNoisePass(
-                    t1s, t2s, excited_state_populations=populations, **kinds
+                    t1s, t2s, op_types=Delay, excited_state_populations=populations
                 )
                 self.result._custom_noise_passes.append(noise_pass)
 
 
 def _refuse(rule: Any) -> None:
     if isinstance(rule, MomentNoise):
-        raise UnsupportedError("Noise in every moment has no word in Qiskit. Name gates instead.")
+        raise UnsupportedError(
+            f"Noise in every moment ('{rule.channel.name}') has no word in Qiskit. Write a rule "
+            f"for gates. {_AS_IT_IS}"
+        )
     if isinstance(rule, Relaxation):
         if rule.idle:
             raise UnsupportedError(
-                "Relaxation of idle qubits has no word in Qiskit. Put delays into the circuit and "
-                "leave idle=True out."
+                f"Relaxation of idle qubits has no word in Qiskit. Put delays into the circuit and "
+                f"leave idle=True out. {_AS_IT_IS}"
             )
         if rule.qubits is not None and not rule.delays_only:
             raise UnsupportedError(
-                "Relaxation of single qubits during gates has no word in Qiskit. Give all qubits "
-                "the same times, or use delays_only=True and rules for gates."
+                f"Relaxation of single qubits during gates has no word in Qiskit. Give all qubits "
+                f"the same times, or use delays_only=True and rules for gates. {_AS_IT_IS}"
             )
 
 

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import Instruction
-from qiskit.circuit.library import get_standard_gate_name_mapping
+from qiskit.transpiler import Target
 
+from quasim_qiskit.noise.arguments import (
+    STANDARD_GATES,
+    as_quantum_error,
+    as_readout_error,
+    check_width,
+    checked_qubits,
+    following,
+    named,
+)
 from quasim_qiskit.noise.device import (
+    Place,
     delay_relaxation,
     gate_errors,
     readout_errors,
+    seconds_of,
     warn_without_qubits,
-    with_gate_lengths,
 )
 from quasim_qiskit.noise.errors import NoiseError
+from quasim_qiskit.noise.properties import target_of
 from quasim_qiskit.noise.quantum_error import BaseQuantumError, QuantumError
 from quasim_qiskit.noise.readout_error import ReadoutError
 from quasim_qiskit.noise.tables import read_tables
@@ -26,7 +36,6 @@ from quasim_qiskit.noise.tables import read_tables
 __all__ = ["NoiseModel"]
 
 _LOGGER = logging.getLogger("quasim_qiskit")
-_STANDARD = get_standard_gate_name_mapping()
 _GENERIC = ("unitary", "diagonal", "multiplexer", "pauli", "mcx", "mcphase")
 _NO_GATES = ("measure", "reset", "delay", "global_phase")
 
@@ -54,7 +63,7 @@ class NoiseModel:
                 errors are added.
         """
         given = ["id", "rz", "sx", "cx"] if basis_gates is None else basis_gates
-        self._basis_gates = {name for name, _ in _named(given)}
+        self._basis_gates = {name for name, _ in named(given)}
         self._noise_instructions: set[str] = set()
         self._noise_qubits: set[int] = set()
         self._default_quantum_errors: dict[str, Errors] = {}
@@ -71,7 +80,7 @@ class NoiseModel:
         readout_error: bool = True,
         thermal_relaxation: bool = True,
         temperature: float = 0,
-        gate_lengths: Iterable[tuple[str, Sequence[int], float]] | None = None,
+        gate_lengths: Iterable[tuple[str, Sequence[int] | None, float]] | None = None,
         gate_length_units: str = "ns",
         warnings: bool | None = None,
     ) -> NoiseModel:
@@ -85,12 +94,13 @@ class NoiseModel:
             readout_error: Whether outcomes are misread.
             thermal_relaxation: Whether qubits relax during instructions and delays.
             temperature: Of the qubits, in millikelvin.
-            gate_lengths: ``(name, qubits, duration)`` in place of what the device reports.
+            gate_lengths: ``(name, qubits, duration)`` in place of what the device reports; None
+                in place of qubits stands for all.
             gate_length_units: Unit of these durations.
             warnings: Not used.
 
         Raises:
-            NoiseError: If it is no `BackendV2`.
+            NoiseError: If it is no `BackendV2`, or a gate length fits none of its gates.
         """
         del warnings
         target = getattr(backend, "target", None)
@@ -98,26 +108,74 @@ class NoiseModel:
             raise NoiseError(
                 f"from_backend takes a BackendV2, which has a target; got {type(backend)}."
             )
-        if gate_lengths:
-            target = with_gate_lengths(target, gate_lengths, gate_length_units)
-        model = cls(basis_gates=backend.operation_names)
-        if readout_error:
-            for qubits, confusion in readout_errors(target):
-                model.add_readout_error(confusion, qubits)
         if thermal_relaxation and not target.qubit_properties:
             warn_without_qubits(getattr(backend, "name", type(backend).__name__))
+        seconds = seconds_of(target, gate_lengths or (), gate_length_units)
+        model = cls(basis_gates=backend.operation_names)
+        if readout_error:
+            model._add_readouts(target)
+        model._add_errors(target, gate_error, thermal_relaxation, temperature, seconds, backend.dt)
+        return model
+
+    @classmethod
+    def from_backend_properties(
+        cls,
+        backend_properties: Any,
+        gate_error: bool = True,
+        readout_error: bool = True,
+        thermal_relaxation: bool = True,
+        temperature: float = 0,
+        gate_lengths: Iterable[tuple[str, Sequence[int] | None, float]] | None = None,
+        gate_length_units: str = "ns",
+        dt: float | None = None,
+    ) -> NoiseModel:
+        """Return the noise of a device, from properties as `qiskit_ibm_runtime` has them.
+
+        Args:
+            backend_properties: With the attributes ``gates`` and ``qubits``.
+            gate_error: As in `from_backend`.
+            readout_error: As in `from_backend`.
+            thermal_relaxation: As in `from_backend`.
+            temperature: As in `from_backend`.
+            gate_lengths: As in `from_backend`.
+            gate_length_units: As in `from_backend`.
+            dt: Seconds in the unit ``dt`` of delays; None if there is none.
+
+        Raises:
+            NoiseError: If these are no properties, or a gate length fits none of their gates.
+        """
+        target = target_of(backend_properties)
+        seconds = seconds_of(target, gate_lengths or (), gate_length_units)
+        model = cls(basis_gates=[gate.gate for gate in backend_properties.gates])
+        if readout_error:
+            model._add_readouts(target)
+        model._add_errors(target, gate_error, thermal_relaxation, temperature, seconds, dt)
+        return model
+
+    def _add_readouts(self, target: Target) -> None:
+        for qubits, confusion in readout_errors(target):
+            self.add_readout_error(confusion, qubits)
+
+    def _add_errors(
+        self,
+        target: Target,
+        gate_error: bool,
+        thermal_relaxation: bool,
+        temperature: float,
+        seconds: Mapping[Place, float],
+        dt: float | None,
+    ) -> None:
         for name, places, error in gate_errors(
             target,
             gate_error=gate_error,
             thermal_relaxation=thermal_relaxation,
             temperature=temperature,
+            seconds=seconds,
         ):
-            model._add_local(error, name, name, places)
-        if thermal_relaxation:
-            delays = delay_relaxation(target, backend.dt, temperature)
-            if delays is not None:
-                model._custom_noise_passes.append(delays)
-        return model
+            self._add_local(error, name, name, places)
+        delays = delay_relaxation(target, dt, temperature) if thermal_relaxation else None
+        if delays is not None:
+            self._custom_noise_passes.append(delays)
 
     # --- facts --------------------------------------------------------------------------------
 
@@ -186,8 +244,8 @@ class NoiseModel:
 
     def add_basis_gates(self, instructions: Any) -> None:
         """Add gates to `basis_gates`; names that are no gates of the simulator are left out."""
-        for name, _ in _named(instructions):
-            if name in _GENERIC or (name in _STANDARD and name not in _NO_GATES):
+        for name, _ in named(instructions):
+            if name in _GENERIC or (name in STANDARD_GATES and name not in _NO_GATES):
                 self._basis_gates.add(name)
 
     def add_all_qubit_quantum_error(
@@ -203,15 +261,15 @@ class NoiseModel:
         Raises:
             NoiseError: If it is no error or does not fit the width of an instruction.
         """
-        error = _quantum_error(error)
+        error = as_quantum_error(error)
         if error.ideal():
             return
-        for name, label in _named(instructions):
-            _check_width(error, name)
+        for name, label in named(instructions):
+            check_width(error, name)
             before = self._default_quantum_errors.get(label)
             if before is not None and warnings:
                 _LOGGER.warning("'%s' has an error already; the new one follows it.", label)
-            self._default_quantum_errors[label] = _after(before, error)
+            self._default_quantum_errors[label] = following(before, error)
             self._noise_instructions.add(label)
             self.add_basis_gates(name)
 
@@ -229,12 +287,12 @@ class NoiseModel:
         Raises:
             NoiseError: If it is no error, or widths do not fit.
         """
-        error = _quantum_error(error)
-        places = _places(qubits)
+        error = as_quantum_error(error)
+        places = checked_qubits(qubits)
         if error.ideal():
             return
-        for name, label in _named(instructions):
-            _check_width(error, name)
+        for name, label in named(instructions):
+            check_width(error, name)
             if warnings and places in self._local_quantum_errors.get(label, {}):
                 _LOGGER.warning(
                     "'%s' on %s has an error already; the new one follows it.", label, places
@@ -245,7 +303,7 @@ class NoiseModel:
         if error.num_qubits != len(places):
             raise NoiseError(f"An error on {error.num_qubits} qubits does not fit {places}.")
         table = self._local_quantum_errors.setdefault(label, {})
-        table[places] = _after(table.get(places), error)
+        table[places] = following(table.get(places), error)
         self._noise_qubits.update(places)
         self._noise_instructions.add(label)
         self.add_basis_gates(name)
@@ -256,7 +314,7 @@ class NoiseModel:
         Raises:
             NoiseError: If it is no readout error of one qubit.
         """
-        error = _readout_error(error)
+        error = as_readout_error(error)
         if error.ideal():
             return
         if error.number_of_qubits != 1:
@@ -277,8 +335,8 @@ class NoiseModel:
         Raises:
             NoiseError: If it is no readout error or does not fit the qubits.
         """
-        error = _readout_error(error)
-        places = _places(qubits)
+        error = as_readout_error(error)
+        places = checked_qubits(qubits)
         if error.ideal():
             return
         if error.number_of_qubits != len(places):
@@ -342,57 +400,6 @@ class NoiseModel:
             if places is None:
                 model.add_all_qubit_quantum_error(error, entry["operations"], warnings=False)
         return model
-
-
-def _named(instructions: Any) -> Iterator[tuple[str, str]]:
-    """Yield name and label of one or several instructions; the label of a name is the name."""
-    for given in instructions if isinstance(instructions, list | tuple | set) else [instructions]:
-        if isinstance(given, str):
-            yield given, given
-        elif isinstance(given, Instruction):
-            yield given.name, getattr(given, "label", None) or given.name
-        else:
-            raise NoiseError(f"An instruction is a name or an Instruction; got {given!r}.")
-
-
-def _quantum_error(error: Any) -> Any:
-    if hasattr(error, "ideal") and hasattr(error, "num_qubits") and hasattr(error, "to_dict"):
-        return error
-    return QuantumError(error)
-
-
-def _readout_error(error: Any) -> Any:
-    return error if hasattr(error, "number_of_qubits") else ReadoutError(error)
-
-
-def _after(before: Any, error: Any) -> Any:
-    """Return an error that follows another one, if there is one."""
-    if before is None:
-        return error
-    if type(before) is not type(error):
-        before, error = (
-            e.to_quantum_error() if hasattr(e, "to_quantum_error") else e for e in (before, error)
-        )
-    return before.compose(error)
-
-
-def _places(qubits: Any) -> tuple[int, ...]:
-    try:
-        places = tuple(int(q) for q in qubits)
-    except (TypeError, ValueError):
-        raise NoiseError(f"Qubits must be a list of integers; got {qubits!r}.") from None
-    if len({*places}) != len(places) or min(places, default=0) < 0:
-        raise NoiseError(f"Qubits must be different numbers from 0; got {places}.")
-    return places
-
-
-def _check_width(error: Any, name: str) -> None:
-    gate = _STANDARD.get(name)
-    if gate is not None and gate.num_qubits != error.num_qubits:
-        raise NoiseError(
-            f"An error on {error.num_qubits} qubits does not fit '{name}', which acts on "
-            f"{gate.num_qubits}."
-        )
 
 
 def _plain(value: Any) -> Any:

@@ -7,11 +7,12 @@ list of ``{"name", "qubits", "params"}``, and under ``probabilities`` how likely
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, reduce
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit.circuit import QuantumCircuit
 
 from quasim_backend.errors import QuasimError
 from quasim_backend.ir import Channel, Gate
@@ -24,6 +25,15 @@ __all__ = ["error_channel", "generators", "wire_form", "wire_matrix", "wire_widt
 
 Matrix = NDArray[np.complex128]
 
+Part: TypeAlias = tuple[str, tuple[Any, ...], tuple[int, ...]]
+"""Name, parameters and qubits of an instruction; of a matrix, its size and its bytes."""
+
+_MATRICES = ("kraus", "superop", "unitary")
+"""Instructions whose parameters are matrices."""
+
+_SMALL = 2
+"""Superoperators of instructions are remembered for errors on up to this many qubits."""
+
 _RESET: tuple[Matrix, ...] = (
     np.array([[1, 0], [0, 0]], complex),
     np.array([[0, 1], [0, 0]], complex),
@@ -32,12 +42,31 @@ _RESET: tuple[Matrix, ...] = (
 
 def wire_form(error: Any) -> Mapping[str, Any]:
     """Return an error object, or what its ``to_dict`` returned, as the latter."""
-    data = error if isinstance(error, Mapping) else error.to_dict()
+    if isinstance(error, Mapping):
+        data: Any = error
+    elif hasattr(error, "_circs"):  # Aer's, read in a quarter of the time that its to_dict takes
+        terms = [_wire_circuit(circuit) for circuit in error._circs]
+        return {"type": "qerror", "instructions": terms, "probabilities": error.probabilities}
+    else:
+        data = error.to_dict()
     if not isinstance(data, Mapping) or "type" not in data:
         raise QuasimQiskitError(
             f"{type(error).__name__} is no error of a noise model: its dictionary has no 'type'."
         )
     return data
+
+
+def _wire_circuit(circuit: QuantumCircuit) -> list[dict[str, Any]]:
+    number = {qubit: i for i, qubit in enumerate(circuit.qubits)}
+    return [
+        {
+            "name": part.name,
+            # Matrices are with the operation alone, which takes a while to make.
+            "params": (part.operation if part.name in _MATRICES else part).params,
+            "qubits": [number[q] for q in part.qubits],
+        }
+        for part in circuit.data
+    ]
 
 
 def wire_width(data: Mapping[str, Any]) -> int:
@@ -95,59 +124,89 @@ def generators(data: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _mixed(probabilities: Sequence[float], terms: Sequence[Any], width: int) -> Channel:
-    weights: list[float] = []
-    maps: list[list[Matrix]] = []
-    for weight, term in zip(probabilities, terms, strict=True):
-        if weight > 0:
-            weights.append(float(weight))
-            maps.append(_product(term, width))
-    if all(len(operators) == 1 for operators in maps):
-        return _unitaries(weights, [operators[0] for operators in maps])
-    scaled = [np.sqrt(w) * k for w, ks in zip(weights, maps, strict=True) for k in ks]
-    return from_superoperator(_superoperator(scaled), "qerror")
+    pairs = [
+        (float(weight), tuple(_part(part) for part in term))
+        for weight, term in zip(probabilities, terms, strict=True)
+        if weight > 0
+    ]
+    if all(len(_operators(part, width)) == 1 for _, parts in pairs for part in parts):
+        one = np.eye(1 << width, dtype=complex)
+        unitaries = [
+            reduce(lambda u, part: _operators(part, width)[0] @ u, parts, one) for _, parts in pairs
+        ]
+        return _unitaries([weight for weight, _ in pairs], unitaries)
+    return from_superoperator(_summed(pairs, width), "qerror")
 
 
-def _product(term: Sequence[Any], width: int) -> list[Matrix]:
-    """Return the Kraus operators of one circuit, ``(2**width, 2**width)`` each."""
-    operators: list[Matrix] = [np.eye(1 << width, dtype=complex)]
-    for part in term:
-        operators = [k @ o for k in _operators(part, width) for o in operators]
-        if len(operators) > 4**width:
-            operators = list(from_superoperator(_superoperator(operators)).operators)
-    return operators
+def _summed(pairs: Sequence[tuple[float, tuple[Part, ...]]], width: int) -> Matrix:
+    """Return the superoperator of circuits of which each acts with a probability.
+
+    Circuits with the same last instruction are summed up before it: errors of devices are
+    products of a few choices, written out.
+    """
+    total: Matrix = np.zeros((4**width, 4**width), complex)
+    before: dict[Part, list[tuple[float, tuple[Part, ...]]]] = {}
+    for weight, parts in pairs:
+        if parts:
+            before.setdefault(parts[-1], []).append((weight, parts[:-1]))
+        else:
+            total += weight * np.eye(4**width)
+    for last, rest in before.items():
+        if any(parts for _, parts in rest):
+            total += _map(last, width) @ _summed(rest, width)
+        else:
+            total += sum(weight for weight, _ in rest) * _map(last, width)
+    return total
 
 
-def _operators(part: Mapping[str, Any], width: int) -> Sequence[Matrix]:
-    """Return the Kraus operators of one instruction on all of the error's qubits."""
-    name, params, qubits = part["name"], part.get("params", ()), tuple(part["qubits"])
-    if name == "kraus":
-        return [_spread(wire_matrix(k), qubits, width) for k in params]
-    if name == "superop":
-        operators = from_superoperator(wire_matrix(params[0])).operators
-        return [_spread(k, qubits, width) for k in operators]
-    if name == "unitary":
-        return [_spread(wire_matrix(params[0]), qubits, width)]
-    if name == "pauli":
-        return _known_operators(name, (str(params[0]),), qubits, width)
-    if gate_key(name) is not None or (name == "reset" and len(qubits) == 1):
-        return _known_operators(name, tuple(float(p) for p in params), qubits, width)
-    raise QuasimQiskitError(
-        f"A quantum error has the instruction '{name}' on {len(qubits)} qubits. Possible are "
-        f"standard gates, pauli, unitary, kraus, superop and reset."
-    )
+def _part(part: Mapping[str, Any]) -> Part:
+    """Return an instruction as values that can be compared."""
+    name, params = part["name"], part.get("params", ())
+    if name in _MATRICES:
+        arrays = [wire_matrix(entry) for entry in params]
+        values: tuple[Any, ...] = tuple((len(a), a.tobytes()) for a in arrays)
+    else:
+        values = tuple(str(p) if name == "pauli" else float(p) for p in params)
+    return name, values, tuple(part["qubits"])
+
+
+def _map(part: Part, width: int) -> Matrix:
+    """Return an instruction's superoperator."""
+    if width > _SMALL:
+        return _superoperator(_operators(part, width))
+    return _small_map(part, width)
+
+
+@lru_cache(maxsize=4096)
+def _small_map(part: Part, width: int) -> Matrix:
+    return _superoperator(_operators(part, width))
 
 
 # The errors of a device are thousands of circuits of the same few Paulis and resets.
 @lru_cache(maxsize=4096)
-def _known_operators(
-    name: str, params: tuple[Any, ...], qubits: tuple[int, ...], width: int
-) -> tuple[Matrix, ...]:
-    if name == "reset":
-        operators = _RESET
+def _operators(part: Part, width: int) -> tuple[Matrix, ...]:
+    """Return the Kraus operators of one instruction on all of the error's qubits.
+
+    Raises:
+        QuasimQiskitError: If it has no meaning in an error.
+    """
+    name, params, qubits = part
+    operators: Sequence[Matrix]
+    if name in _MATRICES:
+        operators = [np.frombuffer(data, complex).reshape(size, -1) for size, data in params]
+        if name == "superop":
+            operators = from_superoperator(operators[0]).operators
     elif name == "pauli":
         operators = (pauli_matrix(params[0]),)
-    else:
+    elif name == "reset" and len(qubits) == 1:
+        operators = _RESET
+    elif gate_key(name) is not None:
         operators = (Gate.named(name, *params).matrix(),)
+    else:
+        raise QuasimQiskitError(
+            f"A quantum error has the instruction '{name}' on {len(qubits)} qubits. Possible are "
+            f"standard gates, pauli, unitary, kraus, superop and reset."
+        )
     return tuple(_spread(k, qubits, width) for k in operators)
 
 

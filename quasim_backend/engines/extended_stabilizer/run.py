@@ -49,7 +49,7 @@ class ReducedRun:
         self._compiled, self._request, self._reduction = compiled, request, reduction
         self._dtype = dtype_of(reduction.rank, request)
         self._kernels = request.kernels
-        self._sink = SaveSink(max(request.shots, 1))
+        self._sink = SaveSink(sampled=False)
         self._packed: NDArray[np.uint64] | None = None
 
     def run(self) -> EngineOutput:
@@ -77,7 +77,12 @@ class ReducedRun:
             final = self._whole(state, reduction.readings[-1])
             if not request.on_device:
                 final = self._kernels.to_host(final)
-        return EngineOutput(self._packed, final, saved=self._sink.result())
+        return EngineOutput(
+            self._packed,
+            final,
+            saved=self._sink.result(),
+            standard_errors=self._sink.standard_errors(),
+        )
 
     # --- values -------------------------------------------------------------------------------
 

@@ -106,7 +106,7 @@ class PauliPropagationEngine:
         request.cancel.check()
         propagation = Propagation(gate_code(compiled), request)
         propagation.run()
-        saved, bounds = propagation.saved()
+        sink, bounds = propagation.saved()
         metadata = {
             "truncation_error": max(bounds.values(), default=0.0),
             "truncation_errors": bounds,
@@ -115,7 +115,9 @@ class PauliPropagationEngine:
             "bytes": int(propagation.work) * propagation.strings.bytes_each,
             "dtype": str(np.dtype(np.complex128)),
         }
-        return EngineOutput(saved=saved, metadata=metadata)
+        return EngineOutput(
+            saved=sink.result(), standard_errors=sink.standard_errors(), metadata=metadata
+        )
 
 
 def _refused_operation(code: CompiledCircuit) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -159,11 +158,11 @@ class Propagation:
                     raise self._out_of_room(full.args[0], place) from None
                 yield place
 
-    def saved(self) -> tuple[dict[str, Any], dict[str, float]]:
-        """Return what the save points keep, and bounds on errors, by label."""
+    def saved(self) -> tuple[SaveSink, dict[str, float]]:
+        """Return what the save points keep, and bounds on errors by label."""
         values = np.asarray(self.strings.at_zero(), np.complex128).reshape(-1)
         errors = self.strings.dropped.reshape(-1)
-        sink, bounds, first = SaveSink(1), dict[str, float](), 0
+        sink, bounds, first = SaveSink(sampled=False), dict[str, float](), 0
         for saved in self._saves:
             own = slice(first, first + len(saved.sums))
             first += len(saved.sums)
@@ -171,7 +170,7 @@ class Propagation:
             label = saved.save.label
             sink.add(saved.save, np.zeros(1, np.int64), 0, value)
             bounds[label] = max(bounds.get(label, 0.0), bound)
-        return sink.result(), bounds
+        return sink, bounds
 
     # --- pieces -------------------------------------------------------------------------------
 

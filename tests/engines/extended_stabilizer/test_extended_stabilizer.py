@@ -273,3 +273,14 @@ def test_every_kind_of_gate_with_parameters_in_loops(seed: int) -> None:
         for values in (random_values(rng, circuit), dict.fromkeys(circuit.parameters, np.pi / 2)):
             state = own.simulate(compiled, parameters=values)
             np.testing.assert_allclose(state, dense_state(plain, values), rtol=0, atol=1e-11)
+
+
+def test_averages_are_exact_and_say_so() -> None:
+    circuit = Circuit(2).h(0).cx(0, 1).t(1).ry(0.3, 0)
+    circuit.save("expectation", "mean", observable="XZ", subtype="average")
+    circuit.save("variance", "spread", observable={"XZ": 0.7, "ZI": 0.2}, subtype="average")
+    with session() as own, quasim.runtime(method="statevector") as exact:
+        found, wanted = own.run(circuit, shots=0), exact.run(circuit, shots=0)
+    for label, value in wanted.saved.items():
+        assert found.saved[label] == pytest.approx(value, abs=1e-6)
+    assert found.standard_errors == {"mean": 0.0, "spread": 0.0}

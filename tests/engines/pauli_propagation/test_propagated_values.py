@@ -231,3 +231,14 @@ def test_dense_gates_are_merged_while_they_act() -> None:
     matrix = observable_matrix(observable, 6)
     assert found == pytest.approx(np.vdot(state, matrix @ state).real, abs=TOLERANCE)
     assert peak < 4 << 20
+
+
+def test_averages_are_exact_and_say_so() -> None:
+    circuit = Circuit(2).h(0).cx(0, 1).t(1).ry(0.3, 0)
+    circuit.save("expectation", "mean", observable="XZ", subtype="average")
+    circuit.save("variance", "spread", observable={"XZ": 0.7, "ZI": 0.2}, subtype="average")
+    with session() as run, quasim.runtime(method="statevector") as exact:
+        found, wanted = run.run(circuit, shots=0), exact.run(circuit, shots=0)
+    for label, value in wanted.saved.items():
+        assert found.saved[label] == pytest.approx(value, abs=1e-6)
+    assert found.standard_errors == {"mean": 0.0, "spread": 0.0}

@@ -132,10 +132,50 @@ def test_measurement_collapses_or_is_averaged_over():
         atol=1e-12,
     )
     controlled = circuit + cirq.X(Q[1]).with_classical_controls("q(0)")
-    qutrit = cirq.Circuit(cirq.reset(cirq.LineQid(0, 3)))
     assert ours(ignore_measurement_results=True).simulate(controlled) is not None
+
+
+@pytest.mark.parametrize("noise", [None, DAMP, MIX], ids=str)
+def test_what_cirq_simulates_is_averaged_over_too(noise):
+    circuit = cirq.Circuit(cirq.H(Q[0]), cirq.measure(Q[0], key="a"), cirq.H(Q[0]), cirq.X(Q[1]))
+    simulator = ours(noise=noise, ignore_measurement_results=True)
+    dephased = cirq.dephase_measurements(circuit.with_noise(noise or cirq.NO_NOISE))
+    mixed = np.diag([0.4, 0.3, 0.2, 0.1]).astype(complex)
+    found = simulator.simulate(circuit, initial_state=mixed).final_density_matrix
+    wanted = theirs().simulate(dephased, initial_state=mixed).final_density_matrix
+    np.testing.assert_allclose(found, wanted, atol=1e-12)
+    steps = zip(
+        simulator.simulate_moment_steps(circuit),
+        theirs().simulate_moment_steps(dephased),
+        strict=True,
+    )
+    for mine, cirqs in steps:
+        np.testing.assert_allclose(mine.density_matrix(), cirqs.density_matrix(), atol=1e-12)
+    last = simulator.simulate(circuit).final_density_matrix
+    np.testing.assert_allclose(last, mine.density_matrix(), atol=1e-12)
+    controlled = circuit + cirq.X(Q[1]).with_classical_controls("a")
     with pytest.raises(UnsupportedError, match="ignore_measurement_results"):
-        ours(ignore_measurement_results=True).simulate(qutrit)
+        list(simulator.simulate_moment_steps(controlled))
+    with pytest.raises(UnsupportedError, match="ignore_measurement_results"):
+        list(simulator.simulate_sweep_iter(controlled, None, initial_state=mixed))
+
+
+@pytest.mark.parametrize("split", [True, False])
+@pytest.mark.parametrize("noise", [None, DAMP], ids=str)
+def test_moments_are_cirqs(noise, split, monkeypatch):
+    monkeypatch.undo()  # Cirq simulates moment by moment
+    options = {"noise": noise, "split_untangled_states": split, "seed": 3}
+    measured = GATES + cirq.measure(Q[0], Q[2], key="a")
+    steps = zip(
+        ours(**options).simulate_moment_steps(measured),
+        theirs(**options).simulate_moment_steps(measured),
+        strict=True,
+    )
+    for mine, cirqs in steps:
+        np.testing.assert_allclose(mine.density_matrix(), cirqs.density_matrix(), atol=1e-12)
+        assert {k: list(v) for k, v in mine.measurements.items()} == {
+            k: list(v) for k, v in cirqs.measurements.items()
+        }
 
 
 @pytest.mark.parametrize("noise", [None, DAMP, MIX], ids=str)

@@ -13,6 +13,7 @@ from cirq.contrib import noise_models as contrib  # noqa: E402
 from cirq.devices.noise_utils import OpIdentifier  # noqa: E402
 
 import quasim_backend as quasim  # noqa: E402
+import quasim_cirq  # noqa: E402
 from quasim_backend import noise  # noqa: E402
 from quasim_backend.errors import QubitError, UnsupportedError  # noqa: E402
 from quasim_backend.testing.density_oracle import exact_branches, exact_distribution  # noqa: E402
@@ -344,3 +345,26 @@ def test_qubits_of_exported_rules():
         assert found == ("|01⟩" if flipped == b else "|10⟩")
     with pytest.raises(QubitError, match="do not have"):
         cirq.Circuit(cirq.Z(a)).with_noise(RuleNoiseModel(model, [b]))
+
+
+def test_decomposed_operations_are_as_noisy_in_cirqs_simulators_as_in_a_session():
+    q = cirq.LineQubit.range(2)
+    model = (
+        quasim.NoiseModel()
+        .on_gates(noise.depolarizing(0.05))
+        .on_gates(noise.pauli_channel({"XY": 0.1, "IZ": 0.05}))
+    )
+    composite = cirq.Circuit(cirq.H(q[0]), cirq.QuantumFourierTransformGate(2)(*q))
+    parts = cirq.Circuit(cirq.decompose_once(op) for op in composite[1])
+    plain = cirq.Circuit(composite[0], *parts)
+
+    def in_session(circuit):
+        with quasim.runtime(noise_model=model, method="density_matrix") as rt:
+            return rt.run(circuit, 0, save="density_matrix").saved["density_matrix"]
+
+    simulator = quasim_cirq.DensityMatrixSimulator(noise=model, dtype=np.complex128)
+    wanted = simulator.simulate(plain).final_density_matrix
+    np.testing.assert_allclose(in_session(plain), wanted, atol=1e-12)
+    np.testing.assert_allclose(in_session(composite), wanted, atol=1e-12)
+    whole = simulator.simulate(composite).final_density_matrix
+    assert np.abs(whole - wanted).max() > 1e-3  # one gate of two qubits

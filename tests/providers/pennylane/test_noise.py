@@ -109,6 +109,21 @@ def test_batches_are_exact(make):
     assert found[1].shape == (3, 2)
 
 
+def test_a_batch_in_a_channel_is_refused(make):
+    device = make(wires=2)
+    values = np.array([0.1, 0.2])
+    for channel in (qml.DepolarizingChannel, qml.AmplitudeDamping, qml.BitFlip):
+
+        @qml.qnode(device)
+        def circuit(channel=channel):
+            qml.H(0)
+            channel(values, wires=0)
+            return qml.expval(qml.X(0))
+
+        with pytest.raises(qml.exceptions.DeviceError, match="has 2 values for one parameter"):
+            circuit()
+
+
 def test_a_wide_mixed_state_and_a_wrong_one_are_refused(make):
     for rho, wires, match in (
         (np.eye(16) / 16, range(4), "at most 3"),

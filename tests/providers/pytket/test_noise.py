@@ -253,3 +253,29 @@ def test_averages_of_channels_are_one_minus_process_fidelity():
 def test_impossible_rates(rates, error, match):
     with pytest.raises(error, match=match):
         QuasimBackend(noise_model=info(**rates))
+
+
+def test_postprocessing_takes_no_noise_away():
+    # Contextual optimisation turns the X gates before measurements into classical ones.
+    model = (
+        quasim.NoiseModel()
+        .on_gates(noise.bit_flip(0.3), ["x"])
+        .on_gates(noise.pauli_channel({"XX": 0.2}), ["swap"])
+    )
+    backend = QuasimBackend(noise_model=model)
+    circuit = Circuit(2).X(0).SWAP(0, 1).X(0).X(1).measure_all()
+    # Qubit 1 ends in 0 and qubit 0 in 1 but for flips: two X gates on the way of either.
+    once = 0.3
+    table = {}
+    for flips in np.ndindex(2, 2, 2, 2):
+        first, later0, later1, both = flips
+        p = np.prod([once if f else 1 - once for f in flips[:3]]) * (0.2 if both else 0.8)
+        bits = (1 ^ later0 ^ both, 0 ^ first ^ later1 ^ both)
+        table[bits[0] + 2 * bits[1]] = table.get(bits[0] + 2 * bits[1], 0.0) + p
+    for compiled in (circuit, backend.get_compiled_circuit(circuit)):
+        for postprocess in (False, True):
+            counts = backend.run_circuit(
+                compiled, n_shots=4000, seed=5, postprocess=postprocess
+            ).get_counts()
+            numbers = {bits[0] + 2 * bits[1]: n for bits, n in counts.items()}
+            assert goodness_of_fit(numbers, table) > 1e-6

@@ -194,8 +194,8 @@ def test_unknown_options_are_refused_at_construction_and_ignored_in_run() -> Non
 @pytest.mark.parametrize(
     ("option", "error", "text"),
     [
-        ({"method": "stabilizer"}, QuasimQiskitError, "Invalid simulation method stabilizer"),
-        ({"method": "superop"}, QuasimQiskitError, "superop in this version"),
+        ({"method": "tensor_network"}, QuasimQiskitError, "method tensor_network in this"),
+        ({"method": "superop"}, QuasimQiskitError, "the circuit has no save_superop"),
         ({"device": "TPU"}, QuasimQiskitError, "Available devices"),
         ({"precision": "half"}, QuasimQiskitError, "'double' and 'single'"),
         ({"noise_model": object()}, QuasimQiskitError, "noise_model cannot be object"),

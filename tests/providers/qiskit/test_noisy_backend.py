@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 pytest.importorskip("qiskit")
 
-from qiskit import QuantumCircuit, transpile
+from qiskit import ClassicalRegister, QuantumCircuit, transpile
+from qiskit.circuit import Parameter
 from qiskit.circuit.library import UnitaryGate
 from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.quantum_info import Pauli
 
 import quasim_backend as quasim
+import quasim_qiskit.noise as quasim_noise
 from quasim_backend.testing.density_oracle import exact_distribution
 from quasim_qiskit import AerSimulator, EstimatorV2, SamplerV2
 from quasim_qiskit.errors import QuasimQiskitError
@@ -169,3 +174,82 @@ def test_a_unitary_of_a_noisy_circuit_is_refused() -> None:
     circuit.save_unitary()
     with pytest.raises(QuasimQiskitError, match="no unitary"):
         AerSimulator(noise_model=model).run(circuit).result()
+
+
+def device_like(classes: Any = quasim_noise) -> tuple[Any, QuantumCircuit]:
+    """Return a model of Aer's classes or of ours, and a circuit with parameters."""
+    model = classes.NoiseModel()
+    model.add_all_qubit_quantum_error(classes.depolarizing_error(0.02, 1), ["ry", "rx"])
+    damping = [classes.amplitude_damping_error(rate) for rate in (0.1, 0.05)]
+    damped = classes.depolarizing_error(0.05, 2).compose(damping[0].tensor(damping[1]))
+    model.add_all_qubit_quantum_error(damped, "cx")
+    circuit = QuantumCircuit(3)
+    angles = [Parameter(f"a{i}") for i in range(3)]
+    for q in range(3):
+        circuit.ry(angles[q], q)
+    for _ in range(2):
+        circuit.cx(0, 1)
+        circuit.rx(0.4, 1)
+        circuit.cx(1, 2)
+    return model, circuit
+
+
+def test_the_estimators_values_are_those_of_aers_density_matrix() -> None:
+    aer = pytest.importorskip("qiskit_aer")
+    model, circuit = device_like()
+    aers, _ = device_like(pytest.importorskip("qiskit_aer.noise"))
+    angles = np.random.default_rng(3).uniform(0, 3, (4, 3))
+    labels = ["ZZI", "XIX", "IYY"]
+    estimator = EstimatorV2(backend=AerSimulator(noise_model=model))
+    pub = (circuit, [[label] for label in labels], angles)
+    data = estimator.run([pub]).result()[0].data
+    theirs = aer.AerSimulator(method="density_matrix", noise_model=aers)
+    wanted = np.empty((3, 4))
+    for column, row in enumerate(angles):
+        bound = circuit.assign_parameters(row)
+        for number, label in enumerate(labels):
+            bound.save_expectation_value(Pauli(label), [0, 1, 2], label=str(number))
+        values = theirs.run(bound, shots=1).result().data(0)
+        wanted[:, column] = [values[str(number)] for number in range(3)]
+    np.testing.assert_allclose(data.evs, wanted, atol=1e-10)
+    np.testing.assert_array_equal(data.stds, np.zeros((3, 4)))
+
+
+def test_a_precision_is_reached_over_shots_where_nothing_exact_fits() -> None:
+    model, circuit = device_like()
+    bound = circuit.assign_parameters([0.3, 1.1, 2.0])
+    exact = EstimatorV2(backend=AerSimulator(noise_model=model))
+    wanted = exact.run([(bound, ["ZZI", "XIX"])]).result()[0].data.evs
+    bound.add_register(ClassicalRegister(1))
+    flagged = bound.copy()
+    flagged.measure(0, 0)
+    with flagged.if_test((flagged.clbits[0], 1)):
+        flagged.id(1)
+    estimator = EstimatorV2(backend=AerSimulator(noise_model=model), seed=4)
+    with pytest.raises(QuasimQiskitError, match="Give a precision"):
+        estimator.run([(flagged, ["ZZI"])]).result()
+    result = estimator.run([(flagged, ["ZZI", "IXI"])], precision=0.01).result()[0]
+    assert 0 < result.data.stds.max() <= 0.01
+    assert abs(result.data.evs[0] - wanted[0]) < 0.06
+    assert result.metadata["simulator_metadata"]["averages"] == "over shots"
+
+
+def test_averages_over_shots_come_with_their_errors() -> None:
+    model, circuit = device_like()
+    bound = circuit.assign_parameters([0.3, 1.1, 2.0])
+    bound.save_expectation_value(Pauli("ZZI"), [0, 1, 2], label="mean")
+    bound.save_expectation_value_variance(Pauli("ZZI"), [0, 1, 2], label="both")
+    bound.save_expectation_value(Pauli("ZZI"), [0, 1, 2], label="each", pershot=True)
+    bound.save_probabilities([0, 1], label="weights", unnormalized=True)
+    backend = AerSimulator(noise_model=model, method="statevector", seed_simulator=1)
+    result = backend.run(bound, shots=200).result()
+    data, errors = result.data(0), result.results[0].metadata["quasim"]["standard_errors"]
+    assert isinstance(data["mean"], float)
+    assert data["each"].shape == (200,)
+    assert errors["mean"] == pytest.approx(np.std(data["each"], ddof=1) / 200**0.5)
+    assert errors["both"][0] == errors["mean"]
+    # One minus the square of the mean has twice the mean times its error.
+    assert errors["both"][1] == pytest.approx(2 * abs(data["mean"]) * errors["mean"])
+    assert len(errors["weights"]) == 4
+    assert max(errors["weights"]) > 1
+    assert "each" not in errors

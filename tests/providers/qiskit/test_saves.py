@@ -218,14 +218,6 @@ def test_labels_are_unique() -> None:
         AerSimulator().run(circuit).result()
 
 
-@pytest.mark.parametrize("name", ["save_stabilizer", "save_superop", "save_clifford"])
-def test_saves_that_no_method_serves_say_what_is_possible(name: str) -> None:
-    circuit = QuantumCircuit(1)
-    getattr(circuit, name)()
-    with pytest.raises(QuasimQiskitError, match=rf"{name}.*save_statevector"):
-        AerSimulator().run(circuit).result()
-
-
 def test_a_save_that_went_through_qpy_keeps_its_default_subtype() -> None:
     circuit = QuantumCircuit(2)
     circuit.h(0)

@@ -1,0 +1,10 @@
+"""Matrix product states: a chain of tensors, one a qubit, as long as entanglement stays narrow.
+
+`chains` writes gates as matrix product operators, `splitting` cuts a bond, `state` holds tensors
+and applies operators, `schedule` orders gates into sweeps, `environments`, `sampling` and `values`
+read results off, `engine` runs circuits and `cost` predicts what they take.
+"""
+
+from quasim_backend.engines.mps.engine import MpsEngine
+
+__all__ = ["MpsEngine"]

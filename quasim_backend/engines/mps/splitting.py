@@ -1,0 +1,194 @@
+"""Cutting a bond: an isometry times the rest, of as low a rank as accuracy allows.
+
+The tensor to be cut is the orthogonality centre, so its singular values are the Schmidt values of
+the state and the weight that is left out is the whole error. Where the rank is capped well below
+full, most of a singular value decomposition would be thrown away. Then the leading subspace is
+found by one step of randomised subspace iteration (Halko, Martinsson, Tropp, SIAM Review 53 (2011)
+217) and cut to the cap by the eigenvectors of its small Gram matrix: matrix products instead, in
+half to four fifths of the time. Gram matrices hold Schmidt weights to 1e-16 only, so that this way
+is left where what is discarded is not far above that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.errors import ApproximationError
+
+__all__ = ["Truncation", "Worst", "split_left", "split_right"]
+
+Matrix: TypeAlias = NDArray[Any]
+
+_SUBSPACE_FROM = 48
+"""Below this cap a whole decomposition is as fast."""
+
+_WORTH = 1.5
+"""How far the cap must be below full rank."""
+
+_CLEAR = {16: 1e-11, 8: 1e-5}
+"""Discarded weight from which Gram matrices decide well enough, by bytes of an entry."""
+
+_directions: dict[tuple[int, int, str], Matrix] = {}
+
+
+@dataclass(eq=False)
+class Worst:
+    """What the cuts of a run came to, the worst of its courses.
+
+    Attributes:
+        bond: Largest bond.
+        discarded: Largest sum of relative weights that one course discarded.
+        fidelity: Smallest product of the weights that one course kept.
+    """
+
+    bond: int = 1
+    discarded: float = 0.0
+    fidelity: float = 1.0
+
+
+@dataclass(eq=False)
+class Truncation:
+    """What the cuts of one state may discard, and what they did.
+
+    Attributes:
+        cap: Largest bond; None for no limit.
+        threshold: Relative Schmidt weight that one cut may discard.
+        limit: The most that ``discarded`` may become.
+        worst: Shared by the states of a run.
+        discarded: Sum of the relative weights discarded so far.
+        fidelity: Product of the weights kept so far.
+        loses: Whether the last cut to the cap lost weight clearly, so that the next one will.
+    """
+
+    cap: int | None
+    threshold: float
+    limit: float = 1.0
+    worst: Worst = field(default_factory=Worst)
+    discarded: float = 0.0
+    fidelity: float = 1.0
+    loses: bool = False
+
+    def copy(self) -> Truncation:
+        """Return the account of a copy of the state."""
+        return replace(self)
+
+    def note(self, lost: float, bond: int) -> None:
+        """Take account of a cut.
+
+        Raises:
+            ApproximationError: If more has been discarded than is allowed.
+        """
+        self.discarded += lost
+        self.fidelity *= 1.0 - lost
+        worst = self.worst
+        worst.bond = max(worst.bond, bond)
+        worst.discarded = max(worst.discarded, self.discarded)
+        worst.fidelity = min(worst.fidelity, self.fidelity)
+        if self.discarded > self.limit:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        if self.cap is None:
+            cause = f"truncation_threshold={self.threshold:g}"
+            advice = "lower truncation_threshold"
+        else:
+            cause = f"max_bond_dimension={self.cap}; the largest bond was {self.worst.bond}"
+            advice = "raise max_bond_dimension"
+        raise ApproximationError(
+            f"Before the end of the circuit, truncation has discarded a Schmidt weight of "
+            f"{self.discarded:.3g} (estimated fidelity {self.fidelity:.6f}), more than "
+            f"max_truncation_error={self.limit:g} allows, with {cause}. To go on, {advice}; or "
+            f"allow a worse result by max_truncation_error; or use a method without truncation."
+        )
+
+
+def split_right(theta: Matrix, truncation: Truncation) -> tuple[Matrix, Matrix]:
+    """Return ``u, b`` with ``u`` an isometry ``(m, k)`` and ``u @ b`` near ``theta / |theta|``.
+
+    Args:
+        theta: ``(m, n)``, not zero; may be overwritten.
+        truncation: Limits; brought up to date.
+
+    Returns:
+        ``b`` has norm 1: what was discarded is made up for.
+    """
+    full = min(theta.shape)
+    cap = full if truncation.cap is None else min(truncation.cap, full)
+    capped = cap >= _SUBSPACE_FROM and full >= _WORTH * cap
+    clear = max(_CLEAR[theta.itemsize], truncation.threshold)
+    if capped and truncation.loses:
+        u, b, lost = _leading(theta, cap)
+        if lost > clear:
+            truncation.note(lost, u.shape[1])
+            return u, b
+        truncation.loses = False
+    u, s, vh = _svd(theta)
+    weights = np.square(s.astype(np.float64))
+    total = float(weights.sum())
+    rounding = (4 * float(np.finfo(theta.dtype).eps)) ** 2 * full
+    # tail[k] is discarded where k values are kept.
+    tail = np.append(np.cumsum(weights[::-1])[::-1], 0.0)
+    allowed = max(truncation.threshold, rounding) * total
+    rank = int(np.argmax(tail <= allowed))
+    rank = min(max(rank, 1), cap)
+    lost = float(tail[rank]) / total
+    if capped:
+        truncation.loses = lost > clear
+    truncation.note(lost, rank)
+    kept = s[:rank] / np.linalg.norm(s[:rank])
+    return u[:, :rank], kept[:, None] * vh[:rank]
+
+
+def split_left(theta: Matrix, truncation: Truncation) -> tuple[Matrix, Matrix]:
+    """Return ``b, v`` with ``v`` an isometry ``(k, n)`` from the right; else as `split_right`."""
+    u, b = split_right(theta.T, truncation)
+    return b.T, u.T
+
+
+def _leading(theta: Matrix, cap: int) -> tuple[Matrix, Matrix, float]:
+    """Return an isometry, the rest at norm 1, and the relative weight lost."""
+    wide = min(cap + cap // 8 + 8, *theta.shape)
+    adjoint = theta.conj().T
+    sketch = theta @ (adjoint @ (theta @ _direction(theta.shape[1], wide, theta.dtype)))
+    basis, _ = np.linalg.qr(sketch)
+    inner = basis.conj().T @ theta
+    _, vectors = np.linalg.eigh(inner @ inner.conj().T)
+    vectors = vectors[:, ::-1][:, :cap]
+    u = basis @ vectors
+    b = vectors.conj().T @ inner
+    total, kept = _weight(theta), _weight(b)
+    b /= b.real.dtype.type(np.sqrt(kept))
+    return u, b, 1.0 - kept / total
+
+
+def _weight(matrix: Matrix) -> float:
+    """Return the sum of squares, in double precision."""
+    flat = matrix.reshape(-1)
+    if flat.dtype == np.complex64:
+        parts = flat.view(np.float32)
+        return float(np.einsum("i,i->", parts, parts, dtype=np.float64))
+    return float(np.vdot(flat, flat).real)
+
+
+def _direction(rows: int, columns: int, dtype: np.dtype[Any]) -> Matrix:
+    """Return directions that nothing in a circuit is aligned with, the same in every process."""
+    key = (rows, columns, dtype.char)
+    found = _directions.get(key)
+    if found is None:
+        drawn = np.random.default_rng((rows, columns)).standard_normal((rows, columns))
+        found = _directions[key] = drawn.astype(dtype)
+    return found
+
+
+def _svd(theta: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """Decompose; by way of a small random rotation where LAPACK does not converge."""
+    try:
+        return np.linalg.svd(theta, full_matrices=False)
+    except np.linalg.LinAlgError:
+        rotation, _ = np.linalg.qr(_direction(theta.shape[1], theta.shape[1], theta.dtype))
+        u, s, vh = np.linalg.svd(theta @ rotation, full_matrices=False)
+        return u, s, vh @ rotation.conj().T

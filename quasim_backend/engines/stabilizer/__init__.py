@@ -1,0 +1,1 @@
+"""The stabilizer engine: Clifford circuits of thousands of qubits, on Stim."""

@@ -1,0 +1,189 @@
+"""The stabilizer engine: Clifford circuits of thousands of qubits, in three ways.
+
+Samples of circuits whose outcomes decide nothing but Paulis come all at once from Stim's Pauli
+frames. Averages come from Pauli strings taken backward. Everything else, feed-forward and whole
+states, is a tree of shots on tableaus.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quasim_backend.compile.code import CompiledCircuit, SaveStep
+from quasim_backend.compile.compiler import gate_code
+from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.gate_tree import GateTree
+from quasim_backend.engines.stabilizer import costs
+from quasim_backend.engines.stabilizer.channels import as_mixtures, channel_form
+from quasim_backend.engines.stabilizer.clifford import is_available
+from quasim_backend.engines.stabilizer.exact_saves import VALUE_KINDS, exact_value, save_problem
+from quasim_backend.engines.stabilizer.frames import FrameProgram, frame_program
+from quasim_backend.engines.stabilizer.refusals import leaves_stabilizer_states
+from quasim_backend.engines.stabilizer.state import PHASED_KINDS, StabilizerState
+from quasim_backend.engines.stabilizer.trace import Gates, Measured, Reset, Saved, Trace, trace_of
+from quasim_backend.ir.instructions import ChannelOp
+
+__all__ = ["StabilizerEngine"]
+
+_MOST_AMPLITUDES = 30
+"""Qubits of a state whose amplitudes are all asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """How a circuit is run with the numbers it has.
+
+    Attributes:
+        refusal: Why it is not.
+        trace: What it does, written out, if shots do not part ways.
+        frames: The same for Stim, without save points.
+    """
+
+    refusal: str | None = None
+    trace: Trace | None = None
+    frames: FrameProgram | None = None
+
+
+class StabilizerEngine:
+    """Runs circuits of Clifford gates, measurements, resets and Pauli noise."""
+
+    name = "stabilizer"
+    runs_gates = True
+    averages = True
+    """Without shots, saved values are averages over everything that depends on chance."""
+    save_kinds = ("stabilizer",)
+    """Kinds of save points that others do not have."""
+
+    def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
+        """Return why the run cannot be done here, or None."""
+        missing = is_available()
+        if missing is not None:
+            return missing
+        if request.want_unitary or request.want_superop:
+            return "the stabilizer engine gives states, not unitaries or superoperators"
+        if request.initial_state is not None:
+            return (
+                "the stabilizer engine starts in |0...0>; prepare a stabilizer state by gates or "
+                "by Circuit.initialize"
+            )
+        problem = _save_problem(compiled, request)
+        if problem is not None:
+            return problem
+        plan = _plan(compiled, request)
+        if plan.refusal is not None:
+            return plan.refusal
+        if request.exact and not _averages(compiled, request, plan) and _is_random(compiled):
+            return (
+                "the average over what the circuit measures, resets or draws is known here where "
+                "outcomes decide on Paulis only and noise is a mixture of Paulis; run it with shots"
+            )
+        return None
+
+    def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:
+        """Return the bytes of code, tableaus, frames or strings, saved data and samples."""
+        code, tree = gate_code(compiled), self._is_tree(compiled, request)
+        return costs.memory_bytes(code, request, tree=tree)
+
+    def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
+        """Return about how many seconds a run takes; a loop's body is counted once."""
+        code, tree = gate_code(compiled), self._is_tree(compiled, request)
+        return costs.predicted_seconds(code, request, tree=tree)
+
+    def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:
+        """Run the circuit.
+
+        Raises:
+            Cancelled: If the request's token was set.
+        """
+        request.cancel.check()
+        plan = _plan(compiled, request)
+        if not _averages(compiled, request, plan):
+            phased = request.want_state or _saves_phases(compiled)
+            width, code = compiled.num_qubits, as_mixtures(gate_code(compiled))
+            tree = GateTree(code, request, lambda: StabilizerState(width, phased=phased))
+            output = tree.run()
+            output.metadata["way"] = "tree of shots"
+            return output
+        assert plan.trace is not None
+        output = EngineOutput(metadata={"way": "Pauli strings"})
+        if request.shots:
+            assert plan.frames is not None
+            output.packed = plan.frames.sample(request.shots, request.seed, request.cancel)
+            output.metadata["way"] = "Pauli frames"
+        for number, event in enumerate(plan.trace.events):
+            if isinstance(event, Saved):
+                before = plan.trace.events[:number]
+                output.saved[event.save.label] = exact_value(
+                    event.save, compiled.num_qubits, before, request.cancel
+                )
+        return output
+
+    def _is_tree(self, compiled: CompiledCircuit, request: EngineRequest) -> bool:
+        return not _averages(compiled, request, _plan(compiled, request))
+
+
+def _plan(compiled: CompiledCircuit, request: EngineRequest) -> _Plan:
+    """Return how a circuit is run; the code keeps the last one."""
+    key = request.parameters.tobytes()
+    found: tuple[bytes, _Plan] | None = compiled.cache.get("stabilizer")
+    if found is None or found[0] != key:
+        code = gate_code(compiled)
+        refusal = leaves_stabilizer_states(code, request.parameters)
+        plan = _Plan(refusal)
+        if refusal is None:
+            trace = trace_of(code, request.parameters)
+            frames = None if trace is None else frame_program(trace, code.num_clbits)
+            plan = _Plan(None, trace, frames)
+        found = compiled.cache["stabilizer"] = (key, plan)
+    return found[1]
+
+
+def _averages(compiled: CompiledCircuit, request: EngineRequest, plan: _Plan) -> bool:
+    """Return whether frames and strings give all that is asked for."""
+    if plan.trace is None or request.want_state or request.uniforms is not None:
+        return False
+    if request.shots and plan.frames is None:
+        return False
+    certain = True  # nothing random has happened yet
+    for event in plan.trace.events:
+        if isinstance(event, Gates):
+            if event.step.has_channels:
+                certain = False
+                if not _has_eigenvalues(event):
+                    return False
+        elif isinstance(event, Measured | Reset):
+            certain = False
+        elif isinstance(event, Saved):
+            save = event.save
+            if save.kind not in VALUE_KINDS or save.conditional or save.subtype == "list":
+                return False
+            if request.shots and not certain and save.subtype != "average":
+                return False
+    return True
+
+
+def _has_eigenvalues(event: Gates) -> bool:
+    channels = {o.channel for o in event.step.operations if isinstance(o, ChannelOp)}
+    forms = [channel_form(channel) for channel in channels]
+    return all(form is not None and form.eigenvalues is not None for form in forms)
+
+
+def _save_problem(compiled: CompiledCircuit, request: EngineRequest) -> str | None:
+    width = compiled.num_qubits
+    saves = [step.save for step in compiled.steps if isinstance(step, SaveStep)]
+    whole = request.want_state or any(save.kind == "statevector" for save in saves)
+    if whole and width > _MOST_AMPLITUDES:
+        return (
+            f"{width} qubits have 2**{width} amplitudes; save kind 'stabilizer' keeps the state in "
+            f"4 * {width}**2 bits, 'amplitudes' some of its amplitudes"
+        )
+    problems = (save_problem(save, width) for save in saves)
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def _saves_phases(compiled: CompiledCircuit) -> bool:
+    return any(isinstance(s, SaveStep) and s.save.kind in PHASED_KINDS for s in compiled.steps)
+
+
+def _is_random(compiled: CompiledCircuit) -> bool:
+    return compiled.measured or compiled.branches

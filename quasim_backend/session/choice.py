@@ -1,0 +1,169 @@
+"""Which engine runs a circuit: of those that give what is asked for, the one predicted fastest.
+
+Small circuits go to amplitudes at once. Otherwise every engine that is exact to rounding is asked
+what the run would cost it, those whose answer itself takes time last and only where it can pay.
+Engines that approximate are asked where the configuration's ``fallback`` names them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from quasim_backend.compile.code import CompiledCircuit, GatesStep, NoisyStep, SaveStep
+from quasim_backend.engines.base import Engine, EngineRequest
+from quasim_backend.plugins.specs import EngineSpec
+from quasim_backend.session.candidates import Candidate
+
+__all__ = [
+    "averages",
+    "competitors",
+    "cost_table",
+    "exactly",
+    "has_channels",
+    "pays_exactness",
+    "ranking",
+]
+
+_AT_ONCE = 0.02
+"""Seconds; where an engine needs no more, no other is asked."""
+_PATIENCE = 10
+"""How many times as long an engine may take that gives exact averages."""
+_SOON = 1.0
+"""Seconds that it may take in any case."""
+_NOISE = ("trajectories", "density_matrix")
+_BY_AMPLITUDES = ("statevector", "trajectories", "density_matrix")
+"""Asked first: their plans are made already."""
+
+
+def averages(engine: Engine) -> bool:
+    """Return whether an engine averages exactly over everything that depends on chance."""
+    return bool(getattr(engine, "averages", False))
+
+
+def exactly(request: EngineRequest, name: str) -> EngineRequest:
+    """Return a request as the automatic choice makes it: nothing is cut off but rounding.
+
+    Args:
+        request: What is asked for.
+        name: The engine; those that the user allows to approximate keep the user's settings.
+    """
+    if name != "matrix_product_state" or name in request.config.fallback:
+        return request
+    # Amplitudes are known to a few units of rounding, Schmidt weights to their square.
+    threshold = float((4 * np.finfo(request.dtype).eps) ** 2)
+    config = request.config.copy(max_bond_dimension=None, truncation_threshold=threshold)
+    return replace(request, config=config.frozen())
+
+
+def has_channels(compiled: CompiledCircuit) -> bool:
+    """Return whether a circuit has channels."""
+    return any(
+        isinstance(step, NoisyStep) or (isinstance(step, GatesStep) and step.has_channels)
+        for step in compiled.steps
+    )
+
+
+def competitors(
+    compiled: CompiledCircuit, request: EngineRequest, specs: Iterable[EngineSpec]
+) -> list[str]:
+    """Return the names of the engines to choose from, in the order they are asked.
+
+    Empty where there is no choice: a unitary or superoperator is one engine's, a state to start
+    from and numbers in place of random ones belong to amplitudes, and so does what is saved in
+    single shots of a circuit with channels.
+
+    Args:
+        compiled: What is run.
+        request: What is asked for.
+        specs: The engines there are, the most wanted first.
+    """
+    if request.want_unitary or request.want_superop:
+        return []
+    if request.initial_state is not None or request.uniforms is not None:
+        return []
+    names = [spec.name for spec in specs]
+    if not has_channels(compiled):
+        # Trajectories: another name of the same engine.
+        unfit = {"trajectories"} if request.exact and _depends(compiled) else {*_NOISE}
+        names = [name for name in names if name not in unfit]
+    else:
+        names = [name for name in names if name != "statevector"]
+        saves = [step.save for step in compiled.steps if isinstance(step, SaveStep)]
+        averaged = all(save.subtype == "average" for save in saves)
+        free = request.exact or (request.shots and averaged and not request.want_state)
+        if not free and not compiled.holds_gates:
+            return []
+    first = [name for name in _BY_AMPLITUDES if name in names]
+    return [*first, *(name for name in names if name not in first)]
+
+
+def cost_table(
+    engines: Sequence[Engine], ask: Callable[[Engine], Candidate], *, everyone: bool = False
+) -> list[Candidate]:
+    """Ask engines what a run costs them, as far as it pays to ask.
+
+    Args:
+        engines: In the order to ask; those with a ``prediction_seconds`` take so long to answer
+            and come last.
+        ask: Returns an engine's answer.
+        everyone: Ask all of them, however long that takes.
+    """
+    slow = {engine.name: getattr(engine, "prediction_seconds", 0.0) for engine in engines}
+    table: list[Candidate] = []
+    for engine in sorted(engines, key=lambda engine: slow[engine.name]):
+        best = min((c.seconds for c in table if c.seconds is not None), default=math.inf)
+        # Trajectories and density matrix are always compared: one may be exact.
+        if not everyone and engine.name not in _BY_AMPLITUDES:
+            if best <= _AT_ONCE:
+                break
+            if slow[engine.name] > best:
+                refusal = f"not asked, which takes {slow[engine.name]:.1g} s"
+                table.append(Candidate(engine.name, refusal=refusal))
+                continue
+        table.append(ask(engine))
+    return table
+
+
+def ranking(
+    compiled: CompiledCircuit, table: Sequence[Candidate], exact: Callable[[str], bool]
+) -> tuple[list[str], str] | None:
+    """Return the engines that can do a run, cheapest first, and the reason.
+
+    What is saved as an average is sampled by some engines and exact with others, which is worth
+    some time.
+
+    Args:
+        compiled: What is run.
+        table: The engines' answers.
+        exact: Whether an engine of that name averages exactly.
+
+    Returns:
+        None if none of them predicts how long it takes.
+    """
+    seconds = {c.name: c.seconds for c in table if c.seconds is not None}
+    if not seconds:
+        return None
+    ranked = sorted(seconds, key=lambda name: seconds[name])
+    best = ranked[0]
+    averages = has_channels(compiled) and any(isinstance(s, SaveStep) for s in compiled.steps)
+    if averages and not exact(best):
+        better = next((name for name in ranked if exact(name)), None)
+        if better is not None and pays_exactness(seconds[better], seconds[best]):
+            ranked.sort(key=lambda name: name != better)
+            why = f"gives what is saved exactly (predicted {seconds[better]:.2g} s)"
+            return ranked, why
+    times = ", ".join(f"{name} {seconds[name]:.2g} s" for name in ranked)
+    return ranked, f"predicted to be the fastest ({times})"
+
+
+def _depends(compiled: CompiledCircuit) -> bool:
+    return compiled.measured or compiled.branches
+
+
+def pays_exactness(exact: float, sampled: float) -> bool:
+    """Return whether exact averages are worth their seconds, given those of sampled ones."""
+    return exact <= max(_PATIENCE * sampled, _SOON)
