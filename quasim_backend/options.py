@@ -69,8 +69,14 @@ class Config:
         truncation_threshold: Schmidt weight (sum of squared values, relative) that one truncation
             of a matrix product state may discard.
         max_truncation_error: Weight that all truncations of a run may discard together; more is an
-            error. None: 1e-3 where bonds are limited.
-        approximation_error: Bound on the error of decompositions into stabilizer states.
+            error. None: 1e-3 where bonds are limited. Under Pauli propagation: largest error that
+            may be stated; None: any.
+        pauli_threshold: Pauli propagation drops strings whose coefficient is not larger; 0 keeps
+            every one, so that values are exact. The sum of what is dropped bounds the error; it
+            is stated in the metadata and limited by ``max_truncation_error``.
+        max_pauli_weight: Pauli propagation drops strings that act on more qubits; None: none.
+        approximation_error: Bound on the error of decompositions into stabilizer states; those of
+            ``extended_stabilizer`` are exact, and so within any.
         fallback: Engines, by name, that ``method="auto"`` may use though they approximate.
         plan: Planner options (`quasim_backend.PlanOptions`); None: the planner's defaults.
         plugins: A `quasim_backend.plugins.PluginManager`; None: the process's own.
@@ -100,6 +106,8 @@ class Config:
     max_bond_dimension: int | None = None
     truncation_threshold: float = 1e-16
     max_truncation_error: float | None = None
+    pauli_threshold: float = 0.0
+    max_pauli_weight: int | None = None
     approximation_error: float = 0.05
     fallback: Sequence[str] = ()
     plan: Any = None
@@ -282,6 +290,8 @@ _CHECKS: dict[str, Callable[[str, object], Any]] = {
     "max_bond_dimension": _optional(_integer, 1),
     "truncation_threshold": _fraction,
     "max_truncation_error": _optional(_fraction),
+    "pauli_threshold": _fraction,
+    "max_pauli_weight": _optional(_integer, 1),
     "approximation_error": _positive,
     "fallback": _names,
 }

@@ -37,13 +37,12 @@ METHODS = (
     "superop",
     "stabilizer",
     "matrix_product_state",
-)
-"""Simulation methods of this version."""
-
-_AER_METHODS = (
     "extended_stabilizer",
-    "tensor_network",
+    "pauli_propagation",
 )
+"""Simulation methods of this version; `pauli_propagation` is not one of Aer's."""
+
+_AER_METHODS = ("tensor_network",)
 DEVICES = ("CPU", "GPU")
 """Device names."""
 
@@ -57,6 +56,7 @@ _USED: dict[str, Any] = {
     "noise_model": None,
     "max_parallel_threads": None,
     "max_memory_mb": None,
+    "extended_stabilizer_approximation_error": 0.05,
     "matrix_product_state_truncation_threshold": 1e-16,
     "matrix_product_state_max_bond_dimension": None,
     "max_truncation_error": None,  # QuASIM's own
@@ -90,7 +90,6 @@ _WITHOUT_MEANING: dict[str, Any] = {
     "stabilizer_max_snapshot_probabilities": 32,
     "extended_stabilizer_sampling_method": "resampled_metropolis",
     "extended_stabilizer_metropolis_mixing_time": 5000,
-    "extended_stabilizer_approximation_error": 0.05,
     "extended_stabilizer_norm_estimation_samples": 100,
     "extended_stabilizer_norm_estimation_repetitions": 3,
     "extended_stabilizer_parallel_threshold": 100,
@@ -210,6 +209,7 @@ def settings(options: Mapping[str, Any]) -> Settings:
         "method": "auto" if method in ("automatic", "unitary", "superop") else method,
         "num_threads": threads or None,
         "max_memory_mb": float(limit) if limit is not None and limit > 0 else None,
+        "approximation_error": options["extended_stabilizer_approximation_error"],
     }
     if method == "matrix_product_state":
         values |= {

@@ -45,6 +45,16 @@ def quasim_engines() -> Iterator[EngineSpec]:
         "circuits of any width with little entanglement along the line of qubits",
         priority=-5,
     )
+    yield EngineSpec(
+        "pauli_propagation",
+        _pauli_propagation,
+        "expectation values of Pauli sums, run backwards; noise and any width",
+    )
+    yield EngineSpec(
+        "extended_stabilizer",
+        _extended_stabilizer,
+        "Clifford gates on any number of qubits with few others, exactly",
+    )
 
 
 @hookimpl
@@ -98,6 +108,18 @@ def _matrix_product_state() -> Engine:
     from quasim_backend.engines.mps import MpsEngine
 
     return MpsEngine()
+
+
+def _pauli_propagation() -> Engine:
+    from quasim_backend.engines.pauli_propagation import PauliPropagationEngine
+
+    return PauliPropagationEngine()
+
+
+def _extended_stabilizer() -> Engine:
+    from quasim_backend.engines.extended_stabilizer import ExtendedStabilizerEngine
+
+    return ExtendedStabilizerEngine()
 
 
 def _native(config: Config) -> KernelSet:

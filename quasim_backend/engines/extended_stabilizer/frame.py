@@ -1,0 +1,61 @@
+"""The Clifford part of a circuit: what it takes Pauli strings back to.
+
+A string of ``n`` qubits is ``(x, z, power)`` here, for ``i**power X^x Z^z`` with masks of any
+width.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+__all__ = ["CliffordFrame", "Image", "hermitian", "product"]
+
+Image: TypeAlias = tuple[int, int, int]
+
+
+def hermitian(x: int, z: int) -> Image:
+    """Return the Hermitian string of two masks: a qubit in both carries Y."""
+    return x, z, (x & z).bit_count() & 3
+
+
+def product(a: Image, b: Image) -> Image:
+    """Return the product of two strings."""
+    return a[0] ^ b[0], a[1] ^ b[1], a[2] + b[2] + 2 * (a[1] & b[0]).bit_count() & 3
+
+
+class CliffordFrame:
+    """A Clifford gate ``C`` on ``n`` qubits, by ``C^dagger X_q C`` and ``C^dagger Z_q C``.
+
+    A gate that comes after ``C`` changes only what belongs to the qubits it acts on, so that a gate
+    costs the same whatever has been before. This inverse tableau is that of Gidney, Quantum 5, 497
+    (2021).
+    """
+
+    def __init__(self, num_qubits: int) -> None:
+        """Start with the identity."""
+        self._x: list[Image] = [(1 << q, 0, 0) for q in range(num_qubits)]
+        self._z: list[Image] = [(0, 1 << q, 0) for q in range(num_qubits)]
+
+    def image(self, x: int, z: int) -> Image:
+        """Return ``C^dagger P C`` of the Hermitian string ``P`` with these masks."""
+        result = (0, 0, (x & z).bit_count() & 3)
+        for mask, images in ((x, self._x), (z, self._z)):
+            while mask:
+                low = mask & -mask
+                result = product(result, images[low.bit_length() - 1])
+                mask ^= low
+        return result
+
+    def turn(self, x: int, z: int, quarters: int) -> None:
+        """Let ``exp(-i pi/4 quarters P)`` come after ``C``; ``P`` as for `image`."""
+        quarters &= 3
+        if not quarters:
+            return
+        # R^dagger Q R = Q R**2 for strings Q that anticommute with P: -i Q P, -Q and i Q P.
+        axis = (0, 0, 2) if quarters == 2 else self.image(x, z)
+        axis = axis[0], axis[1], axis[2] + (0, 3, 0, 1)[quarters] & 3
+        for mask, images in ((z, self._x), (x, self._z)):
+            while mask:
+                q = (mask & -mask).bit_length() - 1
+                images[q] = product(images[q], axis)
+                mask &= mask - 1

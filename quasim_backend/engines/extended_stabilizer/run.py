@@ -1,0 +1,207 @@
+"""One run of a reduced circuit: a state of ``r`` coordinates on the kernels, and its readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.compile.code import CompiledCircuit, SampleStep, SaveStep
+from quasim_backend.compile.planner import PlanOptions, plan
+from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.classical_memory import PackedMemory, confuse
+from quasim_backend.engines.extended_stabilizer.ch_form import CHForm
+from quasim_backend.engines.extended_stabilizer.frame import Image, product
+from quasim_backend.engines.extended_stabilizer.measuring import COIN_BITS, JointMeasurement
+from quasim_backend.engines.extended_stabilizer.reduction import Reading, Reduction
+from quasim_backend.engines.pauli_rotations import Rotation
+from quasim_backend.engines.saves import SaveSink
+from quasim_backend.engines.uniforms import ShotUniforms
+from quasim_backend.ir.plan import ExecutionPlan
+from quasim_backend.ir.program import ProgramBuilder
+from quasim_backend.kernels.base import State
+
+__all__ = ["ReducedRun", "dtype_of"]
+
+_DOUBLE_BELOW = 16
+"""Coordinates below which complex128 costs nothing."""
+_WRITTEN_OUT = 16
+"""Qubits up to which single amplitudes are read off the whole state."""
+_ROWS = 64
+"""Measured qubits whose outcomes are written at one time."""
+_NO_PARAMETERS = np.empty(0, np.float64)
+
+
+def dtype_of(rank: int, request: EngineRequest) -> np.dtype[Any]:
+    """Return what a state of some coordinates is computed in."""
+    return np.dtype(np.complex128) if rank < _DOUBLE_BELOW else request.dtype
+
+
+class ReducedRun:
+    """The state and what is read from it."""
+
+    def __init__(
+        self, compiled: CompiledCircuit, request: EngineRequest, reduction: Reduction
+    ) -> None:
+        """Prepare a run of gate code that was reduced."""
+        self._compiled, self._request, self._reduction = compiled, request, reduction
+        self._dtype = dtype_of(reduction.rank, request)
+        self._kernels = request.kernels
+        self._sink = SaveSink(sampled=False)
+        self._packed: NDArray[np.uint64] | None = None
+
+    def run(self) -> EngineOutput:
+        """Run the rotations from reading to reading.
+
+        Raises:
+            Cancelled: If the request's token was set.
+        """
+        reduction, request = self._reduction, self._request
+        shots = np.arange(max(request.shots, 1))
+        state: State = self._kernels.zero_state(reduction.rank, self._dtype)
+        done = 0
+        for reading in reduction.readings:
+            self._rotate(state, reduction.rotations[done : reading.place])
+            done = reading.place
+            match reading.step:
+                case SaveStep(save):
+                    self._sink.add(save, shots, 0, self._value(state, reading))
+                case SampleStep() if request.shots:
+                    self._sample(state, reading.step)
+        if request.shots and self._packed is None:
+            self._packed = PackedMemory(request.shots, self._compiled.num_clbits).words
+        final = None
+        if request.want_state:
+            final = self._whole(state, reduction.readings[-1])
+            if not request.on_device:
+                final = self._kernels.to_host(final)
+        return EngineOutput(
+            self._packed,
+            final,
+            saved=self._sink.result(),
+            standard_errors=self._sink.standard_errors(),
+        )
+
+    # --- values -------------------------------------------------------------------------------
+
+    def _value(self, state: State, reading: Reading) -> Any:
+        assert isinstance(reading.step, SaveStep)
+        save = reading.step.save
+        if save.kind == "statevector":
+            return self._kernels.to_host(self._whole(state, reading))
+        if save.kind == "amplitudes":
+            if self._compiled.num_qubits <= _WRITTEN_OUT:
+                whole = self._kernels.to_host(self._whole(state, reading))
+                return np.array(whole[list(save.indices)])
+            return self._amplitudes(state, reading, save.indices)
+        assert reading.sums is not None
+        inside = {string: own for string, own in reading.strings.items() if own is not None}
+        x_masks = np.array([own.x for own in inside.values()], np.uint64)
+        z_masks = np.array([own.z for own in inside.values()], np.uint64)
+        found = self._kernels.pauli_expectations(state, x_masks, z_masks) if inside else ()
+        values = {
+            string: own.sign * float(value)
+            for (string, own), value in zip(inside.items(), found, strict=True)
+        }
+        sums = np.array(
+            [
+                sum(weight * values.get(string, 0.0) for string, weight in terms.items())
+                for terms in reading.sums.sums
+            ],
+            np.complex128,
+        )
+        return reading.sums.value(sums, np.zeros(len(sums)))[0]
+
+    def _whole(self, state: State, reading: Reading) -> State:
+        """Return the amplitudes of all qubits at a reading as a new state."""
+        width = self._compiled.num_qubits
+        vector = np.zeros(1 << width, np.complex128)
+        vector[self._places()[0].astype(np.int64)] = self._coordinates(state) * reading.phase
+        whole = self._kernels.from_host(vector, self._request.dtype)
+        self._rotate(whole, self._reduction.turns[: reading.turns], width)
+        return whole
+
+    def _amplitudes(
+        self, state: State, reading: Reading, indices: Sequence[int]
+    ) -> NDArray[np.complex128]:
+        """Return ``<b|C|state> = <C^dagger 0...0|C^dagger X^b C|state>`` for each index ``b``."""
+        width = self._compiled.num_qubits
+        start = CHForm(width)
+        for turn in reversed(self._reduction.turns[: reading.turns]):
+            start.turn(turn.x, turn.z, -round(turn.angle / (np.pi / 2)))
+        coefficients = self._coordinates(state) * reading.phase
+        places = self._places()
+        result = np.zeros(len(indices), np.complex128)
+        for number, index in enumerate(indices):
+            self._request.cancel.check()
+            image: Image = (0, 0, 0)
+            for q in range(width):
+                if index >> q & 1:
+                    image = product(image, reading.flips[q])
+            signs = np.zeros(places.shape[1], np.uint8)
+            moved = places.copy()
+            for word in range(len(places)):
+                x, z = (np.uint64(m >> 64 * word & 0xFFFFFFFFFFFFFFFF) for m in image[:2])
+                signs += np.bitwise_count(places[word] & z)
+                moved[word] ^= x
+            weights = coefficients * (1 - 2.0 * (signs & 1))
+            result[number] = 1j ** image[2] * np.vdot(start.amplitudes(moved), weights)
+        return result
+
+    def _coordinates(self, state: State) -> NDArray[np.complex128]:
+        """Return the coefficients of the basis states in `_places`."""
+        count = 1 << len(self._reduction.span.basis)
+        return np.asarray(self._kernels.to_host(state)[:count], np.complex128)
+
+    def _places(self) -> NDArray[np.uint64]:
+        """Return the basis state of each value of the coordinates: uint64 ``(words, 2**r)``."""
+        words = max(1, -(-self._compiled.num_qubits // 64))
+        result = np.zeros((words, 1), np.uint64)
+        for mask in self._reduction.span.basis:
+            vector = [[mask >> 64 * i & 0xFFFFFFFFFFFFFFFF] for i in range(words)]
+            result = np.concatenate([result, result ^ np.array(vector, np.uint64)], axis=1)
+        return result
+
+    # --- samples ------------------------------------------------------------------------------
+
+    def _sample(self, state: State, step: SampleStep) -> None:
+        """Draw all shots and write their bits to classical memory; the state is turned."""
+        request, reduction = self._request, self._reduction
+        measurement = JointMeasurement(reduction.frame, reduction.span, step.qubits)
+        if request.want_state:
+            state = self._kernels.copy(state)
+        self._rotate(state, measurement.turns)
+        uniforms = ShotUniforms(request.seed, request.shots, request.uniforms, branches=False)
+        shots = np.arange(request.shots)
+        drawn = self._kernels.sample(state, uniforms.draw(shots, 0))
+        first = 1 + len(step.readouts)
+        coins = np.array(
+            [
+                np.floor(uniforms.draw(shots, first + word) * 2.0**COIN_BITS).astype(np.uint64)
+                for word in range(-(-measurement.num_coins // COIN_BITS))
+            ],
+            np.uint64,
+        ).reshape(-1, request.shots)
+        memory = PackedMemory(request.shots, self._compiled.num_clbits)
+        rows = len(step.qubits) if step.readouts else _ROWS
+        for start in range(0, len(step.qubits), rows):
+            own = slice(start, start + rows)
+            bits = measurement.outcomes(own, drawn, coins)
+            for number, (positions, readout) in enumerate(step.readouts, start=1):
+                confuse(bits, positions, readout, uniforms.draw(shots, number))
+            memory.write_bits(shots, step.clbits[own], bits)
+        self._packed = memory.words
+
+    def _rotate(self, state: State, rotations: Sequence[Rotation], width: int = 0) -> None:
+        """Apply rotations, overwriting a state; ``width`` 0 means that of the coordinates."""
+        if rotations:
+            made = self._plan(rotations, width or self._reduction.rank)
+            self._kernels.run(made, state, _NO_PARAMETERS, self._request.cancel)
+
+    def _plan(self, rotations: Sequence[Rotation], width: int) -> ExecutionPlan:
+        builder = ProgramBuilder(width)
+        for rotation in rotations:
+            builder.rotation(rotation.x, rotation.z, rotation.angle)
+        return plan(builder.build(), PlanOptions(amplitude_bytes=self._dtype.itemsize))

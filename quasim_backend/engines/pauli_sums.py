@@ -1,0 +1,193 @@
+"""Save points as sums of Pauli strings: which are asked for, and what their values make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.ir.array_observables import (
+    AnyObservable,
+    ArrayObservable,
+    DiagonalObservable,
+    MatrixObservable,
+    ObservableList,
+)
+from quasim_backend.ir.instructions import Save
+from quasim_backend.ir.observables import PauliString, PauliSum
+
+__all__ = ["SavedSums", "Terms", "refused_save"]
+
+Terms: TypeAlias = dict[PauliString, complex]
+
+_DIAGONAL_QUBITS = 12
+"""Qubits of a distribution: ``2**k`` strings."""
+_MATRIX_QUBITS = 6
+"""Qubits of a matrix: ``4**k`` strings."""
+
+
+def refused_save(save: Save, num_qubits: int) -> str | None:
+    """Return why a save point cannot be had from Pauli strings, or None."""
+    width = len(save.qubits) or num_qubits
+    match save.kind:
+        case "probabilities" if width > _DIAGONAL_QUBITS:
+            return f"'probabilities' of {width} qubits; possible are up to {_DIAGONAL_QUBITS}"
+        case "density_matrix" if width > _MATRIX_QUBITS:
+            return f"'density_matrix' of {width} qubits; possible are up to {_MATRIX_QUBITS}"
+        case "probabilities" | "density_matrix":
+            return None
+        case "expectation" | "variance":
+            refusals = (_refused_observable(o, save.kind) for o in _listed(save.observable))
+            return next((r for r in refusals if r is not None), None)
+    return f"'{save.kind}': strings of operators have no amplitudes"
+
+
+def _refused_observable(observable: PauliSum | ArrayObservable, kind: str) -> str | None:
+    if isinstance(observable, PauliSum):
+        real = kind == "expectation" or observable.hermitian
+        return None if real else "the variance of a Pauli sum with complex weights"
+    most = {MatrixObservable: _MATRIX_QUBITS, DiagonalObservable: _DIAGONAL_QUBITS}
+    limit = most.get(type(observable))
+    name = type(observable).__name__
+    if limit is None:
+        return f"a {name}; write it as a PauliSum"
+    width = len(observable.support(0))
+    return f"a {name} on {width} qubits; possible are up to {limit}" if width > limit else None
+
+
+@dataclass(eq=False)
+class SavedSums:
+    """The sums that a save point needs.
+
+    Attributes:
+        save: The save point, on simulated qubits.
+        sums: The sums, in the order of the values that `value` takes.
+    """
+
+    save: Save
+    sums: list[Terms] = field(default_factory=list)
+
+    @staticmethod
+    def of(save: Save, num_qubits: int) -> SavedSums:
+        """Write a save point as sums of strings."""
+        result = SavedSums(save)
+        qubits = save.qubits or tuple(range(num_qubits))
+        if save.kind in ("probabilities", "density_matrix"):
+            x_values = range(1 << len(qubits) if save.kind == "density_matrix" else 1)
+            result.sums = [
+                {PauliString(_spread(x, qubits), _spread(z, qubits)): 1.0}
+                for x in x_values
+                for z in range(1 << len(qubits))
+            ]
+            return result
+        for observable in _listed(save.observable):
+            result.sums.append(_terms(observable))
+            if save.kind == "variance":
+                result.sums.append(_squared(observable))
+        return result
+
+    def value(
+        self, values: NDArray[np.complex128], errors: NDArray[np.float64]
+    ) -> tuple[Any, float]:
+        """Return the value for a `SaveSink`, and a bound on the error of each number it keeps.
+
+        Args:
+            values: complex128 ``(len(sums),)``.
+            errors: Bounds on their errors, float64 ``(len(sums),)``.
+        """
+        save = self.save
+        if save.kind == "probabilities":
+            return _signed_sums(values.real) / len(values), float(errors.mean())
+        if save.kind == "density_matrix":
+            size = round(len(values) ** 0.5)
+            strings = values.reshape(size, size)
+            # An entry takes the strings of one x mask.
+            bound = float(errors.reshape(size, size).sum(axis=1).max()) / size
+            return _matrix_of(strings), bound
+        single = not isinstance(save.observable, ObservableList)
+        if save.kind == "variance":
+            means, squares = values[::2], values[1::2].real
+            # |a|**2 - |b|**2 <= |a - b| (2 |b| + |a - b|)
+            bounds = errors[1::2] + errors[::2] * (2 * np.abs(means) + errors[::2])
+            found: NDArray[Any] = squares - np.abs(means) ** 2
+            if save.subtype == "average":  # see `quasim_backend.engines.averages`
+                found = np.stack([squares, means.real, means.imag], axis=1)
+        else:
+            bounds = errors
+            hermitian = save.observable is None or save.observable.hermitian
+            found = values.real if hermitian else values
+        worst = float(bounds.max(initial=0.0))
+        if not single:
+            return found, worst
+        return (found[0].item() if found.ndim == 1 else found[0]), worst
+
+
+def _listed(observable: AnyObservable | None) -> Sequence[PauliSum | ArrayObservable]:
+    if isinstance(observable, ObservableList):
+        return observable.observables
+    return (observable if observable is not None else PauliSum(()),)
+
+
+def _terms(observable: PauliSum | ArrayObservable) -> Terms:
+    if isinstance(observable, PauliSum):
+        return _collected(observable)
+    if isinstance(observable, DiagonalObservable):
+        weights = _signed_sums(observable.values) / len(observable.values)
+        own = observable.qubits
+        return {PauliString(0, _spread(z, own)): float(w) for z, w in enumerate(weights) if w}
+    assert isinstance(observable, MatrixObservable), "others are refused"
+    own, size = observable.qubits, len(observable.matrix)
+    columns = np.arange(size)
+    terms: Terms = {}
+    for x in range(size):
+        # Tr(P M): P takes column c to row c ^ x with i**|x&z| (-1)**(z.c).
+        sums = _signed_sums(observable.matrix[columns, columns ^ x]) / size
+        for z, weight in enumerate(sums * 1j ** np.bitwise_count(x & columns)):
+            if weight:
+                terms[PauliString(_spread(x, own), _spread(z, own))] = complex(weight)
+    return terms
+
+
+def _squared(observable: PauliSum | ArrayObservable) -> Terms:
+    """Return the terms of ``O^dagger O``."""
+    if isinstance(observable, PauliSum):
+        return _collected(observable.squared())  # Hermitian: others are refused
+    if isinstance(observable, DiagonalObservable):
+        return _terms(DiagonalObservable(observable.values**2, observable.qubits))
+    assert isinstance(observable, MatrixObservable), "others are refused"
+    return _terms(observable.squared())
+
+
+def _collected(observable: PauliSum) -> Terms:
+    terms: Terms = {}
+    for weight, string in observable.terms:
+        terms[string] = terms.get(string, 0) + weight
+    return {string: weight for string, weight in terms.items() if weight}
+
+
+def _matrix_of(strings: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Return ``rho = sum_P <P> P / 2**k`` of values ``[x, z]``."""
+    size = len(strings)
+    columns = np.arange(size)
+    rho = np.empty((size, size), np.complex128)
+    for x in range(size):
+        phased = strings[x] * 1j ** np.bitwise_count(x & columns)
+        rho[columns ^ x, columns] = _signed_sums(phased) / size
+    return rho
+
+
+def _signed_sums(values: NDArray[Any]) -> NDArray[Any]:
+    """Return ``sum_c (-1)**(z.c) values[c]`` for every ``z``: a Walsh-Hadamard transform."""
+    half = 1
+    while half < len(values):
+        pairs = values.reshape(-1, 2, half)
+        values = np.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], 1).reshape(-1)
+        half *= 2
+    return values
+
+
+def _spread(bits: int, qubits: Sequence[int]) -> int:
+    return sum(1 << q for i, q in enumerate(qubits) if bits >> i & 1)
