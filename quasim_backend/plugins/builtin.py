@@ -33,6 +33,11 @@ def quasim_engines() -> Iterator[EngineSpec]:
         "density_matrix", _density_matrix, "channels and resets exactly, on 4**n entries"
     )
     yield EngineSpec("superop", _superop, "the superoperator of gates, channels and resets")
+    yield EngineSpec(
+        "tensor_network",
+        _tensor_network,
+        "wide and shallow circuits exactly, one contraction for each thing asked",
+    )
 
 
 @hookimpl
@@ -74,6 +79,12 @@ def _superop() -> Engine:
     from quasim_backend.engines.superop import SuperopEngine
 
     return SuperopEngine()
+
+
+def _tensor_network() -> Engine:
+    from quasim_backend.engines.tensor_network import TensorNetworkEngine
+
+    return TensorNetworkEngine()
 
 
 def _native(config: Config) -> KernelSet:
