@@ -103,7 +103,7 @@ def refuse_inexact(compiled: CompiledCircuit, config: Config, problem: str) -> N
         config: The session's configuration.
         problem: What the circuit has not, if it is refused.
     """
-    if config.method not in ("auto", "density_matrix"):
+    if config.method not in ("auto", "density_matrix", "tensor_network"):
         advice = f"method='auto' or 'density_matrix' give it exactly, not '{config.method}'"
         refuse_random(compiled, problem, advice)
     elif reads_outcomes(compiled):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,6 @@ class Contraction:
     angles: AngleTable
     plan: Plan
     seconds: float = 0.0
-    notes: dict[str, Any] = field(default_factory=dict)
 
     def run(
         self,
@@ -65,9 +64,11 @@ class Contraction:
         variables: Sequence[Any],
         dtype: np.dtype[Any],
         check: Callable[[], None] = lambda: None,
+        threads: int = 1,
     ) -> Run:
-        """Return the contraction at some parameters, ready for bits."""
-        return Run(self.program, self.angles.values(parameters, variables), dtype, check)
+        """Return the contraction at some parameters, ready for bits; see `Run`."""
+        angles = self.angles.values(parameters, variables)
+        return Run(self.program, angles, dtype, check, threads=threads)
 
 
 def reduced(network: Network) -> Reduced:

@@ -6,6 +6,7 @@ import importlib.util
 from typing import Any
 
 from quasim_backend.engines.tensor_network.costs import Path, Problem, bits_of
+from quasim_backend.engines.tensor_network.greedy import greedy_path
 from quasim_backend.errors import UnsupportedError
 
 __all__ = ["is_available", "search"]
@@ -41,13 +42,11 @@ def search(problem: Problem, strategy: str, seconds: float, itemsize: int) -> Pa
     output = _symbols(problem.open, numbers, cotengra)
     sizes = dict.fromkeys(numbers.values(), 2)
     if strategy == "anneal":
-        optimizer: Any = cotengra.RandomGreedyOptimizer(max_repeats=32, minimize="combo", seed=0)
-        tree = cotengra.ContractionTree.from_path(
-            inputs, output, sizes, ssa_path=optimizer.ssa_path(inputs, output, sizes)
-        )
+        start = greedy_path(problem)
+        tree = cotengra.ContractionTree.from_path(inputs, output, sizes, ssa_path=start)
         tree.simulated_anneal_(minimize="combo", tsteps=_steps(seconds, len(inputs)), seed=0)
     else:
-        optimizer = cotengra.HyperOptimizer(
+        optimizer: Any = cotengra.HyperOptimizer(
             methods=["greedy", "labels"] if len(inputs) > 3 else ["greedy"],
             minimize="combo-64",
             max_time=seconds,

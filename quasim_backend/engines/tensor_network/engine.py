@@ -8,6 +8,7 @@ size.
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -90,10 +91,13 @@ class TensorNetworkEngine:
         return None
 
     def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:
-        """Return what the largest contraction holds, and results, in bytes."""
+        """Return what the largest contraction holds, and results, in bytes.
+
+        Contractions are sliced to fit the workspace; one that cannot be is refused when it is run.
+        """
         work = _Work(compiled, request)
         peak = max((cost.peak for cost, _ in work.rehearsal()), default=1.0)
-        total = int(peak * request.dtype.itemsize) + 4096
+        total = int(min(peak * request.dtype.itemsize, work.most_bytes)) + 4096
         if request.want_state:
             total += request.dtype.itemsize << compiled.num_qubits
         return total + result_bytes(compiled, request)
@@ -139,6 +143,7 @@ class _Work:
             request.dtype.itemsize,
             max(request.workspace_bytes, 1 << 20),
         )
+        self.most_bytes = self._options.most_bytes
         # Questions about a circuit are remembered with the circuit itself, not with the code that
         # has one more save at its end.
         root = self._code
@@ -301,7 +306,9 @@ class _Work:
         contraction = self._contraction(question)
         started = time.perf_counter()
         if run is None:
-            run = contraction.run(request.parameters, (), request.dtype, request.cancel.check)
+            threads = request.config.num_threads or os.cpu_count() or 1
+            check = request.cancel.check
+            run = contraction.run(request.parameters, (), request.dtype, check, threads)
             self._runs[question.key] = run
         answer = run.at(bits)
         cost, notes = contraction.plan.cost, self._notes

@@ -8,8 +8,10 @@ parameters leave what gates without parameters give, slices leave what has no sl
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +116,7 @@ class Run:
         dtype: np.dtype[Any],
         check: Callable[[], None] = lambda: None,
         xp: Any = np,
+        threads: int = 1,
     ) -> None:
         """Do what depends on nothing later.
 
@@ -123,6 +126,7 @@ class Run:
             dtype: complex64 or complex128.
             check: Called between operations; raises to stop the run.
             xp: The array module: NumPy, or one like it.
+            threads: Slices that are contracted at one time.
         """
         self._program = program
         self._levels = program.levels()
@@ -130,6 +134,7 @@ class Run:
         self._xp = xp
         self._angles = angles
         self._dtype = dtype
+        self._threads = threads
         key = f"{xp.__name__} {dtype}"
         with program._lock:
             constants = program.cache.get(key)
@@ -150,20 +155,48 @@ class Run:
         program, values = self._program, list(self._values)
         self._do(BITS, values, bits)
         count = program.num_sliced
-        total: Any = None
-        for number in range(1 << count):
-            mine = list(values) if count else values
-            if count:
-                slice_bits = [number >> i & 1 for i in range(count)]
-                self._do(SLICES, mine, (*bits, *slice_bits))
-            part = mine[-1]
-            if total is None:
-                total = part if number + 1 == 1 << count else part.copy()
-            else:
-                total += part
-            if progress is not None:
-                progress((number + 1) / (1 << count))
+        if not count:
+            total = values[-1]
+        else:
+            total = self._slices(values, bits, 1 << count, progress)
         return total * total.dtype.type(program.scale)  # type: ignore[no-any-return]
+
+    def _slices(
+        self,
+        values: list[Any],
+        bits: Sequence[int],
+        slices: int,
+        progress: Callable[[float], None] | None,
+    ) -> Array:
+        """Add up all slices, several at a time: array operations leave the interpreter free."""
+        width = self._program.num_sliced
+        threads = min(self._threads, slices)
+        stopped = threading.Event()
+        done = itertools.count(1)
+
+        def some(first: int) -> Any:
+            total: Any = None
+            for number in range(first, slices, threads):
+                if stopped.is_set():
+                    break
+                mine = list(values)
+                self._do(SLICES, mine, (*bits, *(number >> i & 1 for i in range(width))))
+                if total is None:
+                    total = mine[-1].copy()
+                else:
+                    total += mine[-1]
+                if progress is not None:
+                    progress(next(done) / slices)
+            return total
+
+        if threads == 1:
+            return some(0)  # type: ignore[no-any-return]
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                # In this order whatever the threads' speed: a sum is the same every time.
+                return sum(pool.map(some, range(1, threads)), some(0))  # type: ignore[no-any-return]
+            finally:
+                stopped.set()
 
     def _do(self, level: int, values: list[Any], bits: Sequence[int]) -> None:
         """Do the operations of one level."""

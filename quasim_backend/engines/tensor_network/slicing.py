@@ -6,6 +6,8 @@ from quasim_backend.engines.tensor_network.costs import Cost, Path, Problem, bit
 
 __all__ = ["slices_for"]
 
+HOPELESS = 1e6
+"""Predicted seconds from which no slices are looked for: they only add work."""
 _TRIED = 24
 """Indices of the largest tensors that are tried at each step."""
 
@@ -24,6 +26,8 @@ def slices_for(problem: Problem, path: Path, most: float) -> tuple[int, Cost]:
     """
     sliced = 0
     cost = path_cost(problem, path)
+    if cost.seconds(16) > HOPELESS:
+        return sliced, cost
     while cost.peak > most and sliced.bit_count() < _MOST:
         candidates = _common(problem, path, sliced)
         options = [(path_cost(problem, path, sliced | bit), bit) for bit in candidates]

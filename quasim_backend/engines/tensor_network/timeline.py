@@ -52,9 +52,9 @@ class Timeline:
     @classmethod
     def of(cls, code: CompiledCircuit) -> Timeline:
         """Read gate code that `refusal_of` has nothing against."""
-        timeline = cls(code.num_qubits)
+        timeline = cls(len(code.qubits))
         variables: list[Any] = list(code.initial_variables)
-        fresh = set(range(code.num_qubits)) if code.starts_at_zero else set()
+        fresh = set(range(len(code.qubits))) if code.starts_at_zero else set()
         for step in code.steps:
             if isinstance(step, SaveStep):
                 timeline.saves.append((step.save, len(timeline.events), timeline.memory))
