@@ -29,7 +29,7 @@ __all__ = [
 
 _LOGGER = logging.getLogger("quasim_qiskit")
 
-METHODS = ("automatic", "statevector", "density_matrix", "unitary")
+METHODS = ("automatic", "statevector", "density_matrix", "unitary", "tensor_network")
 """Simulation methods of this version."""
 
 _AER_METHODS = (
@@ -37,7 +37,6 @@ _AER_METHODS = (
     "matrix_product_state",
     "extended_stabilizer",
     "superop",
-    "tensor_network",
 )
 DEVICES = ("CPU", "GPU")
 """Device names."""

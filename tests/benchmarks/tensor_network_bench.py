@@ -156,12 +156,16 @@ def main() -> None:
         for turn in range(4):
             angles = grid_angles(8, 10 * number + turn)
             values = {p: float(angles[place]) for p, place in places.items()}
-            spent, _ = timed(lambda v=values, r=runtime: r.measure(template, [centre], v))
+            spent, _ = timed(
+                lambda v=values, r=runtime: r.measure(template, [centre], parameters=v)
+            )
             if turn == 0:
                 scratch = min(scratch, spent)
             else:
                 again = min(again, spent)
-    print(f"new parameters: from scratch {scratch:.3f} s, again {again:.4f} s, {scratch / again:.0f}x")
+    print(
+        f"new parameters: from scratch {scratch:.3f} s, again {again:.4f} s, {scratch / again:.0f}x"
+    )
 
 
 if __name__ == "__main__":

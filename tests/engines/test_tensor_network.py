@@ -249,7 +249,8 @@ def test_slices_fit_the_limit_and_add_up():
         told = []
         run = sliced.run(np.empty(0), (), np.dtype(complex), threads=threads)
         assert abs(run.at((), told.append).item() - wanted) < GOAL
-        assert len(told) == sliced.plan.cost.slices and max(told) == 1.0
+        assert len(told) == sliced.plan.cost.slices
+        assert max(told) == 1.0
 
 
 def test_new_parameters_need_no_new_path(monkeypatch):
@@ -259,8 +260,9 @@ def test_new_parameters_need_no_new_path(monkeypatch):
     searched = []
     monkeypatch.setattr(
         "quasim_backend.engines.tensor_network.search.find_plan",
-        lambda *a, plan=contractions.paths.plan.__globals__["find_plan"]: searched.append(1)
-        or plan(*a),
+        lambda *a, plan=contractions.paths.plan.__globals__["find_plan"]: (
+            searched.append(1) or plan(*a)
+        ),
     )
     rng = np.random.default_rng(8)
     with runtime() as session:
@@ -327,8 +329,11 @@ def test_a_matrix_that_is_not_unitary_is_named_with_its_place():
     circuit = Circuit(3).h(0).cx(0, 1)
     gate = Gate.unitary(np.diag([1.0, 0.5]), check=False)
     circuit.instructions.append(GateOp(gate, (1,)))
-    with runtime() as session, pytest.raises(
-        UnsupportedError, match=r"gate 'unitary' \(operation 2\): its matrix is not unitary"
+    with (
+        runtime() as session,
+        pytest.raises(
+            UnsupportedError, match=r"gate 'unitary' \(operation 2\): its matrix is not unitary"
+        ),
     ):
         session.measure(circuit, ["IIZ"])
 
@@ -341,23 +346,20 @@ def test_measurement_before_the_end_is_refused():
 
 def test_too_large_says_flops_memory_and_what_to_do():
     circuit = entangled(64, 20)
-    with runtime(contraction_strategy="greedy", contraction_seconds=0.2) as session:
-        with pytest.raises(MemoryLimitError, match="FLOPs.*MiB.*largest tensor.*hyper") as caught:
-            session.run(circuit, save=Save("amplitudes", "a", indices=(0,)))
-    assert "Try" in str(caught.value)
+    session = runtime(contraction_strategy="greedy", contraction_seconds=0.2)
+    with pytest.raises(MemoryLimitError, match=r"FLOPs.*MiB.*largest tensor.*Try.*hyper"):
+        session.run(circuit, save=Save("amplitudes", "a", indices=(0,)))
 
 
 def test_strategies_say_what_they_need(monkeypatch):
     circuit = brickwork(12, 8)
-    with runtime(contraction_strategy="dp") as session:
-        with pytest.raises(UnsupportedError, match="'dp' looks at all orders of at most"):
-            session.measure(circuit, ["Z" * 12])
+    with pytest.raises(UnsupportedError, match="'dp' looks at all orders of at most"):
+        runtime(contraction_strategy="dp").measure(circuit, ["Z" * 12])
     monkeypatch.setattr(
         "quasim_backend.engines.tensor_network.cotengra_paths.is_available", lambda: False
     )
-    with runtime(contraction_strategy="hyper") as session:
-        with pytest.raises(UnsupportedError, match=r"pip install quasim-backend\[tn\]"):
-            session.measure(brickwork(11, 8), ["Z" * 11])
+    with pytest.raises(UnsupportedError, match=r"pip install quasim-backend\[tn\]"):
+        runtime(contraction_strategy="hyper").measure(brickwork(11, 8), ["Z" * 11])
 
 
 def test_a_token_stops_the_run():
@@ -365,9 +367,7 @@ def test_a_token_stops_the_run():
     token.cancel()
     circuit = brickwork(4, 2).save("expectation", observable="ZZZZ")
     compiled = compile_circuit(circuit)
-    request = EngineRequest(
-        ReferenceKernels(), np.dtype(np.complex128), np.empty(0), cancel=token
-    )
+    request = EngineRequest(ReferenceKernels(), np.dtype(np.complex128), np.empty(0), cancel=token)
     with pytest.raises(Cancelled):
         TensorNetworkEngine().run(compiled, request)
 

@@ -64,6 +64,7 @@ def test_our_own_engines_and_kernels_enter_through_the_hooks() -> None:
     plugins = manager()
     assert [p.name for p in plugins.plugins] == ["quasim"]
     names = ["statevector", "trajectories", "unitary", "density_matrix", "superop"]
+    names += ["tensor_network"]
     assert list(plugins.engines.specs) == names
     names = ["native", "custatevec", "reference", "null", "cuda", "emulate"]
     assert list(plugins.kernels.specs) == names

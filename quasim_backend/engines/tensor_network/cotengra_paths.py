@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import Any
 
@@ -35,7 +36,7 @@ def search(problem: Problem, strategy: str, seconds: float, itemsize: int) -> Pa
             f"contraction_strategy='{strategy}' is cotengra's, which is not installed; "
             f"pip install quasim-backend[tn], or use 'auto', 'greedy' or 'dp'."
         )
-    import cotengra
+    cotengra: Any = importlib.import_module("cotengra")
 
     numbers: dict[int, str] = {}
     inputs = [_symbols(t, numbers, cotengra) for t in problem.tensors]

@@ -356,8 +356,8 @@ class _Work:
             return np.maximum(found.real.astype(float), 0.0)
         if save.kind == "density_matrix":
             size = 1 << len(qubits)
-            found = self._answer(ask.density_matrix(qubits, events)).reshape(size, size)
-            return found.astype(np.complex128)
+            tensor = self._answer(ask.density_matrix(qubits, events))
+            return tensor.reshape(size, size).astype(np.complex128)
         observable = save.observable or PauliSum(())
         several = isinstance(observable, ObservableList)
         means = self._means(observable, events)

@@ -84,9 +84,7 @@ def _optimal(sets: Sequence[int], outside: int) -> object:
             bit = s & -s
             s ^= bit
             holders[bit] = holders.get(bit, 0) | 1 << number
-    known: dict[int, tuple[float, int, object]] = {
-        1 << i: (0.0, s, i) for i, s in enumerate(sets)
-    }
+    known: dict[int, tuple[float, int, object]] = {1 << i: (0.0, s, i) for i, s in enumerate(sets)}
     by_size: list[list[int]] = [[], [1 << i for i in range(count)]]
     by_size += [[] for _ in range(count - 1)]
     for size in range(2, count + 1):

@@ -51,11 +51,12 @@ class Pair:
             b = b.transpose(self.order_b)
         a, b = a.reshape(self.shape_a), b.reshape(self.shape_b)
         if not self.by_terms:
-            return xp.matmul(a, b).reshape(self.shape)  # type: ignore[no-any-return]
+            product: Array = xp.matmul(a, b)
+            return product.reshape(self.shape)
         result = a[:, :, 0, None] * b[:, None, 0, :]
         for k in range(1, self.shape_a[2]):
             result += a[:, :, k, None] * b[:, None, k, :]
-        return result.reshape(self.shape)  # type: ignore[no-any-return]
+        return result.reshape(self.shape)
 
 
 def planned_pairs(
@@ -73,7 +74,7 @@ def planned_pairs(
     """
     sets = contracted(tensors, path, output)
     count = len(tensors)
-    wanted: list[Sequence[int]] = [*tensors, *[()] * len(path)]
+    wanted: list[Indices] = [*tensors, *[()] * len(path)]
     if path:
         wanted[-1] = output
     inner_orders: list[Indices] = [()] * len(path)
@@ -82,14 +83,16 @@ def planned_pairs(
     for step in reversed(range(len(path))):
         a, b = path[step]
         result = sets[count + step]
-        wish = [i for i in wanted[count + step] if i in result]
-        batch = [i for i in wish if i in sets[a] and i in sets[b]]
-        rest = [i for i in wish if i not in batch]
+        wishes = [i for i in wanted[count + step] if i in result]
+        batch = [i for i in wishes if i in sets[a] and i in sets[b]]
+        rest = [i for i in wishes if i not in batch]
         if rest and rest[0] in sets[b]:
             a, b = b, a
         left = [i for i in rest if i in sets[a]]
         right = [i for i in rest if i in sets[b]]
-        big = tensors[a] if a < count else tensors[b] if b < count else sorted(sets[a])
+        # A tensor of the network is as it is; let the other one follow.
+        given = a if a < count else b
+        big = tensors[given] if given < count else tuple(sorted(sets[a]))
         inner = [i for i in big if i in sets[a] and i in sets[b] and i not in result]
         swapped[step] = (a, b)
         inner_orders[step] = tuple(inner)
@@ -101,13 +104,16 @@ def planned_pairs(
     # From the start to the end: what the wishes became.
     actual: list[Indices] = [*tensors]
     pairs: list[tuple[int, int, Pair]] = []
-    for (a, b), inner, wish in zip(swapped, inner_orders, wanted[count:], strict=True):
+    for (a, b), summed, wish in zip(swapped, inner_orders, wanted[count:], strict=True):
         one, two = set(actual[a]), set(actual[b])
-        batch = [i for i in wish if i in one and i in two]
-        left = [i for i in wish if i in one and i not in two]
-        right = [i for i in wish if i not in one]
-        pairs.append((a, b, _pair(actual[a], actual[b], batch, left, list(inner), right)))
-        actual.append((*batch, *left, *right))
+        groups = (
+            [i for i in wish if i in one and i in two],
+            [i for i in wish if i in one and i not in two],
+            [*summed],
+            [i for i in wish if i not in one],
+        )
+        pairs.append((a, b, _pair(actual[a], actual[b], *groups)))
+        actual.append((*groups[0], *groups[1], *groups[3]))
     return pairs, actual[-1]
 
 

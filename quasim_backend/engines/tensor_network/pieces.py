@@ -2,9 +2,9 @@
 
 A diagonal leaves its qubits' indices as they are, so that it joins indices and makes none. To have
 as many diagonals as possible, Pauli rotations and controlled gates are brought into the basis in
-which they are diagonal: ``C-U = V (controlled phases) V^dagger``. A diagonal on many qubits is a sum
-of products, ``1 + (e^{i phi} - 1) n n ... n`` or ``cos - i sin Z Z ... Z``, with the number of the
-term as one more index; its tensors have two indices however many qubits there are.
+which they are diagonal: ``C-U = V (controlled phases) V^dagger``. A diagonal on many qubits is a
+sum of products, ``1 + (e^{i phi} - 1) n n .. n`` or ``cos - i sin Z Z .. Z``; the number of the
+term is one more index, and its tensors have two indices however many qubits there are.
 """
 
 from __future__ import annotations
@@ -350,7 +350,8 @@ def _dense(controls: dict[int, int], targets: tuple[int, ...], matrix: Array) ->
         shape = (2,) * (rank + len(kept) + len(controls))
         value = np.empty(shape, complex)
         value[...] = identity.reshape(identity.shape + (1,) * (len(kept) + len(controls)))
-        value[(..., *controls.values())] = tensor
+        corner: tuple[Any, ...] = (..., *controls.values())
+        value[corner] = tensor
         tensor = value
     shared = (*(targets[j] for j in kept), *controls)
     places = tuple(targets[j] for j in changed)

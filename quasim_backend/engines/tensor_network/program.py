@@ -145,7 +145,9 @@ class Run:
         self._values = list(constants)
         self._do(PARAMETERS, self._values, ())
 
-    def at(self, bits: Sequence[int] = (), progress: Callable[[float], None] | None = None) -> Array:
+    def at(
+        self, bits: Sequence[int] = (), progress: Callable[[float], None] | None = None
+    ) -> Array:
         """Return the result for some bits, summed over all slices.
 
         Args:
@@ -155,10 +157,7 @@ class Run:
         program, values = self._program, list(self._values)
         self._do(BITS, values, bits)
         count = program.num_sliced
-        if not count:
-            total = values[-1]
-        else:
-            total = self._slices(values, bits, 1 << count, progress)
+        total = self._slices(values, bits, 1 << count, progress) if count else values[-1]
         return total * total.dtype.type(program.scale)  # type: ignore[no-any-return]
 
     def _slices(

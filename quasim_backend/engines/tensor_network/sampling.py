@@ -37,7 +37,9 @@ def sample_questions(
         before, group = tuple(qubits[:start]), tuple(qubits[start : start + GROUP])
         whole = pure and len(before) + len(group) == num_qubits
 
-        def ask(wires: Wires, before: tuple[int, ...] = before, group: tuple[int, ...] = group):  # type: ignore[no-untyped-def]
+        def ask(
+            wires: Wires, before: tuple[int, ...] = before, group: tuple[int, ...] = group
+        ) -> None:
             wires.network.bits = wires.ask_diagonal(before)
             wires.network.open = wires.ask_diagonal(group)[::-1]
 
@@ -88,7 +90,6 @@ def draw(
 
 
 def _weights(values: Array, *, doubled: bool) -> NDArray[np.float64]:
-    flat = values.reshape(-1)
-    if doubled:
-        return np.maximum(flat.real, 0.0).astype(np.float64)
-    return (flat.real.astype(np.float64) ** 2 + flat.imag.astype(np.float64) ** 2)
+    flat = values.reshape(-1).astype(np.complex128)
+    weights: NDArray[np.float64] = np.maximum(flat.real, 0.0) if doubled else np.abs(flat) ** 2
+    return weights

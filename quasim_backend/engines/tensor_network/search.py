@@ -142,9 +142,7 @@ def _greedily(
             handed_over = True
             if cotengra_paths.is_available():
                 left = until - time.perf_counter()
-                best = take(
-                    cotengra_paths.search(problem, "hyper", 0.7 * left, options.itemsize)
-                )
+                best = take(cotengra_paths.search(problem, "hyper", 0.7 * left, options.itemsize))
                 continue
         # A few starts, then the best of them made better.
         candidates = [_varied(problem, trial * 8 + k) for k in range(8)]

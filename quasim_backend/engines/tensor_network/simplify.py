@@ -181,7 +181,8 @@ class _Simplifier:
         elif len(holders) == 2:
             a, b = holders
             first, second = self._indices[a], self._indices[b]
-            assert first is not None and second is not None
+            assert first is not None
+            assert second is not None
             output = self._output(a, b, first, second)
             if len(output) <= max(len(first), len(second)):
                 self._contract(a, b, output)
@@ -221,7 +222,8 @@ class _Simplifier:
 
     def _contract(self, a: int, b: int, output: Indices) -> None:
         first, second = self._indices[a], self._indices[b]
-        assert first is not None and second is not None
+        assert first is not None
+        assert second is not None
         one, two = self._values[a], self._values[b]
         text = subscripts((first, second), output)
         value, number = None, -1
@@ -261,7 +263,8 @@ class _Simplifier:
     def _structure(self, t: int) -> None:
         """Apply the rules for zeros to a constant of one or two indices."""
         indices, value = self._indices[t], self._values[t]
-        assert indices is not None and value is not None
+        assert indices is not None
+        assert value is not None
         entries = value.reshape(-1).tolist()
         sizes = [abs(x) for x in entries]
         largest = max(sizes)

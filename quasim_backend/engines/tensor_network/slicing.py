@@ -35,7 +35,7 @@ def slices_for(problem: Problem, path: Path, most: float) -> tuple[int, Cost]:
         if not options:
             break
         # Bits by which memory shrinks are worth what the work grows by.
-        cost, best = min(options, key=lambda o: (o[0].flops * o[0].peak**0.5, o[0].peak))
+        cost, best = min(options, key=lambda o: (o[0].flops * o[0].peak ** 0.5, o[0].peak))
         sliced |= best
     return sliced, cost
 

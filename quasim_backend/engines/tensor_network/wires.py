@@ -242,7 +242,11 @@ class Wires:
         bras = [self.network.new_index() for _ in places] if self._doubled else kets
         for index, turned, new, conj in self._sides(kets, bras):
             indices = (*(index[q] for q in places), *new, *(index[q] for q in shared))
-            turns = (*(turned[q] for q in places), *[False] * len(new), *(turned[q] for q in shared))
+            turns = (
+                *(turned[q] for q in places),
+                *[False] * len(new),
+                *(turned[q] for q in shared),
+            )
             self._leaf(indices, turns, value.conj() if conj else value)
         for q, ket, bra in zip(places, kets, bras, strict=True):
             self._begin(q, ket, bra, SPLIT)
@@ -272,7 +276,10 @@ class Wires:
                 self._share(q)
             rows = np.array([np.diag(k) for k in kraus])
             tensor = np.einsum("mk,mb->kb", rows, rows.conj()).reshape(shape)
-            sides = [self._ket[q] for q in reversed(qubits)], [self._bra[q] for q in reversed(qubits)]
+            sides = (
+                [self._ket[q] for q in reversed(qubits)],
+                [self._bra[q] for q in reversed(qubits)],
+            )
             turns = [self._ket_turned[q] for q in reversed(qubits)]
             turns += [self._bra_turned[q] for q in reversed(qubits)]
             self._leaf((*sides[0], *sides[1]), turns, tensor)
