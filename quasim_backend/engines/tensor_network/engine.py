@@ -32,6 +32,7 @@ from quasim_backend.engines.tensor_network.contraction import (
     reduced,
 )
 from quasim_backend.engines.tensor_network.costs import Cost
+from quasim_backend.engines.tensor_network.gradients import value_and_gradient
 from quasim_backend.engines.tensor_network.network import Array
 from quasim_backend.engines.tensor_network.program import Run
 from quasim_backend.engines.tensor_network.questions import Question
@@ -40,7 +41,7 @@ from quasim_backend.engines.tensor_network.search import SearchOptions, find_pla
 from quasim_backend.engines.tensor_network.timeline import Timeline, refusal_of
 from quasim_backend.engines.tensor_network.wires import Wires
 from quasim_backend.engines.uniforms import ShotUniforms
-from quasim_backend.errors import MemoryLimitError
+from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir.array_observables import ObservableList
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
@@ -127,6 +128,26 @@ class TensorNetworkEngine:
             UnsupportedError: If the strategy asked for cannot be used.
         """
         return _Work(compiled, request).run()
+
+    def jacobian(
+        self, compiled: CompiledCircuit, request: EngineRequest
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the expectation values of the last save point and their derivatives.
+
+        Args:
+            compiled: Code with a save of an expectation value, or of a list, that `refuses` has
+                nothing against.
+            request: Parameters are ``(P,)``.
+
+        Returns:
+            float64 ``(values,)`` and ``(values, P)``.
+
+        Raises:
+            Cancelled: As `run`.
+            MemoryLimitError: As `run`.
+            UnsupportedError: If nothing of that kind is saved, or as `run`.
+        """
+        return _Work(compiled, request).jacobian()
 
 
 class _Work:
@@ -336,6 +357,29 @@ class _Work:
         if request.shots:
             output.packed = self._samples()
         return output
+
+    def jacobian(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        saves = [s for s in self.timeline.saves if s[0].kind == "expectation"]
+        if not saves:
+            raise UnsupportedError("Derivatives need a save of kind 'expectation'; there is none.")
+        save, events, _ = saves[-1]
+        request = self._request
+        threads = request.config.num_threads or os.cpu_count() or 1
+        sums = ask.expectation(save.observable or PauliSum(()), events)
+        values = np.zeros(len(sums), complex)
+        slopes = np.zeros((len(sums), len(request.parameters)), complex)
+        for row, terms in enumerate(sums):
+            for weight, question in terms:
+                value, gradient = value_and_gradient(
+                    self._contraction(question),
+                    request.parameters,
+                    request.dtype,
+                    request.cancel.check,
+                    threads,
+                )
+                values[row] += weight * value
+                slopes[row] += weight * gradient
+        return values.real, slopes.real
 
     def _value(self, save: Save, events: int) -> Any:
         n, every = self.timeline.num_qubits, tuple(range(self.timeline.num_qubits))
