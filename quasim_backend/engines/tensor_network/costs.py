@@ -15,11 +15,11 @@ __all__ = ["Cost", "Path", "Problem", "path_cost"]
 Path = tuple[tuple[int, int], ...]
 """Pairs of tensor numbers; contraction ``s`` of ``n`` tensors makes tensor ``n + s``."""
 
-RATE = {8: 55e9, 16: 27e9}
+RATE = {8: 50e9, 16: 25e9}
 """Real operations a second of matrix products on two cores, by bytes of a number."""
 BANDWIDTH = 4e9
 """Bytes a second at which axes are brought into order, read and written together."""
-OVERHEAD = 6e-6
+OVERHEAD = 10e-6
 """Seconds of a contraction of small tensors."""
 
 

@@ -51,10 +51,14 @@ class Timeline:
 
     @classmethod
     def of(cls, code: CompiledCircuit) -> Timeline:
-        """Read gate code that `refusal_of` has nothing against."""
+        """Read gate code that `refusal_of` has nothing against; the code keeps what was read."""
+        known: Timeline | None = code.cache.get("timeline")
+        if known is not None:
+            return known
         timeline = cls(len(code.qubits))
         variables: list[Any] = list(code.initial_variables)
-        fresh = set(range(len(code.qubits))) if code.starts_at_zero else set()
+        prepares = any(isinstance(step, InitializeStep) for step in code.steps)
+        fresh = set(range(len(code.qubits))) if code.starts_at_zero and prepares else set()
         for step in code.steps:
             if isinstance(step, SaveStep):
                 timeline.saves.append((step.save, len(timeline.events), timeline.memory))
@@ -70,6 +74,7 @@ class Timeline:
                         timeline.memory = timeline.memory & ~(1 << c) | bit << c
             elif isinstance(step, _EVENTS):
                 timeline._append(step, fresh)
+        code.cache["timeline"] = timeline
         return timeline
 
     def _append(self, step: Event, fresh: set[int]) -> None:
@@ -79,7 +84,8 @@ class Timeline:
             fresh.clear()
         elif isinstance(step, GatesStep):
             pure &= not step.has_channels
-            fresh.difference_update(*(o.qubits for o in step.operations))
+            if fresh:
+                fresh.difference_update(*(o.qubits for o in step.operations))
         else:
             pure &= isinstance(step, InitializeStep) and fresh.issuperset(step.qubits)
             fresh.difference_update(step.qubits)
