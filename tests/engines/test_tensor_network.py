@@ -117,6 +117,64 @@ def test_array_observables():
     np.testing.assert_allclose(found, wanted, rtol=0, atol=GOAL)
 
 
+def test_gates_with_many_controls_and_data_of_their_own():
+    """What is written as sums of products, swaps, diagonals or dense tensors."""
+    rng = np.random.default_rng(11)
+    unitary = np.linalg.qr(rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4)))[0]
+    small = np.linalg.qr(rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2)))[0]
+    gates = [
+        (Gate.named("x", (), controls=5, control_state=0b10110), 6),
+        (Gate.named("p", (0.7,), controls=5), 6),
+        (Gate.named("rx", (0.9,), controls=4, control_state=3), 5),
+        (Gate.pauli_rotation("XYZXZ", 0.4), 5),
+        (Gate.pauli_rotation("YXZ", 1.4).controlled(3, 5), 6),
+        (Gate.pauli_rotation("II", 0.3), 2),
+        (Gate.unitary(small).controlled(4, 9), 5),
+        (Gate.unitary(unitary).controlled(2, 1), 4),
+        (Gate.named("swap").controlled(2, 2), 4),
+        (Gate.named("iswap"), 2),
+        (Gate.named("iswap").controlled(1, 0), 3),
+        (Gate.permutation(rng.permutation(8)), 3),
+        (Gate.permutation(rng.permutation(8)).controlled(1), 4),
+        (Gate.diagonal(np.exp(1j * rng.uniform(0, 6, 16))), 4),
+        (Gate.diagonal(np.exp(1j * rng.uniform(0, 6, 8))).controlled(2, 2), 5),
+        (Gate.named("h").to_power(0.3), 1),
+        (Gate.named("y", (), controls=1).to_power(-0.7), 2),
+    ]
+    with runtime() as session:
+        for gate, count in gates:
+            circuit = Circuit(6)
+            for q in range(6):
+                circuit.ry(float(rng.uniform(0, 3)), q).rz(float(rng.uniform(0, 3)), q)
+            qubits = tuple(int(q) for q in rng.permutation(6)[:count])
+            circuit.append(gate, qubits)
+            for q in range(6):
+                circuit.rx(float(rng.uniform(0, 3)), q)
+            state = dense_state(circuit)
+            found = session.simulate(circuit)
+            np.testing.assert_allclose(found, state, rtol=0, atol=GOAL, err_msg=str(gate))
+            observable = some_observable(rng, 6, 3)
+            wanted = np.vdot(state, observable_matrix(observable, 6) @ state).real
+            assert abs(session.measure(circuit, [observable])[0] - wanted) < GOAL, gate
+
+
+def test_prepared_states_and_idle_qubits():
+    rng = np.random.default_rng(12)
+    pair = rng.normal(size=4) + 1j * rng.normal(size=4)
+    pair /= np.linalg.norm(pair)
+    circuit = Circuit(5).h(0).initialize(pair, (3, 1)).cx(3, 0).ry(0.4, 1)
+    rho = np.asarray(sum(exact_branches(circuit).values()))
+    with runtime() as session:
+        found = session.simulate(circuit)
+        mean = session.measure(circuit, ["IXIYZ"])[0]
+        whole = session.probabilities(circuit, (4, 3, 1))
+    np.testing.assert_allclose(np.outer(found, found.conj()), rho, rtol=0, atol=GOAL)
+    wanted = np.trace(observable_matrix(PauliSum.of("IXIYZ"), 5) @ rho).real
+    assert abs(mean - wanted) < GOAL
+    small = reduced_density_matrix(rho, (4, 3, 1))
+    np.testing.assert_allclose(whole, small.diagonal().real, rtol=0, atol=GOAL)
+
+
 def test_noisy_circuits_exactly():
     rng = np.random.default_rng(3)
     with runtime() as session:

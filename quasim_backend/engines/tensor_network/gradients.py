@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ _RULE = ((math.pi / 2, 0.5), (math.pi, (1 - math.sqrt(2)) / 4))
 def value_and_gradient(
     contraction: Contraction,
     parameters: NDArray[np.float64],
-    dtype: np.dtype[np.complexfloating[object, object]],
+    dtype: np.dtype[Any],
     check: Callable[[], None] = lambda: None,
     threads: int = 1,
 ) -> tuple[complex, NDArray[np.complex128]]:
