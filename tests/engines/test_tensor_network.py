@@ -201,7 +201,7 @@ def test_samples_of_groups_follow_the_distribution(monkeypatch):
         exact = {m: p for m, p in exact_distribution(circuit, values).items() if p > 1e-15}
         for group in (10, 3):
             monkeypatch.setattr(sampling, "GROUP", group)
-            monkeypatch.setattr("quasim_backend.engines.tensor_network.engine.GROUP", group)
+            monkeypatch.setattr("quasim_backend.engines.tensor_network.work.GROUP", group)
             with runtime() as session:
                 result = session.run(circuit, parameters=values, shots=1500, seed=group)
             counts = Counter(int(row[0]) for row in result.packed)

@@ -50,12 +50,14 @@ class Contraction:
         program: The operations.
         angles: What its tensors depend on.
         plan: Path and cost.
+        options: What the path was searched with.
         seconds: How long simplification took.
     """
 
     program: Program
     angles: AngleTable
     plan: Plan
+    options: SearchOptions
     seconds: float = 0.0
 
     def run(
@@ -113,7 +115,7 @@ def planned(network: Reduced, options: SearchOptions) -> Contraction:
         numbers.append(program.add("product", (numbers[a], numbers[b]), pair))
     _ordered(program, numbers[-1], indices, simplified.open)
     program.close()
-    return Contraction(program, network.angles, plan, network.seconds)
+    return Contraction(program, network.angles, plan, options, network.seconds)
 
 
 def _ordered(program: Program, number: int, indices: Indices, wanted: Indices) -> None:

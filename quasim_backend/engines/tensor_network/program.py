@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from quasim_backend.engines.tensor_network.network import Array, Indices, Leaf
+from quasim_backend.forks import renew_in_child
 
 __all__ = ["BITS", "CONSTANT", "PARAMETERS", "SLICES", "Operation", "Program", "Run"]
 
@@ -63,7 +64,11 @@ class Program:
     num_bits: int = 0
     num_sliced: int = 0
     cache: dict[str, list[Any]] = field(default_factory=dict)
-    _lock: Any = field(default_factory=threading.Lock, repr=False)
+    _lock: Any = field(default_factory=threading.RLock, repr=False)
+
+    def __post_init__(self) -> None:
+        """Have the lock renewed in forked processes."""
+        renew_in_child(self, "_lock")
 
     def add(self, kind: str, sources: tuple[int, ...], data: Any, level: int = CONSTANT) -> int:
         """Append an operation and return its number."""

@@ -14,6 +14,7 @@ from quasim_backend.engines.tensor_network.greedy import greedy_path
 from quasim_backend.engines.tensor_network.optimal import MAX_OPTIMAL, optimal_path, reconfigured
 from quasim_backend.engines.tensor_network.slicing import slices_for
 from quasim_backend.errors import UnsupportedError
+from quasim_backend.forks import renew_in_child
 
 __all__ = ["PathCache", "Plan", "SearchOptions", "find_plan"]
 
@@ -66,7 +67,8 @@ class PathCache:
         """Start empty."""
         self._plans: OrderedDict[tuple[Problem, SearchOptions], Plan] = OrderedDict()
         self._size = size
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        renew_in_child(self, "_lock")
 
     def plan(self, problem: Problem, options: SearchOptions) -> Plan:
         """Return a plan, from memory if there is one; see `find_plan`."""
