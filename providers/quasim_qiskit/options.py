@@ -38,11 +38,11 @@ METHODS = (
     "stabilizer",
     "matrix_product_state",
     "extended_stabilizer",
+    "tensor_network",
     "pauli_propagation",
 )
 """Simulation methods of this version; `pauli_propagation` is not one of Aer's."""
 
-_AER_METHODS = ("tensor_network",)
 DEVICES = ("CPU", "GPU")
 """Device names."""
 
@@ -173,9 +173,8 @@ def check_choice(name: str, value: Any) -> None:
         QuasimQiskitError: It names the value and what is possible.
     """
     if name == "method" and value is not None and value not in METHODS:
-        later = " in this version" if value in _AER_METHODS else ""
         raise QuasimQiskitError(
-            f"Invalid simulation method {value}{later}. Available methods are: {METHODS}."
+            f"Invalid simulation method {value}. Available methods are: {METHODS}."
         )
     if name == "device" and value not in DEVICES:
         raise QuasimQiskitError(

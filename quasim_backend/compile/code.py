@@ -281,7 +281,10 @@ class CompiledCircuit:
 
     def followed_by(self, step: Step) -> CompiledCircuit:
         """Return the code with one more step at its end."""
-        return replace(self, steps=(*self.steps, step), appended=(*self.appended, step))
+        longer = replace(self, steps=(*self.steps, step), appended=(*self.appended, step))
+        # What engines know of this code holds for the longer one's beginning.
+        longer.cache["before"] = self
+        return longer
 
     def explain(self, itemsize: int = 16) -> str:
         """Describe the code: one line a step, segments with their plan."""

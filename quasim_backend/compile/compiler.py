@@ -100,6 +100,9 @@ def gate_code(compiled: CompiledCircuit) -> CompiledCircuit:
     if compiled.holds_gates:
         return compiled
     found: CompiledCircuit | None = compiled.cache.get("gate_code")
+    if found is None and "before" in compiled.cache:
+        found = gate_code(compiled.cache["before"]).followed_by(compiled.appended[-1])
+        compiled.cache["gate_code"] = found
     if found is None:
         if compiled.source is None:
             raise UnsupportedError("This code was not compiled from a circuit.")

@@ -49,11 +49,19 @@ def quasim_engines() -> Iterator[EngineSpec]:
         "pauli_propagation",
         _pauli_propagation,
         "expectation values of Pauli sums, run backwards; noise and any width",
+        priority=-7,
     )
     yield EngineSpec(
         "extended_stabilizer",
         _extended_stabilizer,
         "Clifford gates on any number of qubits with few others, exactly",
+        priority=-8,
+    )
+    yield EngineSpec(
+        "tensor_network",
+        _tensor_network,
+        "wide and shallow circuits exactly, one contraction for each thing asked",
+        priority=-6,
     )
 
 
@@ -120,6 +128,12 @@ def _extended_stabilizer() -> Engine:
     from quasim_backend.engines.extended_stabilizer import ExtendedStabilizerEngine
 
     return ExtendedStabilizerEngine()
+
+
+def _tensor_network() -> Engine:
+    from quasim_backend.engines.tensor_network import TensorNetworkEngine
+
+    return TensorNetworkEngine()
 
 
 def _native(config: Config) -> KernelSet:

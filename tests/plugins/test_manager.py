@@ -64,7 +64,7 @@ def test_our_own_engines_and_kernels_enter_through_the_hooks() -> None:
     plugins = manager()
     assert [p.name for p in plugins.plugins] == ["quasim"]
     names = ["statevector", "trajectories", "unitary", "density_matrix", "superop", "stabilizer"]
-    names += ["matrix_product_state", "pauli_propagation", "extended_stabilizer"]
+    names += ["matrix_product_state", "pauli_propagation", "extended_stabilizer", "tensor_network"]
     assert list(plugins.engines.specs) == names
     names = ["native", "custatevec", "reference", "null", "cuda", "emulate"]
     assert list(plugins.kernels.specs) == names

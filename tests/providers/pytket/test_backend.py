@@ -489,8 +489,8 @@ def test_unknown_arguments_of_a_call_are_refused(backend):
         backend.run_circuit(skewed(), n_shots=1, seeds=3)
     with pytest.raises(OptionError, match="must be an integer"):
         backend.run_circuit(skewed(), n_shots=1, seed=0.5)
-    with pytest.raises(OptionError, match="tensor_network"):
-        QuasimBackend(method="tensor_network").run_circuit(skewed(), n_shots=1)
+    with pytest.raises(OptionError, match="tensor_net"):
+        QuasimBackend(method="tensor_net").run_circuit(skewed(), n_shots=1)
 
 
 def test_single_precision():

@@ -194,7 +194,6 @@ def test_unknown_options_are_refused_at_construction_and_ignored_in_run() -> Non
 @pytest.mark.parametrize(
     ("option", "error", "text"),
     [
-        ({"method": "tensor_network"}, QuasimQiskitError, "method tensor_network in this"),
         ({"method": "superop"}, QuasimQiskitError, "the circuit has no save_superop"),
         ({"device": "TPU"}, QuasimQiskitError, "Available devices"),
         ({"precision": "half"}, QuasimQiskitError, "'double' and 'single'"),

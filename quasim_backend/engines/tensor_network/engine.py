@@ -1,0 +1,114 @@
+"""The tensor-network engine: every question its own network, contracted along a path found for it.
+
+Exact up to rounding. Time and memory depend on what is asked and on how the circuit is connected,
+not on its number of qubits. Channels and resets are contracted exactly, as a network of twice the
+size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.compile.compiler import gate_code
+from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.statevector import result_bytes
+from quasim_backend.engines.tensor_network import questions as ask
+from quasim_backend.engines.tensor_network.timeline import Timeline, refusal_of
+from quasim_backend.engines.tensor_network.work import Work
+
+__all__ = ["TensorNetworkEngine"]
+
+_GATE_SECONDS = 40e-6
+"""To build and simplify, a gate of each question."""
+
+
+class TensorNetworkEngine:
+    """Answers what is asked of a circuit by contracting networks."""
+
+    name = "tensor_network"
+    runs_gates = True
+    averages = True
+    """Without shots, saved values are averages over everything that depends on chance."""
+
+    def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
+        """Return why the run cannot be done here, or None."""
+        if request.want_unitary:
+            return "a tensor network gives states and values; use method='unitary'"
+        if request.want_superop:
+            return "a tensor network gives states and values; use method='superop'"
+        code = gate_code(compiled)
+        reason = refusal_of(code, request.shots)
+        if reason is not None:
+            return reason
+        timeline = Timeline.of(code)
+        if request.want_state and not timeline.pure[-1]:
+            return "with noise or resets there is no state vector; save 'density_matrix' instead"
+        for save, events, _ in timeline.saves:
+            if save.kind in ("statevector", "amplitudes") and not timeline.pure[events]:
+                return (
+                    f"with noise or resets there are no amplitudes to save as '{save.kind}'; "
+                    f"save 'density_matrix' or 'probabilities' instead"
+                )
+            reason = ask.observable_refusal(save.observable)
+            if reason is not None:
+                return reason
+        return None
+
+    def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:
+        """Return what the largest contraction holds, and results, in bytes.
+
+        Contractions are sliced to fit the workspace; one that cannot be is refused when it is run.
+        """
+        work = Work(compiled, request)
+        total = max((cost.peak_bytes for cost in work.rehearsal()), default=0) + 4096
+        if request.want_state:
+            total += request.dtype.itemsize << compiled.num_qubits
+        return total + result_bytes(compiled, request)
+
+    def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
+        """Return about how many seconds a first run takes on two cores, without the search.
+
+        From a quick greedy path; a longer search finds better ones.
+        """
+        work = Work(compiled, request)
+        asked = work.asked()
+        found = work.rehearsal()
+        if not found:
+            return 1e-4
+        scale = len(asked) / len(found)
+        seconds = sum(e.cost.seconds(request.dtype.itemsize) * e.times for e in found)
+        gates = sum(len(e.operations) for e in work.timeline.events if hasattr(e, "operations"))
+        return scale * seconds + len(asked) * gates * _GATE_SECONDS
+
+    def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:
+        """Run the circuit.
+
+        Raises:
+            Cancelled: If the request's token was set.
+            MemoryLimitError: If a contraction needs more memory or time than is allowed, even
+                along the best path that was found.
+            UnsupportedError: If the strategy asked for cannot be used.
+        """
+        return Work(compiled, request).run()
+
+    def jacobian(
+        self, compiled: CompiledCircuit, request: EngineRequest
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the expectation values of the last save point and their derivatives.
+
+        Args:
+            compiled: Code with a save of an expectation value, or of a list, that `refuses` has
+                nothing against.
+            request: Parameters are ``(P,)``.
+
+        Returns:
+            float64 ``(values,)`` and ``(values, P)``.
+
+        Raises:
+            Cancelled: As `run`.
+            MemoryLimitError: As `run`.
+            UnsupportedError: If nothing of that kind is saved, or as `run`.
+        """
+        return Work(compiled, request).jacobian()

@@ -1,0 +1,95 @@
+"""Exact samples: groups of qubits one after the other, each given the outcomes of those before.
+
+``p(b_1 ... b_m) = p(g_1) p(g_2 | g_1) p(g_3 | g_1 g_2) ...`` for groups ``g`` of qubits (Ferris and
+Vidal, Phys. Rev. B 85, 165146 (2012)). Shots that agree so far share a conditional distribution,
+and all prefixes of a group share one path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.engines.tensor_network.network import Array
+from quasim_backend.engines.tensor_network.questions import Answers, Question
+from quasim_backend.engines.tensor_network.wires import Wires
+
+__all__ = ["GROUP", "draw", "sample_questions"]
+
+GROUP = 10
+"""Qubits of a group."""
+
+Uniforms = Callable[[int], NDArray[np.float64]]
+
+
+def sample_questions(
+    qubits: Sequence[int], num_qubits: int, events: int, *, pure: bool
+) -> list[Question]:
+    """Return a question for each group of ``qubits``, which are distinct.
+
+    Each leaves open its group and takes the bits of all groups before. The last one is about
+    amplitudes if nothing is left to trace.
+    """
+    questions: list[Question] = []
+    for start in range(0, len(qubits), GROUP):
+        before, group = tuple(qubits[:start]), tuple(qubits[start : start + GROUP])
+        whole = pure and len(before) + len(group) == num_qubits
+
+        def ask(
+            wires: Wires, before: tuple[int, ...] = before, group: tuple[int, ...] = group
+        ) -> None:
+            wires.network.bits = wires.ask_diagonal(before)
+            wires.network.open = wires.ask_diagonal(group)[::-1]
+
+        key = ("sample", before, group, events)
+        questions.append(Question(key, events, not whole, ask))
+    return questions
+
+
+def draw(
+    questions: Sequence[Question], widths: Sequence[int], shots: int, answer: Answers, u: Uniforms
+) -> NDArray[np.uint64]:
+    """Draw bits of all qubits.
+
+    Args:
+        questions: As `sample_questions` returns them.
+        widths: Number of qubits of each group.
+        shots: How many to draw.
+        answer: Gives distributions.
+        u: Returns the uniforms ``(shots,)`` of a group by its number.
+
+    Returns:
+        uint64 ``(qubits, shots)``, in the order of the questions' qubits.
+    """
+    bits = np.zeros((sum(widths), shots), np.uint64)
+    done = 0
+    # Shots by what they have drawn so far.
+    prefixes: list[tuple[tuple[int, ...], NDArray[np.int64]]] = [((), np.arange(shots))]
+    for number, (question, width) in enumerate(zip(questions, widths, strict=True)):
+        uniforms = u(number)
+        following: list[tuple[tuple[int, ...], NDArray[np.int64]]] = []
+        for prefix, members in prefixes:
+            weights = _weights(answer(question, prefix), doubled=question.doubled)
+            ladder = np.cumsum(weights)
+            values = np.searchsorted(ladder, uniforms[members] * ladder[-1], side="right")
+            values = np.minimum(values, int(np.flatnonzero(weights)[-1]))
+            for place in range(width):
+                bits[done + place, members] = values >> place & 1
+            if number + 1 < len(questions):
+                order = np.argsort(values, kind="stable")
+                cuts = np.flatnonzero(np.diff(values[order])) + 1
+                for part in np.split(order, cuts):
+                    value = int(values[part[0]])
+                    chosen = tuple(value >> place & 1 for place in range(width))
+                    following.append(((*prefix, *chosen), members[part]))
+        prefixes = following
+        done += width
+    return bits
+
+
+def _weights(values: Array, *, doubled: bool) -> NDArray[np.float64]:
+    flat = values.reshape(-1).astype(np.complex128)
+    weights: NDArray[np.float64] = np.maximum(flat.real, 0.0) if doubled else np.abs(flat) ** 2
+    return weights

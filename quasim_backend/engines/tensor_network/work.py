@@ -1,0 +1,388 @@
+"""One run: its questions, what is known of them, their contractions and answers."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.compile.compiler import gate_code
+from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.classical_memory import PackedMemory, confuse
+from quasim_backend.engines.saves import SaveSink
+from quasim_backend.engines.tensor_network import questions as ask
+from quasim_backend.engines.tensor_network.contraction import (
+    Contraction,
+    Reduced,
+    planned,
+    reduced,
+)
+from quasim_backend.engines.tensor_network.costs import Cost
+from quasim_backend.engines.tensor_network.gradients import value_and_gradient
+from quasim_backend.engines.tensor_network.memory import Memory
+from quasim_backend.engines.tensor_network.network import Array
+from quasim_backend.engines.tensor_network.program import Run
+from quasim_backend.engines.tensor_network.questions import Question
+from quasim_backend.engines.tensor_network.sampling import GROUP, draw, sample_questions
+from quasim_backend.engines.tensor_network.search import SearchOptions, find_plan
+from quasim_backend.engines.tensor_network.timeline import Timeline
+from quasim_backend.engines.tensor_network.wires import Wires
+from quasim_backend.engines.uniforms import ShotUniforms
+from quasim_backend.errors import MemoryLimitError, UnsupportedError
+from quasim_backend.ir.array_observables import ObservableList
+from quasim_backend.ir.instructions import Save
+from quasim_backend.ir.observables import PauliSum
+
+__all__ = ["LONGEST", "Estimate", "Work"]
+
+LONGEST = 86400.0
+"""Predicted seconds of one contraction beyond which a run is refused: a day."""
+_REHEARSED = 6
+"""Questions that an estimate looks at; the others are taken to cost as much on average."""
+_REHEARSAL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What a question takes: its price, bytes held at one time, and how often it is put."""
+
+    cost: Cost
+    peak_bytes: int
+    times: int
+
+
+class Work:
+    """One run.
+
+    Attributes:
+        timeline: What happens in the circuit.
+    """
+
+    def __init__(self, compiled: CompiledCircuit, request: EngineRequest) -> None:
+        """Read the code; nothing is computed yet."""
+        self._request = request
+        self._code = gate_code(compiled)
+        self.timeline = Timeline.of(self._code)
+        config = request.config
+        self._options = SearchOptions(
+            config.contraction_strategy,
+            config.contraction_seconds,
+            request.dtype.itemsize,
+            max(request.workspace_bytes, 1 << 20),
+        )
+        # Questions about a circuit are remembered with the circuit itself, not with the code that
+        # has one more save at its end.
+        root = self._code
+        while "before" in root.cache:
+            root = root.cache["before"]
+        self._cache: Memory = root.cache.setdefault("tensor_network", Memory())
+        self._runs: dict[Hashable, Run] = {}
+        self._notes: dict[str, Any] = {
+            "networks": 0,
+            "flops": 0.0,
+            "peak_bytes": 0,
+            "width": 0,
+            "slices": 1,
+            "simplify_seconds": 0.0,
+            "search_seconds": 0.0,
+            "contraction_seconds": 0.0,
+        }
+
+    # --- what is asked ----------------------------------------------------------------------------
+
+    def asked(self) -> list[tuple[Question, int]]:
+        """Return the questions of the run, and how many times each is put."""
+        request, timeline = self._request, self.timeline
+        found: list[tuple[Question, int]] = []
+        for save, events, _ in timeline.saves:
+            found += self._save_questions(save, events)
+        if request.want_state:
+            found.append((ask.state(timeline.num_qubits, len(timeline.events)), 1))
+        if timeline.sample is not None and request.shots:
+            prefixes = 1
+            for question in self._sample_questions():
+                found.append((question, prefixes))
+                prefixes = min(prefixes << GROUP, request.shots)
+        return found
+
+    def _save_questions(self, save: Save, events: int) -> list[tuple[Question, int]]:
+        n, every = self.timeline.num_qubits, tuple(range(self.timeline.num_qubits))
+        if save.kind == "statevector" or self._from_state(save, events):
+            return [(ask.state(n, events), 1)]
+        if save.kind == "amplitudes":
+            groups = ask.amplitude_groups(save.indices)
+            masks = [mask for mask, _ in groups]
+            return [
+                (ask.amplitudes_question(n, mask, events), masks.count(mask))
+                for mask in dict.fromkeys(masks)
+            ]
+        if save.kind == "probabilities":
+            return [(ask.probabilities(save.qubits or every, events), 1)]
+        if save.kind == "density_matrix":
+            return [(ask.density_matrix(save.qubits or every, events), 1)]
+        observable = save.observable or PauliSum(())
+        sums = ask.expectation(observable, events)
+        if save.kind == "variance":
+            for one in _listed(observable):
+                sums += ask.expectation(ask.variance(one), events)
+        return [(question, 1) for terms in sums for _, question in terms]
+
+    def _from_state(self, save: Save, events: int) -> bool:
+        """Return whether a save of all qubits is read off the state vector."""
+        whole = not save.qubits or len(save.qubits) == self.timeline.num_qubits
+        return (
+            save.kind in ("probabilities", "density_matrix")
+            and whole
+            and self.timeline.pure[events]
+        )
+
+    def _sample_questions(self) -> list[Question]:
+        timeline = self.timeline
+        assert timeline.sample is not None
+        return sample_questions(
+            self._sampled(), timeline.num_qubits, len(timeline.events), pure=timeline.pure[-1]
+        )
+
+    def _sampled(self) -> list[int]:
+        assert self.timeline.sample is not None
+        return sorted(set(self.timeline.sample.qubits))
+
+    def rehearsal(self) -> list[Estimate]:
+        """Return what some of the questions cost along a greedy path."""
+        asked = self.asked()
+        step = max(1, len(asked) // _REHEARSED)
+        found: list[Estimate] = []
+        until = time.perf_counter() + _REHEARSAL_SECONDS
+        for question, times in asked[::step]:
+            cost, most = self._cost(question)
+            peak = min(int(cost.peak * self._options.itemsize), most)
+            found.append(Estimate(cost, peak, times))
+            if time.perf_counter() > until:
+                break
+        return found
+
+    def _cost(self, question: Question) -> tuple[Cost, int]:
+        """Return the price of a question and the bytes it may hold."""
+        key = self._key(question)
+        known = self._cache.get(key)
+        if isinstance(known, Contraction):
+            return known.plan.cost, known.options.most_bytes
+        found: tuple[Cost, int] | None = self._cache.get(("cost", key))
+        if found is None:
+            network = self._reduced(question)
+            options = self._options_for(network)
+            quick = replace(options, strategy="greedy", seconds=0.02)
+            found = (find_plan(network.problem, quick).cost, options.most_bytes)
+            self._cache.put(("cost", key), found)
+        return found
+
+    def _options_for(self, network: Reduced) -> SearchOptions:
+        """Return the options of a search: a result that is wanted is no workspace."""
+        result = self._options.itemsize << network.problem.open.bit_count()
+        return replace(self._options, most_bytes=max(self._options.most_bytes, 4 * result))
+
+    # --- answers ----------------------------------------------------------------------------------
+
+    def _key(self, question: Question) -> Hashable:
+        return (question.key, question.doubled, self._options, id(self._request.initial_state))
+
+    def _reduced(self, question: Question) -> Reduced:
+        """Return the simplified network of a question to be looked at, kept until it is planned."""
+        key = ("reduced", self._key(question))
+        found: Reduced | None = None if self._given_state() else self._cache.get(key)
+        if found is None:
+            found = self._built(question)
+            if not self._given_state():
+                self._cache.put(key, found)
+        return found
+
+    def _built(self, question: Question) -> Reduced:
+        wires = Wires(self.timeline.num_qubits, question.doubled)
+        question.ask(wires)
+        self.timeline.go_back(wires, question.events, self._request.initial_state)
+        return reduced(wires.finish())
+
+    def _given_state(self) -> bool:
+        return self._request.initial_state is not None
+
+    def _contraction(self, question: Question) -> Contraction:
+        key = self._key(question)
+        found: Contraction | None = None if self._given_state() else self._cache.get(key)
+        if found is None:
+            # Planning makes the network its own, so that no other run may have it.
+            kept: Reduced | None = None
+            if not self._given_state():
+                kept = self._cache.take(("reduced", key))
+            network = kept or self._built(question)
+            found = planned(network, self._options_for(network))
+            self._notes["simplify_seconds"] += network.seconds
+            self._notes["search_seconds"] += found.plan.seconds
+            if not self._given_state():
+                self._cache.put(key, found)
+        self._check(found)
+        return found
+
+    def _check(self, contraction: Contraction) -> None:
+        cost, itemsize = contraction.plan.cost, self._options.itemsize
+        most = contraction.options.most_bytes
+        if cost.peak * itemsize > most:
+            problem = (
+                f"needs more than the {most / 2**20:.4g} MiB of "
+                f"max_workspace_mb, however it is sliced"
+            )
+        elif cost.seconds(itemsize) > LONGEST:
+            problem = f"is predicted to take more than {LONGEST:.0f} s"
+        else:
+            return
+        raise MemoryLimitError(
+            f"The tensor network of this circuit {problem}. The best path found in "
+            f"{contraction.plan.seconds:.2g} s takes {cost.describe(itemsize)}. Try "
+            f"contraction_strategy='hyper' with more contraction_seconds, a larger "
+            f"max_workspace_mb, fewer layers of gates, or method='matrix_product_state'."
+        )
+
+    def _answer(self, question: Question, bits: Sequence[int] = ()) -> Array:
+        request = self._request
+        request.cancel.check()
+        run = self._runs.get(question.key)
+        contraction = self._contraction(question)
+        started = time.perf_counter()
+        if run is None:
+            threads = request.config.num_threads or os.cpu_count() or 1
+            check = request.cancel.check
+            run = contraction.run(request.parameters, (), request.dtype, check, threads)
+            self._runs[question.key] = run
+        answer = run.at(bits)
+        cost, notes = contraction.plan.cost, self._notes
+        notes["contraction_seconds"] += time.perf_counter() - started
+        notes["networks"] += 1
+        notes["flops"] += cost.flops
+        notes["peak_bytes"] = max(notes["peak_bytes"], int(cost.peak * self._options.itemsize))
+        notes["width"] = max(notes["width"], cost.width)
+        notes["slices"] = max(notes["slices"], cost.slices)
+        return answer
+
+    # --- the run ----------------------------------------------------------------------------------
+
+    def run(self) -> EngineOutput:
+        """Answer everything; see `TensorNetworkEngine.run`."""
+        request, timeline = self._request, self.timeline
+        request.cancel.check()
+        output = EngineOutput(metadata=self._notes)
+        sink, every = SaveSink(max(request.shots, 1)), np.arange(max(request.shots, 1))
+        for save, events, memory in timeline.saves:
+            sink.add(save, every, memory, self._value(save, events))
+        output.saved = sink.result()
+        if request.want_state:
+            found = self._answer(ask.state(timeline.num_qubits, len(timeline.events)))
+            output.state = np.ascontiguousarray(found.reshape(-1))
+        if request.shots:
+            output.packed = self._samples()
+        return output
+
+    def jacobian(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return values and derivatives; see `TensorNetworkEngine.jacobian`."""
+        saves = [s for s in self.timeline.saves if s[0].kind == "expectation"]
+        if not saves:
+            raise UnsupportedError("Derivatives need a save of kind 'expectation'; there is none.")
+        save, events, _ = saves[-1]
+        request = self._request
+        threads = request.config.num_threads or os.cpu_count() or 1
+        sums = ask.expectation(save.observable or PauliSum(()), events)
+        values = np.zeros(len(sums), complex)
+        slopes = np.zeros((len(sums), len(request.parameters)), complex)
+        for row, terms in enumerate(sums):
+            for weight, question in terms:
+                value, gradient = value_and_gradient(
+                    self._contraction(question),
+                    request.parameters,
+                    request.dtype,
+                    request.cancel.check,
+                    threads,
+                )
+                values[row] += weight * value
+                slopes[row] += weight * gradient
+        return values.real, slopes.real
+
+    def _value(self, save: Save, events: int) -> Any:
+        n, every = self.timeline.num_qubits, tuple(range(self.timeline.num_qubits))
+        qubits = save.qubits or every
+        if save.kind == "statevector":
+            return np.ascontiguousarray(self._answer(ask.state(n, events)).reshape(-1))
+        if self._from_state(save, events):
+            tensor = self._answer(ask.state(n, events))
+            vector = tensor.transpose([n - 1 - q for q in reversed(qubits)]).reshape(-1)
+            if save.kind == "probabilities":
+                return vector.real.astype(float) ** 2 + vector.imag.astype(float) ** 2
+            wide = vector.astype(np.complex128)
+            return np.outer(wide, wide.conj())
+        if save.kind == "amplitudes":
+            return self._amplitudes(save.indices, events)
+        if save.kind == "probabilities":
+            found = self._answer(ask.probabilities(qubits, events)).reshape(-1)
+            return np.maximum(found.real.astype(float), 0.0)
+        if save.kind == "density_matrix":
+            size = 1 << len(qubits)
+            tensor = self._answer(ask.density_matrix(qubits, events))
+            return tensor.reshape(size, size).astype(np.complex128)
+        observable = save.observable or PauliSum(())
+        several = isinstance(observable, ObservableList)
+        means = self._means(observable, events)
+        if save.kind == "variance":
+            squares = [self._means(ask.variance(o), events)[0] for o in _listed(observable)]
+            spread = [max(s.real - m.real**2, 0.0) for s, m in zip(squares, means, strict=True)]
+            return np.array(spread) if several else spread[0]
+        if several:
+            values = np.array(means, complex)
+            return values.real if observable.hermitian else values
+        return means[0].real if observable.hermitian else means[0]
+
+    def _means(self, observable: Any, events: int) -> list[complex]:
+        return [
+            sum([w * complex(self._answer(question).item()) for w, question in terms], 0j)
+            for terms in ask.expectation(observable, events)
+        ]
+
+    def _amplitudes(self, indices: Sequence[int], events: int) -> NDArray[Any]:
+        n = self.timeline.num_qubits
+        result = np.empty(len(indices), self._request.dtype)
+        for mask, members in ask.amplitude_groups(indices):
+            question = ask.amplitudes_question(n, mask, events)
+            first = indices[members[0]]
+            bits = [first >> q & 1 for q in range(n) if not mask >> q & 1]
+            flat = self._answer(question, bits).reshape(-1)
+            opened = [q for q in range(n) if mask >> q & 1]
+            for k in members:
+                place = sum((indices[k] >> q & 1) << i for i, q in enumerate(opened))
+                result[k] = flat[place]
+        return result
+
+    def _samples(self) -> NDArray[np.uint64]:
+        request, step = self._request, self.timeline.sample
+        shots = request.shots
+        memory = PackedMemory(shots, self._code.num_clbits)
+        every = np.arange(shots)
+        memory.write_value(every, self.timeline.memory)
+        if step is None:
+            return memory.words
+        uniforms = ShotUniforms(request.seed, shots, request.uniforms, branches=False)
+        qubits, asked = self._sampled(), self._sample_questions()
+        widths = [min(GROUP, len(qubits) - start) for start in range(0, len(qubits), GROUP)]
+        bits = draw(asked, widths, shots, self._answer, lambda g: uniforms.draw(every, g))
+        place = {q: i for i, q in enumerate(qubits)}
+        values = bits[[place[q] for q in step.qubits]]
+        for number, (positions, readout) in zip(itertools.count(len(asked)), step.readouts):
+            confuse(values, positions, readout, uniforms.draw(every, number))
+        memory.write_bits(every, step.clbits, values)
+        return memory.words
+
+
+def _listed(observable: Any) -> Sequence[Any]:
+    return observable.observables if isinstance(observable, ObservableList) else (observable,)
