@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quasim_backend.engines.moments import variance_of
 from quasim_backend.ir.instructions import Save
 
-__all__ = ["Average", "average_of"]
+__all__ = ["Average", "average_of", "moments_of"]
 
 
 @dataclass(eq=False)
@@ -86,6 +86,17 @@ class _AverageVariance(Average):
         slope[..., 0] = 1.0
         product = slope[..., None, :] @ (self.spread + np.zeros((3, 3))) @ slope[..., :, None]
         return np.maximum(product[..., 0, 0], 0.0)
+
+
+def moments_of(variance: Any, mean: Any) -> NDArray[np.float64]:
+    """Return what `average_of` wants of a variance, float64 ``(..., 3)``.
+
+    Args:
+        variance: ``<O^dagger O> - |<O>|**2``.
+        mean: ``<O>``, of the same shape.
+    """
+    mean = np.asarray(mean, np.complex128)
+    return np.stack([variance + np.abs(mean) ** 2, mean.real, mean.imag], axis=-1)
 
 
 def average_of(save: Save, shots: int, value: Any) -> Average:

@@ -35,6 +35,7 @@ from quasim_backend.compile.code import (
     SwitchStep,
 )
 from quasim_backend.compile.compiler import gate_code
+from quasim_backend.engines.averages import moments_of
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.classical_memory import PackedMemory, confuse
 from quasim_backend.engines.digits import Digits
@@ -473,8 +474,7 @@ def _saved_value(state: GateState, save: Save) -> Any:
     value = state.value(save)
     if save.kind != "variance" or save.subtype != "average":
         return value
-    mean = np.asarray(state.value(replace(save, kind="expectation")), np.complex128)
-    return np.stack([value + np.abs(mean) ** 2, mean.real, mean.imag], axis=-1)
+    return moments_of(value, state.value(replace(save, kind="expectation")))
 
 
 def _values(

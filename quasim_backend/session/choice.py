@@ -51,12 +51,16 @@ def exactly(request: EngineRequest, name: str) -> EngineRequest:
         request: What is asked for.
         name: The engine; those that the user allows to approximate keep the user's settings.
     """
-    if name != "matrix_product_state" or name in request.config.fallback:
+    changes: dict[str, object] = {}
+    if name == "matrix_product_state":
+        # Amplitudes are known to a few units of rounding, Schmidt weights to their square.
+        threshold = float((4 * np.finfo(request.dtype).eps) ** 2)
+        changes = {"max_bond_dimension": None, "truncation_threshold": threshold}
+    elif name == "pauli_propagation":
+        changes = {"pauli_threshold": 0.0, "max_pauli_weight": None}
+    if not changes or name in request.config.fallback:
         return request
-    # Amplitudes are known to a few units of rounding, Schmidt weights to their square.
-    threshold = float((4 * np.finfo(request.dtype).eps) ** 2)
-    config = request.config.copy(max_bond_dimension=None, truncation_threshold=threshold)
-    return replace(request, config=config.frozen())
+    return replace(request, config=request.config.copy(**changes).frozen())
 
 
 def has_channels(compiled: CompiledCircuit) -> bool:

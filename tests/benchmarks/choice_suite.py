@@ -81,7 +81,7 @@ def run(
         QuasimError: If it is refused, or takes more than ``limit`` seconds (`Cancelled`).
     """
     token = CancelToken()
-    timer = threading.Timer(limit, token.set)
+    timer = threading.Timer(limit, token.cancel)
     width = made.num_qubits
     with quasim.runtime(method=method, seed=1) as session:
         timer.start()

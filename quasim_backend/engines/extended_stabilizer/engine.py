@@ -50,6 +50,8 @@ class ExtendedStabilizerEngine:
     """
 
     name = "extended_stabilizer"
+    prediction_seconds = 0.05
+    """How long `refuses` may take, which takes the circuit apart."""
     runs_gates = True
 
     def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:

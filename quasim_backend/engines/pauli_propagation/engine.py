@@ -45,6 +45,8 @@ class PauliPropagationEngine:
 
     name = "pauli_propagation"
     runs_gates = True
+    prediction_seconds = 0.1
+    """How long `predicted_seconds` may take."""
     averages = True
     """Saved values are averages over everything that depends on chance."""
 

@@ -29,6 +29,8 @@ class TensorNetworkEngine:
 
     name = "tensor_network"
     runs_gates = True
+    prediction_seconds = 0.2
+    """How long `predicted_seconds` may take."""
     averages = True
     """Without shots, saved values are averages over everything that depends on chance."""
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import gate_code
+from quasim_backend.engines.averages import moments_of
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.classical_memory import PackedMemory, confuse
 from quasim_backend.engines.saves import SaveSink
@@ -276,10 +277,14 @@ class Work:
         request, timeline = self._request, self.timeline
         request.cancel.check()
         output = EngineOutput(metadata=self._notes)
-        sink, every = SaveSink(max(request.shots, 1)), np.arange(max(request.shots, 1))
+        sink, every = SaveSink(sampled=False), np.arange(max(request.shots, 1))
         for save, events, memory in timeline.saves:
-            sink.add(save, every, memory, self._value(save, events))
-        output.saved = sink.result()
+            value = self._value(save, events)
+            if save.kind == "variance" and save.subtype == "average":
+                mean = self._value(replace(save, kind="expectation"), events)
+                value = moments_of(value, mean)
+            sink.add(save, every, memory, value)
+        output.saved, output.standard_errors = sink.result(), sink.standard_errors()
         if request.want_state:
             found = self._answer(ask.state(timeline.num_qubits, len(timeline.events)))
             output.state = np.ascontiguousarray(found.reshape(-1))
