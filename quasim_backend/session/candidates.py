@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,11 @@ from quasim_backend.engines.base import Engine, EngineRequest
 from quasim_backend.session.memory import format_bytes
 
 __all__ = ["Candidate", "candidate", "table_of"]
+
+
+_DAY = 86400.0
+_TOO_LONG = 30 * _DAY
+"""Nobody waits that long; a run that starts all the same has to name its engine."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,13 @@ def candidate(
         refusal = f"needs {format_bytes(size)}, more than is free"
         return Candidate(engine.name, bytes=size, refusal=refusal)
     predict = getattr(engine, "predicted_seconds", None)
-    seconds = None if predict is None else float(predict(compiled, request))
+    if predict is None:
+        return Candidate(engine.name, None, size)
+    seconds = float(predict(compiled, request))
+    if math.isinf(seconds):
+        return Candidate(engine.name, None, size, "would outgrow its memory on the way")
+    if seconds > _TOO_LONG:
+        return Candidate(engine.name, None, size, f"would take about {seconds / _DAY:.2g} days")
     return Candidate(engine.name, seconds, size)
 
 

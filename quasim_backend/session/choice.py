@@ -35,6 +35,8 @@ _PATIENCE = 10
 _SOON = 1.0
 """Seconds that it may take in any case."""
 _NOISE = ("trajectories", "density_matrix")
+_OF_MAPS = ("unitary", "superop")
+"""Engines of what a circuit does to every state; nothing else is asked of them."""
 _BY_AMPLITUDES = ("statevector", "trajectories", "density_matrix")
 """Asked first: their plans are made already."""
 
@@ -89,7 +91,7 @@ def competitors(
         return []
     if request.initial_state is not None or request.uniforms is not None:
         return []
-    names = [spec.name for spec in specs]
+    names = [spec.name for spec in specs if spec.name not in _OF_MAPS]
     if not has_channels(compiled):
         # Trajectories: another name of the same engine.
         unfit = {"trajectories"} if request.exact and _depends(compiled) else {*_NOISE}

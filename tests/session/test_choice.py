@@ -1,0 +1,141 @@
+"""The automatic choice among all engines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import quasim_backend as quasim
+from quasim_backend.errors import MemoryLimitError, QuasimError, UnsupportedError
+from quasim_backend.ir.instructions import Save
+
+pytest.importorskip("stim")
+
+
+def ising(width: int, steps: int, angle: float = 0.2) -> quasim.Circuit:
+    circuit = quasim.Circuit(width)
+    for _ in range(steps):
+        for q in range(width - 1):
+            circuit.gate("rzz", [q, q + 1], [angle])
+        for q in range(width):
+            circuit.rx(angle, q)
+    return circuit
+
+
+def random_clifford(width: int, gates: int, seed: int = 1) -> quasim.Circuit:
+    rng = np.random.default_rng(seed)
+    circuit = quasim.Circuit(width)
+    for _ in range(gates):
+        a, b = (int(q) for q in rng.permutation(width)[:2])
+        (circuit.h(a), circuit.s(a), circuit.cx(a, b))[0]
+    return circuit
+
+
+def engine_of(circuit: quasim.Circuit, shots: int | None = None, **options: object) -> str:
+    with quasim.runtime(seed=1, **options) as session:
+        return str(session.run(circuit, shots).metadata["engine"])
+
+
+def z_on(*qubits: int) -> quasim.PauliString:
+    return quasim.PauliString.from_letters(dict.fromkeys(qubits, "Z"))
+
+
+def mean_of(string: quasim.PauliString) -> Save:
+    return Save("expectation", "z", observable=quasim.PauliSum.of(string))
+
+
+def test_small_circuits_go_to_amplitudes_at_once() -> None:
+    with quasim.runtime() as session:
+        facts = session.run(random_clifford(4, 20).measure_all(), 10).metadata
+    assert facts["engine"] == "statevector"
+    assert [c["name"] for c in facts["candidates"]] == ["statevector"]
+
+
+@pytest.mark.parametrize("width", [26, 300])
+def test_wide_clifford_circuits_go_to_stabilizers(width: int) -> None:
+    assert engine_of(random_clifford(width, 20 * width).measure_all(), 10) == "stabilizer"
+
+
+def test_little_entanglement_goes_to_matrix_product_states_exactly() -> None:
+    circuit = ising(50, 3)
+    with quasim.runtime(simulation_precision="fp64") as session:
+        value = session.measure(circuit, z_on(25, 26))
+        facts = session.run(circuit, 0, save=mean_of(z_on(25, 26))).metadata
+        # What is out of the light cone does not matter.
+        cone = session.measure(ising(16, 3), z_on(8, 9))
+    np.testing.assert_allclose(value, cone, atol=1e-10)
+    assert facts["engine"] != "statevector"
+    assert facts["predicted_seconds"] is not None
+    assert facts["time_run"] > 0
+
+
+def test_few_gates_that_are_no_cliffords() -> None:
+    circuit = random_clifford(60, 900)
+    for q in (3, 30, 50):
+        circuit.rx(0.4, q)
+    circuit.measure_all()
+    with quasim.runtime(seed=2) as session:
+        result = session.run(circuit, 50)
+    assert result.metadata["engine"] == "extended_stabilizer"
+    assert result.samples.shape == (50, 60)
+
+
+def test_every_candidate_is_explained() -> None:
+    with quasim.runtime() as session:
+        text = session.explain(ising(45, 2).measure_all())
+    assert "-> matrix_product_state" in text
+    assert "statevector" in text
+    assert "more than is free" in text
+    assert "is no Clifford gate" in text
+
+
+def test_limits_of_bonds_are_never_used_by_surprise() -> None:
+    circuit = ising(40, 4)
+    save = mean_of(z_on(20))
+    cut = {"max_bond_dimension": 2, "max_truncation_error": 1.0}
+    with quasim.runtime(simulation_precision="fp64") as session:
+        exact = session.run(circuit, 0, save=save)
+    with quasim.runtime(simulation_precision="fp64", **cut) as session:
+        kept = session.run(circuit, 0, save=save)
+    allowed = {**cut, "fallback": ("matrix_product_state",)}
+    with quasim.runtime(simulation_precision="fp64", **allowed) as session:
+        loose = session.run(circuit, 0, save=save)
+    assert kept.saved["z"] == pytest.approx(exact.saved["z"], abs=1e-10)
+    if loose.metadata["engine"] == "matrix_product_state":
+        assert "may approximate, as fallback= allows" in loose.metadata["reason"]
+        assert loose.metadata["max_bond"] <= 2
+
+
+def test_exact_averages_of_wide_noisy_circuits() -> None:
+    model = quasim.NoiseModel().on_gates(quasim.noise.depolarizing(0.01), "h")
+    circuit = quasim.Circuit(70)
+    for q in range(70):
+        circuit.h(q)
+    for q in range(69):
+        circuit.cx(q, q + 1)
+    with quasim.runtime(noise_model=model, simulation_precision="fp64") as session:
+        (value,) = session.measure(circuit, quasim.PauliString.from_letters({69: "X"}))
+    # X on the last qubit stays X on it, of which depolarising noise leaves 1 - 4p/3.
+    left = 1 - 4 * 0.01 / 3
+    assert value in (pytest.approx(left, abs=1e-12), pytest.approx(1 - 0.01, abs=1e-12))
+
+
+def test_what_nothing_can_do_says_what_each_engine_lacks() -> None:
+    rng = np.random.default_rng(5)
+    circuit = quasim.Circuit(60)
+    for _ in range(30):
+        for q in range(60):
+            circuit.u(*rng.uniform(0, 6, 3), q)
+        order = rng.permutation(60)
+        for a, b in zip(order[::2].tolist(), order[1::2].tolist(), strict=True):
+            circuit.cx(a, b)
+    circuit.measure_all()
+    with (
+        quasim.runtime() as session,
+        pytest.raises((UnsupportedError, MemoryLimitError)) as caught,
+    ):
+        session.run(circuit, 10)
+    text = str(caught.value)
+    for name in ("statevector", "stabilizer", "matrix_product_state", "tensor_network"):
+        assert name in text
+    assert isinstance(caught.value, QuasimError)
