@@ -19,6 +19,7 @@ from quasim_backend.plugins.specs import EngineSpec
 from quasim_backend.session.candidates import Candidate
 
 __all__ = [
+    "BY_AMPLITUDES",
     "averages",
     "competitors",
     "cost_table",
@@ -37,7 +38,7 @@ _SOON = 1.0
 _NOISE = ("trajectories", "density_matrix")
 _OF_MAPS = ("unitary", "superop")
 """Engines of what a circuit does to every state; nothing else is asked of them."""
-_BY_AMPLITUDES = ("statevector", "trajectories", "density_matrix")
+BY_AMPLITUDES = ("statevector", "trajectories", "density_matrix")
 """Asked first: their plans are made already."""
 
 
@@ -103,7 +104,7 @@ def competitors(
         free = request.exact or (request.shots and averaged and not request.want_state)
         if not free and not compiled.holds_gates:
             return []
-    first = [name for name in _BY_AMPLITUDES if name in names]
+    first = [name for name in BY_AMPLITUDES if name in names]
     return [*first, *(name for name in names if name not in first)]
 
 
@@ -123,7 +124,7 @@ def cost_table(
     for engine in sorted(engines, key=lambda engine: slow[engine.name]):
         best = min((c.seconds for c in table if c.seconds is not None), default=math.inf)
         # Trajectories and density matrix are always compared: one may be exact.
-        if not everyone and engine.name not in _BY_AMPLITUDES:
+        if not everyone and engine.name not in BY_AMPLITUDES:
             if best <= _AT_ONCE:
                 break
             if slow[engine.name] > best:

@@ -18,7 +18,14 @@ from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import KernelSpec
 from quasim_backend.session.candidates import Candidate, candidate
 from quasim_backend.session.checks import depends_on_chance
-from quasim_backend.session.choice import averages, competitors, cost_table, exactly, ranking
+from quasim_backend.session.choice import (
+    BY_AMPLITUDES,
+    averages,
+    competitors,
+    cost_table,
+    exactly,
+    ranking,
+)
 from quasim_backend.session.room import fits, too_large
 
 __all__ = [
@@ -148,7 +155,9 @@ def choose_engine(
     elif (wanted := plugins.select_engine(compiled, options)) is not None:
         candidates, how = [wanted[0]], f"chosen by the plug-in '{wanted[1]}'"
     else:
-        table = costs(compiled, request, config, plugins, make, extra_bytes)
+        _refuse_claimed(plugins)
+        if not _outranks(compiled, request, plugins, make):
+            table = costs(compiled, request, config, plugins, make, extra_bytes)
         ranked = ranking(compiled, table, lambda name: averages(make(name)))
         if ranked is not None:
             candidates, how = ranked
@@ -172,7 +181,11 @@ def choose_engine(
         seconds = next((c.seconds for c in table if c.name == name), None)
         chosen = ChosenEngine(engine, reason, seconds, tuple(table))
         if fits(engine, compiled, request, config, extra_bytes):
-            return chosen
+            hopeless = next((c.refusal for c in table if c.name == name), None)
+            if hopeless is None:
+                return chosen
+            refusals.append(f"{name}: {hopeless}")
+            continue
         unfit.append(engine)
         refusals.append(f"{name}: too little memory")
     if unfit:
@@ -237,6 +250,35 @@ def refusal_of(engine: Engine, compiled: CompiledCircuit, request: EngineRequest
         or _unknown_save(engine, compiled)
         or engine.refuses(compiled, request)
     )
+
+
+def _refuse_claimed(plugins: PluginManager) -> None:
+    """Refuse to choose where the usual engines' names are claimed twice: others would step in."""
+    conflicts = plugins.engines.conflicts
+    claimed = [str(conflicts[name]) for name in BY_AMPLITUDES if name in conflicts]
+    if claimed:
+        raise UnsupportedError(" ".join(["No engine can be chosen.", *claimed]))
+
+
+def _outranks(
+    compiled: CompiledCircuit,
+    request: EngineRequest,
+    plugins: PluginManager,
+    make: Callable[[str], Engine],
+) -> bool:
+    """Return whether an engine that predicts nothing accepts the run and comes before all others.
+
+    A plug-in's engine of high priority needs no predictions to be taken.
+    """
+    for spec in plugins.engines.ranked():
+        if spec.name in BY_AMPLITUDES:
+            return False
+        engine = make(spec.name)
+        if hasattr(engine, "predicted_seconds"):
+            return False
+        if refusal_of(engine, compiled, request) is None:
+            return True
+    return False
 
 
 def _too_wide(engine: Engine, compiled: CompiledCircuit) -> str | None:
