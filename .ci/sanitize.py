@@ -21,9 +21,17 @@ BUILD = ROOT / "build" / "sanitize"
 RUNTIMES = {"undefined": "libubsan.so", "address": "libasan.so", "thread": "libtsan.so"}
 FINDINGS = BUILD / "findings"
 SUITES = ("tests/kernels", "tests/conformance", "tests/engines", "tests/compile")
-# Compilers of others, stand-ins for GPUs, and what calls kernels in the way other tests do.
-REPEATED = "keeps_the_contract and (trajectories or superop or density_matrix)"
+# Compilers of others, stand-ins for GPUs, engines in Python, and what calls kernels in the way that
+# other tests do.
+IN_PYTHON = ("extended_stabilizer", "pauli_propagation", "stabilizer")
+REPEATED = (
+    "keeps_the_contract and (trajectories or superop or density_matrix or stabilizer or"
+    " matrix_product_state or tensor_network or pauli_propagation)"
+)
 WITHOUT = (
+    *(f"--ignore=tests/engines/{folder}" for folder in IN_PYTHON),
+    *("--ignore=tests/engines/test_mps.py", "--ignore=tests/engines/test_tensor_network.py"),
+    *("--ignore=tests/engines/test_gate_tree.py",),
     *("--ignore=tests/kernels/test_cuda_sources.py", "--ignore=tests/kernels/test_cupy_device.py"),
     *("--ignore=tests/kernels/test_custatevec.py", "--ignore=tests/engines/test_trajectories.py"),
     *("-k", f"not order_of_threads and not ({REPEATED})"),

@@ -15,14 +15,25 @@ def _kernel_names():
     return [name for name in default_manager().kernels.specs if name != COUNTS_ONLY]
 
 
+def _pairs():
+    """Engines that run gates hardly use kernels: two sets are enough for them."""
+    engines = default_manager().engines
+    for engine in engines.specs:
+        runs_gates = getattr(engines[engine].make(), "runs_gates", False)
+        for kernels in _kernel_names():
+            if not runs_gates or kernels in ("native", "reference"):
+                yield engine, kernels
+
+
 def pytest_generate_tests(metafunc):
-    names = {
-        "kernel_name": _kernel_names,
-        "engine_name": lambda: list(default_manager().engines.specs),
-    }
-    for fixture, find in names.items():
-        if fixture in metafunc.fixturenames:
-            metafunc.parametrize(fixture, find(), scope="session")
+    asked = {"engine_name", "kernel_name"} & set(metafunc.fixturenames)
+    if len(asked) == 2:
+        metafunc.parametrize(("engine_name", "kernel_name"), list(_pairs()), scope="session")
+    elif asked == {"kernel_name"}:
+        metafunc.parametrize("kernel_name", _kernel_names(), scope="session")
+    elif asked:
+        names = list(default_manager().engines.specs)
+        metafunc.parametrize("engine_name", names, scope="session")
 
 
 @pytest.fixture(params=[np.complex64, np.complex128], ids=["complex64", "complex128"])
