@@ -11,17 +11,21 @@ QUASIM_KERNEL(collapse, (Amplitude * amplitudes, i64 num_qubits, i64 mask, i64 v
 
 // Circuits.
 QUASIM_TILE_KERNEL(tile,
-                   (Amplitude * amplitudes, Amplitude* second, const char* program, i64 stage,
-                    const Real* numbers, const Turn<Real>* turns, i64 number_stride,
-                    i64 turn_stride, i64 live, double* slopes, i64 slots),
-                   (amplitudes, second, program, stage, numbers, turns, number_stride, turn_stride,
-                    live, slopes, slots))
+                   (Amplitude * amplitudes, const char* program, i64 stage, const Real* numbers,
+                    const Turn<Real>* turns, i64 number_stride, i64 turn_stride, i64 live),
+                   (amplitudes, program, stage, numbers, turns, number_stride, turn_stride, live))
 QUASIM_TILE_KERNEL(counting_tile,
                    (Amplitude * amplitudes, const char* program, i64 stage, const Real* numbers,
                     const Turn<Real>* turns, i64 number_stride, i64 turn_stride, i64 live,
                     double* sums, const i64* places, i64 counted, i64 inner),
                    (amplitudes, program, stage, numbers, turns, number_stride, turn_stride, live,
                     sums, places, counted, inner))
+QUASIM_TILE_KERNEL(pair_tile,
+                   (Amplitude * amplitudes, const char* program, i64 stage, const Real* numbers,
+                    const Turn<Real>* turns, i64 number_stride, i64 turn_stride, i64 live,
+                    Amplitude* second, double* slopes, i64 slots),
+                   (amplitudes, program, stage, numbers, turns, number_stride, turn_stride, live,
+                    second, slopes, slots))
 QUASIM_TILE_KERNEL(exchange_qubits, (Amplitude * amplitudes, const char* program, i64 number),
                    (amplitudes, program, number))
 QUASIM_KERNEL(bind,

@@ -257,29 +257,33 @@ QUASIM_DEVICE void dense2(const Op& op, const T* m, Registers<T>& held) {
   }
 }
 
-// 2^K rows and columns on the register bits X. Row by row in a loop, to keep the code short; `rows`
-// is room in shared memory for the results of one thread, `stride` apart, which keeps the registers
-// few.
+// 2^K rows and columns on the register bits X. Row by row in a loop, to keep the code short and the
+// registers few; `rows` is room in shared memory for the results of one thread, `stride` apart.
 template <class T, int X, int K>
 QUASIM_DEVICE void dense_by_rows(const Op& op, const T* m, Registers<T>& held, Complex<T>* rows,
                                  int stride) {
   constexpr int size = 1 << K;
-  QUASIM_UNROLL
-  for (int base = 0; base < kAmplitudes; ++base) {
-    if ((base & X) != 0) continue;
-    QUASIM_LOOP
-    for (int row = 0; row < size; ++row) {
-      Complex<T> sum{T{0}, T{0}};
+  QUASIM_LOOP
+  for (int row = 0; row < size; ++row) {
+    Complex<T> sums[kAmplitudes / size] = {};
+    QUASIM_UNROLL
+    for (int column = 0; column < size; ++column) {
+      const T* const entry = m + 2 * (row * size + column);
       QUASIM_UNROLL
-      for (int column = 0; column < size; ++column) {
-        const T* const entry = m + 2 * (row * size + column);
-        sum = multiply_add({entry[0], entry[1]}, held.a[base | spread<X>(column)], sum);
+      for (int k = 0; k < kAmplitudes / size; ++k) {
+        sums[k] = multiply_add({entry[0], entry[1]},
+                               held.a[spread<kAmplitudes - 1 - X>(k) | spread<X>(column)], sums[k]);
       }
-      rows[row * stride] = sum;
     }
     QUASIM_UNROLL
+    for (int k = 0; k < kAmplitudes / size; ++k) rows[(k * size + row) * stride] = sums[k];
+  }
+  QUASIM_UNROLL
+  for (int k = 0; k < kAmplitudes / size; ++k) {
+    const int base = spread<kAmplitudes - 1 - X>(k);
+    QUASIM_UNROLL
     for (int row = 0; row < size; ++row) {
-      if (takes_part(op, base)) held.a[base | spread<X>(row)] = rows[row * stride];
+      if (takes_part(op, base)) held.a[base | spread<X>(row)] = rows[(k * size + row) * stride];
     }
   }
 }

@@ -1,6 +1,7 @@
 // What a thread holds of a tile, and where that goes in shared memory.
 #pragma once
 
+#include "block.cuh"
 #include "gates.cuh"
 
 namespace quasim_device {

@@ -212,6 +212,7 @@ def test_blocks_are_right_when_they_take_turns(dtype):
 @pytest.mark.parametrize(("real", "most"), [(np.float32, 256), (np.float64, 128)])
 def test_blocks_that_a_gpu_would_refuse_are_refused(real, most):
     device = emulated.EmulatedDevice()
-    for kernel, limit in (("tile", most), ("prepare_zero", 256)):
+    launches = (("tile", 8, most), ("pair_tile", 11, most), ("prepare_zero", 2, 256))
+    for kernel, count, limit in launches:
         with pytest.raises(DeviceError, match="number of threads"):
-            device.launch(kernel, real, 1, 2 * limit, [0] * (11 if kernel == "tile" else 2))
+            device.launch(kernel, real, 1, 2 * limit, [0] * count)

@@ -15,7 +15,7 @@ from quasim_backend.kernels.cuda import sources
 ROOT = Path(__file__).resolve().parents[2] / "kernels" / "cuda"
 
 MAX_REGISTERS = {"float": 128, "double": 168}
-MAX_SPILL_BYTES = {"float": 0, "double": 128}  # of hundreds of registers, in the tile kernel only
+MAX_SPILL_BYTES = {"float": 0, "double": 128}  # of hundreds of registers, in the tile kernels only
 ARCHITECTURES = ["sm_90", *(pytest.param(a, marks=pytest.mark.slow) for a in ("sm_75", "sm_80"))]
 ARCHITECTURES.append(pytest.param("sm_100", marks=pytest.mark.slow))
 

@@ -208,7 +208,7 @@ def run_pair(
             launcher.wide(step, state)
             launcher.wide(step, other)
         else:
-            slopes = launcher.tile(step, state[None], other, slots=slots)
+            slopes = launcher.pair_tile(step, state, other, slots)
             if slopes is not None:
                 total = device.empty(slots, np.float64)
                 device.launch(
@@ -240,27 +240,23 @@ class _Launcher:
         self.program = program
         self.bound = bound
 
-    def tile(
-        self,
-        step: int,
-        states: Array,
-        other: Array | None = None,
-        *,
-        live: int = _EVERYWHERE,
-        slots: int = 0,
-    ) -> Array | None:
-        """Run a stage; return what the warps have measured, ``(warps, slots)``."""
+    def tile(self, step: int, states: Array, *, live: int = _EVERYWHERE) -> None:
+        """Run a stage."""
+        tiles = 1 << (int(self.program.outside[step]) & live).bit_count()
+        self._launch_tile("tile", step, states, min(tiles, _MAX_BLOCKS), live)
+
+    def pair_tile(self, step: int, state: Array, other: Array, slots: int) -> Array | None:
+        """Run a stage on two states; return what the warps have measured, ``(warps, slots)``."""
         program = self.program
-        threads = 1 << int(program.thread_bits[step])
-        tiles = 1 << (int(program.outside[step]) & live).bit_count()
-        blocks = min(tiles, _MAX_BLOCKS)
+        blocks = min(1 << int(program.outside[step]).bit_count(), _MAX_BLOCKS)
         slopes = None
         if slots:
-            warps = max(1, threads // _WARP)
+            warps = max(1, (1 << int(program.thread_bits[step])) // _WARP)
             most = self.device.workspace_bytes // (8 * warps * slots)
             blocks = min(blocks, _MEASURING_BLOCKS, max(most, 1))
             slopes = self.device.zeros((blocks * warps, slots), np.float64)
-        self._launch_tile("tile", step, states, blocks, (live, slopes, slots), (other,))
+        more = (other, slopes, slots)
+        self._launch_tile("pair_tile", step, state[None], blocks, _EVERYWHERE, more)
         return slopes
 
     def counting_tile(
@@ -297,7 +293,7 @@ class _Launcher:
         places = places_of([int(q) for q in qubits])
         order = None if places is None else self.device.upload(places)
         tally = (sums, order, counted, inner)
-        self._launch_tile("counting_tile", step, states, splits * values, (live, *tally))
+        self._launch_tile("counting_tile", step, states, splits * values, live, tally)
         return add_splits(self.device, sums, real_of(states.dtype))
 
     def _launch_tile(
@@ -306,14 +302,14 @@ class _Launcher:
         step: int,
         states: Array,
         blocks: int,
-        more: tuple[object, ...],
-        others: tuple[Array | None, ...] = (),
+        live: int,
+        more: tuple[object, ...] = (),
     ) -> None:
         program, bound = self.program, self.bound
         threads = 1 << int(program.thread_bits[step])
         arguments = (
-            states, *others, program.data, int(program.number[step]), bound.numbers, bound.turns,
-            bound.numbers.shape[1], bound.turns.shape[1], *more,
+            states, program.data, int(program.number[step]), bound.numbers, bound.turns,
+            bound.numbers.shape[1], bound.turns.shape[1], live, *more,
         )  # fmt: skip
         self.device.launch(
             kernel,
