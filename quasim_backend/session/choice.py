@@ -109,30 +109,38 @@ def competitors(
 
 
 def cost_table(
-    engines: Sequence[Engine], ask: Callable[[Engine], Candidate], *, everyone: bool = False
+    names: Sequence[str],
+    make: Callable[[str], Engine],
+    ask: Callable[[Engine], Candidate],
+    *,
+    everyone: bool = False,
 ) -> list[Candidate]:
     """Ask engines what a run costs them, as far as it pays to ask.
 
     Args:
-        engines: In the order to ask; those with a ``prediction_seconds`` take so long to answer
-            and come last.
-        ask: Returns an engine's answer.
+        names: The engines, in the order of `competitors`.
+        make: Returns the engine of a name; not called for those that are not asked.
+        ask: Returns an engine's answer. Those with a ``prediction_seconds`` take so long and come
+            last.
         everyone: Ask all of them, however long that takes.
     """
+    # Trajectories and density matrix are always compared: one may be exact.
+    table = [ask(make(name)) for name in names if name in BY_AMPLITUDES]
+    if not everyone and _best(table) <= _AT_ONCE:
+        return table
+    engines = [make(name) for name in names if name not in BY_AMPLITUDES]
     slow = {engine.name: getattr(engine, "prediction_seconds", 0.0) for engine in engines}
-    table: list[Candidate] = []
     for engine in sorted(engines, key=lambda engine: slow[engine.name]):
-        best = min((c.seconds for c in table if c.seconds is not None), default=math.inf)
-        # Trajectories and density matrix are always compared: one may be exact.
-        if not everyone and engine.name not in BY_AMPLITUDES:
-            if best <= _AT_ONCE:
-                break
-            if slow[engine.name] > best:
-                refusal = f"not asked, which takes {slow[engine.name]:.1g} s"
-                table.append(Candidate(engine.name, refusal=refusal))
-                continue
-        table.append(ask(engine))
+        if everyone or slow[engine.name] <= _best(table):
+            table.append(ask(engine))
+        else:
+            refusal = f"not asked, which takes {slow[engine.name]:.1g} s"
+            table.append(Candidate(engine.name, refusal=refusal))
     return table
+
+
+def _best(table: Sequence[Candidate]) -> float:
+    return min((c.seconds for c in table if c.seconds is not None), default=math.inf)
 
 
 def ranking(

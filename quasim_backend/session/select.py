@@ -226,7 +226,10 @@ def costs(
     specs = plugins.engines.ranked()
     known = plugins.engines.specs
     specs += [known[n] for n in config.fallback if n in known and known[n] not in specs]
-    engines = [make(name) for name in competitors(compiled, request, specs)]
+    names = competitors(compiled, request, specs)
+    if config.kernels is not None or (_wants_gpu(config) and not compiled.holds_gates):
+        # What is named are routines for amplitudes, or the place where those are.
+        names = [name for name in names if name in BY_AMPLITUDES]
     exact = request.exact and depends_on_chance(compiled)
 
     def has_room(engine: Engine, asked: EngineRequest) -> bool:
@@ -240,7 +243,11 @@ def costs(
             return Candidate(engine.name, refusal=refusal)
         return candidate(engine, compiled, exactly(request, engine.name), has_room)
 
-    return cost_table(engines, ask, everyone=everyone)
+    return cost_table(names, make, ask, everyone=everyone)
+
+
+def _wants_gpu(config: Config) -> bool:
+    return config.device == "gpu" or config.require_gpu
 
 
 def refusal_of(engine: Engine, compiled: CompiledCircuit, request: EngineRequest) -> str | None:

@@ -54,7 +54,7 @@ def test_more_shots_take_longer_on_trajectories_only():
 
 
 def test_refusals_are_in_the_table():
-    with quasim.runtime(noise_model=MODEL, max_memory_mb=100) as rt:
+    with quasim.runtime(noise_model=MODEL, max_memory_mb=100, kernels="reference") as rt:
         sampled, exact = rt.explain(rotations(14)), rt.explain(rotations(14), shots=0)
     assert "more than is free" in rows(sampled)["density_matrix"]
     assert rows(sampled)["trajectories"].startswith("->")
@@ -72,6 +72,6 @@ def test_circuits_without_noise_have_a_table_too():
         text = rt.explain(rotations(3))
         assert "1024 shots: statevector: predicted" in text
         assert re.search(r"^-> statevector +[\d.e-]+ s", text, re.MULTILINE)
-        assert re.search(r"stabilizer +- +- +.*'ry'", text)
+        assert re.search(r"stabilizer +- +- +.*ry\(0.3\)", text)
         with pytest.raises(quasim.OptionError, match="shots"):
             quasim.runtime(noise_model=MODEL).explain(rotations(3), shots=-1)
