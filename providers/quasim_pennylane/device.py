@@ -24,7 +24,7 @@ from quasim_pennylane.without_states import METHODS
 
 __all__ = ["QuasimAuto", "QuasimCPU", "QuasimGPU"]
 
-_ENGINES = {"auto": "auto", **{name: engine for engine, name in METHODS.items()}}
+_ENGINES = {"auto": "auto"} | {name: engine for engine, name in METHODS.items()}
 
 
 class _QuasimDevice(Derivatives, Device):
@@ -68,7 +68,9 @@ class _QuasimDevice(Derivatives, Device):
             readout_prob: A name for ``readout`` that ``default.mixed`` knows.
             method: ``"stabilizer"`` runs Clifford circuits of any width: expectation values and
                 variances of Pauli operators, probabilities of some wires, samples and counts; no
-                states. ``"mps"`` takes wide circuits with little entanglement between neighbours.
+                states. ``"mps"`` takes wide circuits with little entanglement between neighbours,
+                ``"tn"`` wide and shallow ones as tensor networks, ``"extended_stabilizer"`` those
+                with few gates that are no Cliffords, and ``"pauli_propagation"`` gives averages.
                 ``"auto"`` computes states.
             max_bond_dim: For ``"mps"``: largest bond dimension.
             cutoff: For ``"mps"``: Schmidt weight that one truncation may discard.

@@ -28,6 +28,10 @@ _KEPT_BYTES = 256 << 20
 """Final states kept for the derivatives that are asked for next."""
 
 
+_WIDEST = 30
+"""Wires of whose circuits states are kept; wider ones are measured by whatever engine can."""
+
+
 class Executor:
     """Runs the tapes of one device; remembers circuits, observables and the latest states."""
 
@@ -105,10 +109,12 @@ class Executor:
                 "A circuit with mid-circuit measurements needs shots on this device; set shots "
                 "(qml.set_shots), or mcm_method='deferred'."
             )
-        if self._runtime.config.method in METHODS:
+        noisy = prepared.random or self._noise is not None
+        wide = len(prepared.places.order) > (_WIDEST // 2 if noisy else _WIDEST)
+        if self._runtime.config.method in METHODS or wide:
             exact = WithoutStates(self._runtime, self.analyst.observables, self._noise)
             return [_squeezed(exact.measure(tape.measurements, prepared, e)) for e in entries]
-        if prepared.random or self._noise is not None:
+        if noisy:
             readout = None if self._noise is None else self._noise.readout(prepared.places)
             return [
                 _squeezed(measure_mixed(tape.measurements, rho, prepared.places, readout))

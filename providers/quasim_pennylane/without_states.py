@@ -17,12 +17,18 @@ from quasim_pennylane.programs import Prepared
 
 __all__ = ["METHODS", "WithoutStates"]
 
-METHODS = {"stabilizer": "stabilizer", "matrix_product_state": "mps"}
+METHODS = {
+    "stabilizer": "stabilizer",
+    "matrix_product_state": "mps",
+    "tensor_network": "tn",
+    "pauli_propagation": "pauli_propagation",
+    "extended_stabilizer": "extended_stabilizer",
+}
 """Engines that keep no amplitudes, and what the device calls them."""
 
 
 class WithoutStates:
-    """Measures through a session whose method is one of `METHODS`."""
+    """Measures through a session whose method is one of `METHODS`, or ``auto`` where it is wide."""
 
     def __init__(
         self, runtime: Runtime, observables: ObservableCache, noise: DeviceNoise | None
@@ -31,7 +37,7 @@ class WithoutStates:
         self._runtime = runtime
         self._observables = observables
         self._noise = noise
-        self._name = METHODS[runtime.config.method]
+        self._name = METHODS.get(runtime.config.method, runtime.config.method)
 
     def measure(
         self, measurements: Sequence[Any], prepared: Prepared, entry: int | None
@@ -50,7 +56,7 @@ class WithoutStates:
         if prepared.projections or prepared.initial_state(entry) is not None:
             raise DeviceError(
                 f"method='{self._name}' starts in |0...0> and takes gates and channels; prepare "
-                "the state by gates, or use method='auto'."
+                "the state by gates, or use method='auto' on fewer wires."
             )
         if self._noise is not None and self._noise.readout(prepared.places) is not None:
             raise DeviceError(
@@ -70,9 +76,9 @@ class WithoutStates:
             observable = self._observables(mp.obs, places)
         if observable is None:
             raise DeviceError(
-                f"{mp} needs amplitudes, which method='{self._name}' does not have. Possible are "
-                f"expval and var of Pauli operators, probs of some wires, and anything with shots; "
-                f"method='auto' has amplitudes."
+                f"{mp} needs amplitudes, which method='{self._name}' does not have for "
+                f"{len(places.order)} wires. Possible are expval and var of Pauli operators, probs "
+                f"of some wires, and anything with shots; method='auto' has those of few wires."
             )
         if isinstance(mp, VarianceMP):
             return np.float64(self._runtime.variances(circuit, observable, parameters=values)[0])

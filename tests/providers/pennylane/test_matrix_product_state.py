@@ -31,8 +31,9 @@ def values(device, wires):
     return circuit()
 
 
-def test_values_are_those_of_the_default_qubit():
-    found = values(qml.device("quasim.cpu", wires=8, method="mps"), 8)
+@pytest.mark.parametrize("method", ["mps", "tn", "pauli_propagation"])
+def test_values_are_those_of_the_default_qubit(method):
+    found = values(qml.device("quasim.cpu", wires=8, method=method), 8)
     wanted = values(qml.device("default.qubit", wires=8), 8)
     for own, theirs in zip(found, wanted, strict=True):
         np.testing.assert_allclose(own, theirs, atol=1e-10)
@@ -52,3 +53,25 @@ def test_wide_circuits_and_limits():
     assert set(cat()) == {"00", "11"}
     with pytest.raises(DeviceError, match="possible are 'auto', 'stabilizer', 'mps'"):
         qml.device("quasim.cpu", wires=2, method="peps")
+
+
+def test_wide_circuits_need_no_method():
+    @qml.qnode(qml.device("quasim.cpu", wires=60))
+    def circuit():
+        layers(60)
+        return qml.expval(qml.Z(30)), qml.var(qml.Z(30) @ qml.Z(31))
+
+    @qml.qnode(qml.device("quasim.cpu", wires=60, method="mps"))
+    def chain():
+        layers(60)
+        return qml.expval(qml.Z(30)), qml.var(qml.Z(30) @ qml.Z(31))
+
+    np.testing.assert_allclose(circuit(), chain(), atol=1e-7)
+
+    @qml.qnode(qml.device("quasim.cpu", wires=60))
+    def state():
+        layers(60)
+        return qml.state()
+
+    with pytest.raises(DeviceError, match="needs amplitudes"):
+        state()
