@@ -31,6 +31,8 @@ __all__ = [
 
 _AT_ONCE = 0.02
 """Seconds; where an engine needs no more, no other is asked."""
+_WORTH = 10
+"""How many times as long as its answer takes the run must take for an engine to be asked."""
 _PATIENCE = 10
 """How many times as long an engine may take that gives exact averages."""
 _SOON = 1.0
@@ -131,7 +133,7 @@ def cost_table(
     engines = [make(name) for name in names if name not in BY_AMPLITUDES]
     slow = {engine.name: getattr(engine, "prediction_seconds", 0.0) for engine in engines}
     for engine in sorted(engines, key=lambda engine: slow[engine.name]):
-        if everyone or slow[engine.name] <= _best(table):
+        if everyone or _WORTH * slow[engine.name] <= _best(table):
             table.append(ask(engine))
         else:
             refusal = f"not asked, which takes {slow[engine.name]:.1g} s"

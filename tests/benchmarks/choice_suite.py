@@ -67,8 +67,8 @@ class Row:
     @property
     def is_good(self) -> bool:
         """Whether the choice took at most twice as long as the best engine."""
-        if not self.seconds:
-            return not self.problem or "Memory" not in self.problem
+        if not self.seconds:  # a refusal, or the limit, is the best there is
+            return not self.problem.startswith("MemoryError")
         return bool(self.chosen) and self.taken <= 2 * min(self.seconds.values()) + SLACK
 
 
@@ -118,7 +118,7 @@ def row_of(family: str, build: Callable[[int], Any], width: int, asked: str, lim
     try:
         row.taken, facts = run("auto", made, asked, 2 * limit)
         row.chosen = facts["engine"]
-    except (QuasimError, Cancelled) as error:
+    except (QuasimError, Cancelled, MemoryError) as error:
         row.problem = f"{type(error).__name__}: {error}"
     return row
 
