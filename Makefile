@@ -95,6 +95,7 @@ bench-gpu:
 	$(GPU_PYTHON) tests/benchmarks/gpu_bench.py $(BENCH)
 
 docs: $(VENV)/.stamp-dev
+	@rm -rf docs/reference
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 

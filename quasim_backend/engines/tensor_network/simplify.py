@@ -2,11 +2,11 @@
 
 Rules, each in the place where it can apply next, until none does:
 
-rank       a tensor whose indices another one has is multiplied into it; two tensors are contracted
-           over an index that only they have if the result has no more indices than the larger
-diagonal   a constant matrix that is diagonal makes its two indices one
-anti-      the same for one that is anti-diagonal, with one of the indices turned around
-column     an index where a constant tensor is zero but for one value is fixed to that value
+- rank: a tensor whose indices another one has is multiplied into it; two tensors are contracted
+  over an index that only they have if the result has no more indices than the larger,
+- diagonal: a constant matrix that is diagonal makes its two indices one,
+- anti-diagonal: the same for one that is, with one of the indices turned around,
+- column: an index where a constant tensor is zero but for one value is fixed to that value.
 
 Entries below `ROUNDING` times the largest one count as zero. Tensors that depend on parameters or
 bits take part in the first rule only; what is done to them is recorded in a `Program`.
