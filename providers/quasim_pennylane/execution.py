@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 from pennylane.exceptions import DeviceError
-from pennylane.measurements import ExpectationMP
+from pennylane.measurements import ExpectationMP, ProbabilityMP, VarianceMP
 
 from quasim_backend import Runtime
 from quasim_backend.errors import QuasimError
@@ -28,6 +28,8 @@ _KEPT_BYTES = 256 << 20
 """Final states kept for the derivatives that are asked for next."""
 
 
+_WITHOUT_AMPLITUDES = (ExpectationMP, VarianceMP, ProbabilityMP)
+"""Measurements that need no state; others of a wide circuit are refused for their memory."""
 _WIDEST = 30
 """Wires of whose circuits states are kept; wider ones are measured by whatever engine can."""
 
@@ -111,6 +113,7 @@ class Executor:
             )
         noisy = prepared.random or self._noise is not None
         wide = len(prepared.places.order) > (_WIDEST // 2 if noisy else _WIDEST)
+        wide &= all(isinstance(mp, _WITHOUT_AMPLITUDES) for mp in tape.measurements)
         if self._runtime.config.method in METHODS or wide:
             exact = WithoutStates(self._runtime, self.analyst.observables, self._noise)
             return [_squeezed(exact.measure(tape.measurements, prepared, e)) for e in entries]

@@ -73,5 +73,5 @@ def test_wide_circuits_need_no_method():
         layers(60)
         return qml.state()
 
-    with pytest.raises(DeviceError, match="needs amplitudes"):
+    with pytest.raises(MemoryError, match="EiB"):
         state()
