@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ import quasim_backend as quasim
 from quasim_backend.errors import MemoryLimitError, QuasimError, UnsupportedError
 from quasim_backend.ir.instructions import Save
 
-pytest.importorskip("stim")
+needs_stim = pytest.mark.skipif(find_spec("stim") is None, reason="Stim is not installed")
 
 
 def ising(width: int, steps: int, angle: float = 0.2) -> quasim.Circuit:
@@ -51,6 +53,7 @@ def test_small_circuits_go_to_amplitudes_at_once() -> None:
     assert [c["name"] for c in facts["candidates"]] == ["statevector"]
 
 
+@needs_stim
 @pytest.mark.parametrize("width", [26, 300])
 def test_wide_clifford_circuits_go_to_stabilizers(width: int) -> None:
     assert engine_of(random_clifford(width, 20 * width).measure_all(), 10) == "stabilizer"
@@ -80,6 +83,7 @@ def test_few_gates_that_are_no_cliffords() -> None:
     assert result.samples.shape == (50, 60)
 
 
+@needs_stim
 def test_every_candidate_is_explained() -> None:
     with quasim.runtime() as session:
         text = session.explain(ising(45, 2).measure_all())

@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 from types import SimpleNamespace
 
-import cirq
 import numpy as np
 import pytest
+
+pytest.importorskip("cirq")
+
+import cirq
 
 import quasim_cirq
 

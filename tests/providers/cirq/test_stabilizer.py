@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import cirq
 import numpy as np
 import pytest
+
+pytest.importorskip("cirq")
+pytest.importorskip("sympy")
+pytest.importorskip("stim")
+
+import cirq
 import sympy
 
 import quasim_cirq
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.testing import FALSE_ALARM, goodness_of_fit
-
-pytest.importorskip("stim")
 
 GATES = [cirq.H, cirq.S, cirq.X**0.5, cirq.Y, cirq.CNOT, cirq.CZ, cirq.SWAP]
 

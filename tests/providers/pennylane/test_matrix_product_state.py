@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pennylane as qml
 import pytest
+
+pytest.importorskip("pennylane")
+
+import pennylane as qml
 from pennylane.exceptions import DeviceError
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pennylane as qml
 import pytest
-from pennylane.exceptions import DeviceError
 
+pytest.importorskip("pennylane")
 pytest.importorskip("stim")
+
+import pennylane as qml
+from pennylane.exceptions import DeviceError
 
 
 def device(wires, **options):

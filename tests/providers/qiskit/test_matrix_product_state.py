@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+pytest.importorskip("qiskit_aer")
+
 import qiskit_aer
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp, Statevector

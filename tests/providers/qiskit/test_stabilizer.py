@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+pytest.importorskip("qiskit_aer")
+pytest.importorskip("stim")
+
 import qiskit_aer
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Clifford, Pauli, SparsePauliOp, StabilizerState, random_clifford
 
 from quasim_backend.testing import FALSE_ALARM, two_sample
 from quasim_qiskit import AerSimulator
-
-pytest.importorskip("stim")
 
 
 def ours(circuit, **options):
