@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.engines.pauli_images import Image, hermitian, product, words_of
+from quasim_backend.engines.pauli_moves import bits_of_mask
 from quasim_backend.engines.stabilizer.clifford import CliffordForm
 
 __all__ = ["ChForm"]
@@ -112,9 +113,9 @@ class ChForm:
         """Return ``U_C^dagger P U_C`` of any string."""
         x, z, power = string
         result = (0, 0, power)
-        for q in _bits(x):
+        for q in bits_of_mask(x):
             result = product(result, self._moved_x(q))
-        for q in _bits(z):
+        for q in bits_of_mask(z):
             result = product(result, self._moved_z(q))
         return result
 
@@ -277,7 +278,3 @@ def _parities(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
     """Return the parity of all bits of each column, uint8 ``(count,)``."""
     folded: NDArray[np.uint64] = np.bitwise_xor.reduce(words, axis=0)
     return np.bitwise_count(folded) & np.uint8(1)
-
-
-def _bits(mask: int) -> list[int]:
-    return [q for q in range(mask.bit_length()) if mask >> q & 1]

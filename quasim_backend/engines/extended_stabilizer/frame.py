@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quasim_backend.engines.pauli_images import Image, hermitian, product
+from quasim_backend.engines.pauli_moves import bits_of_mask
 
 __all__ = ["CliffordFrame"]
 
@@ -24,10 +25,8 @@ class CliffordFrame:
         """Return ``C^dagger P C`` of the Hermitian string ``P`` with these masks."""
         result = (0, 0, hermitian(x, z)[2])
         for mask, images in ((x, self._x), (z, self._z)):
-            while mask:
-                low = mask & -mask
-                result = product(result, images[low.bit_length() - 1])
-                mask ^= low
+            for q in bits_of_mask(mask):
+                result = product(result, images[q])
         return result
 
     def turn(self, x: int, z: int, quarters: int) -> None:
@@ -39,7 +38,5 @@ class CliffordFrame:
         axis = (0, 0, 2) if quarters == 2 else self.image(x, z)
         axis = axis[0], axis[1], axis[2] + (0, 3, 0, 1)[quarters] & 3
         for mask, images in ((z, self._x), (x, self._z)):
-            while mask:
-                q = (mask & -mask).bit_length() - 1
+            for q in bits_of_mask(mask):
                 images[q] = product(images[q], axis)
-                mask &= mask - 1
