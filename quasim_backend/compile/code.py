@@ -157,6 +157,15 @@ class GatesStep:
         """Whether any operation is a channel."""
         return any(isinstance(operation, ChannelOp) for operation in self.operations)
 
+    def values(
+        self, parameters: NDArray[np.float64], variables: Sequence[Value]
+    ) -> dict[Parameter, float]:
+        """Return the number of each parameter: of the run's vector, or of a loop's variable."""
+        return {
+            parameter: float(parameters[source] if source >= 0 else variables[-1 - source])
+            for parameter, source in self.sources.items()
+        }
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SaveStep:

@@ -2,56 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from quasim_backend.compile.code import AssignStep, BranchStep, ForStep, JumpStep, SwitchStep
-from quasim_backend.engines.shot_nodes import Node
+from quasim_backend.ir.expr import Value
 
-__all__ = ["assign", "condition", "jump", "loop", "switch", "write"]
+__all__ = ["CLASSICAL", "Course", "write"]
 
 
-def assign(step: AssignStep, node: Node) -> None:
+class Course(Protocol):
+    """A place in the code, and what classical memory and variables hold there."""
+
+    pc: int
+    bits: int
+    variables: list[Value]
+
+
+def _assign(step: AssignStep, course: Course) -> None:
     """Store a value in a variable or in classical bits."""
-    value = step.value(node.bits, node.variables)
+    value = step.value(course.bits, course.variables)
     if step.slot >= 0:
-        node.variables[step.slot] = value
+        course.variables[step.slot] = value
     else:
-        write(node, step.clbits, int(value))
-    node.pc += 1
+        write(course, step.clbits, int(value))
+    course.pc += 1
 
 
-def jump(step: JumpStep, node: Node) -> None:
+def _jump(step: JumpStep, course: Course) -> None:
     """Go to the target."""
-    node.pc = step.target
+    course.pc = step.target
 
 
-def condition(step: BranchStep, node: Node) -> None:
+def _condition(step: BranchStep, course: Course) -> None:
     """Go on, or elsewhere if the condition does not hold."""
-    holds = step.condition(node.bits, node.variables)
-    node.pc = node.pc + 1 if holds else step.otherwise
+    holds = step.condition(course.bits, course.variables)
+    course.pc = course.pc + 1 if holds else step.otherwise
 
 
-def switch(step: SwitchStep, node: Node) -> None:
+def _switch(step: SwitchStep, course: Course) -> None:
     """Go to the target of the subject's value."""
-    value = int(step.subject(node.bits, node.variables))
-    node.pc = step.targets.get(value, step.default)
+    value = int(step.subject(course.bits, course.variables))
+    course.pc = step.targets.get(value, step.default)
 
 
-def loop(step: ForStep, node: Node) -> None:
+def _loop(step: ForStep, course: Course) -> None:
     """Begin the next round, or leave the loop."""
-    rounds = int(node.variables[step.counter])
+    rounds = int(course.variables[step.counter])
     if rounds < len(step.values):
-        node.variables[step.counter] = rounds + 1
+        course.variables[step.counter] = rounds + 1
         if step.value >= 0:
-            node.variables[step.value] = step.values[rounds]
-        node.pc += 1
+            course.variables[step.value] = step.values[rounds]
+        course.pc += 1
     else:
-        node.variables[step.counter] = 0
-        node.pc = step.exit
+        course.variables[step.counter] = 0
+        course.pc = step.exit
 
 
-def write(node: Node, clbits: Sequence[int], value: int) -> None:
+def write(course: Course, clbits: Sequence[int], value: int) -> None:
     """Store the bits of a value, lowest first."""
     for i, c in enumerate(clbits):
         bit = value >> i & 1
-        node.bits = (node.bits & ~(1 << c)) | bit << c
+        course.bits = (course.bits & ~(1 << c)) | bit << c
+
+
+CLASSICAL: Mapping[type, Callable[[Any, Course], None]] = {
+    AssignStep: _assign,
+    JumpStep: _jump,
+    BranchStep: _condition,
+    SwitchStep: _switch,
+    ForStep: _loop,
+}
+"""What each of these steps does."""

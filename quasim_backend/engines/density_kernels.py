@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.engines.walsh import signed_sums
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray
@@ -188,7 +189,7 @@ class DensityKernels:
         for x in np.unique(x_masks):
             # P = i**popcount(x & z) X^x Z^z takes column c to row c ^ x with a sign (-1)**(z.c).
             entries = host[columns + ((columns ^ int(x)) << self._width)]
-            sums = _signed_sums(entries.astype(np.complex128))
+            sums = signed_sums(entries.astype(np.complex128))
             own = np.flatnonzero(x_masks == x)
             z = z_masks[own]
             phases = 1j ** np.bitwise_count(x & z)
@@ -321,16 +322,6 @@ _NO_DERIVATIVES = (
     "Density matrices have no derivatives in this version: differentiate a circuit without "
     "channels, measurements and resets."
 )
-
-
-def _signed_sums(entries: ComplexArray) -> ComplexArray:
-    """Return ``sum_c (-1)**(z.c) entries[c]`` for every ``z``: a Walsh-Hadamard transform."""
-    half = 1
-    while half < len(entries):
-        pairs = entries.reshape(-1, 2, half)
-        entries = np.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], 1).reshape(-1)
-        half *= 2
-    return entries
 
 
 def _deposit(size: int, qubits: Sequence[int]) -> NDArray[np.int64]:

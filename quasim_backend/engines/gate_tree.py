@@ -11,7 +11,7 @@ are run again from the start: their uniforms lead them the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
@@ -19,25 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.compile.code import (
-    AssignStep,
-    BranchStep,
     CompiledCircuit,
-    ForStep,
     GatesStep,
     InitializeStep,
-    JumpStep,
     MeasureStep,
     ResetStep,
     SampleStep,
     SaveStep,
     SetStateStep,
     Step,
-    SwitchStep,
 )
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.averages import moments_of
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.classical_memory import PackedMemory, confuse
+from quasim_backend.engines.classical_steps import CLASSICAL, write
 from quasim_backend.engines.digits import Digits
 from quasim_backend.engines.saves import SaveSink
 from quasim_backend.engines.uniforms import ShotUniforms
@@ -212,7 +208,10 @@ class GateTree:
         while node.pc < len(self._steps):
             self._request.cancel.check()
             step = self._steps[node.pc]
-            if not _ACTIONS[type(step)](self, step, node):
+            classical = CLASSICAL.get(type(step))
+            if classical is not None:
+                classical(step, node)
+            elif not _QUANTUM[type(step)](self, step, node):
                 break
         else:
             self._memory.write_value(node.shots, node.bits)
@@ -289,7 +288,7 @@ class GateTree:
             node.value |= outcome << number
             node.place += 1
         else:
-            self._write(node, step.clbits, outcome)
+            write(node, step.clbits, outcome)
             self._leave(node)
 
     def _leave(self, node: _Node) -> None:
@@ -334,7 +333,7 @@ class GateTree:
         known = self._bound.get(id(step))
         if known is not None:
             return known
-        values = _values(step.sources, self._request.parameters, node.variables)
+        values = step.values(self._request.parameters, node.variables)
         bound = tuple(
             GateOp(operation.gate.bound(values), operation.qubits)
             if isinstance(operation, GateOp)
@@ -412,47 +411,8 @@ class GateTree:
         node.pc += 1
         return True
 
-    def _assign(self, step: AssignStep, node: _Node) -> bool:
-        value = step.value(node.bits, node.variables)
-        if step.slot >= 0:
-            node.variables[step.slot] = value
-        else:
-            self._write(node, step.clbits, int(value))
-        node.pc += 1
-        return True
 
-    def _jump(self, step: JumpStep, node: _Node) -> bool:
-        node.pc = step.target
-        return True
-
-    def _condition(self, step: BranchStep, node: _Node) -> bool:
-        holds = step.condition(node.bits, node.variables)
-        node.pc = node.pc + 1 if holds else step.otherwise
-        return True
-
-    def _switch(self, step: SwitchStep, node: _Node) -> bool:
-        value = int(step.subject(node.bits, node.variables))
-        node.pc = step.targets.get(value, step.default)
-        return True
-
-    def _for(self, step: ForStep, node: _Node) -> bool:
-        rounds = int(node.variables[step.counter])
-        if rounds < len(step.values):
-            node.variables[step.counter] = rounds + 1
-            if step.value >= 0:
-                node.variables[step.value] = step.values[rounds]
-            node.pc += 1
-        else:
-            node.variables[step.counter] = 0
-            node.pc = step.exit
-        return True
-
-    def _write(self, node: _Node, clbits: Sequence[int], value: int) -> None:
-        for i, c in enumerate(clbits):
-            node.bits = (node.bits & ~(1 << c)) | (value >> i & 1) << c
-
-
-_ACTIONS: dict[type, Callable[[GateTree, Any, _Node], bool]] = {
+_QUANTUM: dict[type, Callable[[GateTree, Any, _Node], bool]] = {
     GatesStep: GateTree._gates,
     MeasureStep: GateTree._measure,
     ResetStep: GateTree._measure,
@@ -460,13 +420,8 @@ _ACTIONS: dict[type, Callable[[GateTree, Any, _Node], bool]] = {
     SampleStep: GateTree._sample,
     SetStateStep: GateTree._set_state,
     SaveStep: GateTree._save,
-    AssignStep: GateTree._assign,
-    JumpStep: GateTree._jump,
-    BranchStep: GateTree._condition,
-    SwitchStep: GateTree._switch,
-    ForStep: GateTree._for,
 }
-"""What each kind of step does to a node; whether the node goes on."""
+"""What a step does to a node; whether the node goes on."""
 
 
 def _saved_value(state: GateState, save: Save) -> Any:
@@ -475,13 +430,3 @@ def _saved_value(state: GateState, save: Save) -> Any:
     if save.kind != "variance" or save.subtype != "average":
         return value
     return moments_of(value, state.value(replace(save, kind="expectation")))
-
-
-def _values(
-    sources: Mapping[Any, int], parameters: NDArray[np.float64], variables: Sequence[Value]
-) -> dict[Any, float]:
-    """Return the number of each parameter: of the run's vector, or of a loop's variable."""
-    return {
-        parameter: float(parameters[source] if source >= 0 else variables[-1 - source])
-        for parameter, source in sources.items()
-    }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.engines.pauli_images import spread
 from quasim_backend.ir.program import ComplexArray, PrimitiveKind, Program
 
 __all__ = ["Images", "Move", "Rotation", "bits_of_mask", "moves_of", "pauli_masks"]
@@ -130,13 +131,11 @@ def _of_matrix(
         local[key] = _on_first_qubits(_controlled(matrix, len(controls), state))
     move = local[key]
     if isinstance(move, Images):
-        return Images(
-            qubits, tuple((_spread(x, qubits), _spread(z, qubits)) for x, z in move.masks)
-        )
+        return Images(qubits, tuple((spread(x, qubits), spread(z, qubits)) for x, z in move.masks))
     if move is None:
         return None
     return tuple(
-        r._replace(x_mask=_spread(r.x_mask, qubits), z_mask=_spread(r.z_mask, qubits)) for r in move
+        r._replace(x_mask=spread(r.x_mask, qubits), z_mask=spread(r.z_mask, qubits)) for r in move
     )
 
 
@@ -238,7 +237,3 @@ def _euler_rotations(matrix: NDArray[np.complex128]) -> tuple[Rotation, ...]:
         _rotation(1, 1, 0.0, theta, None),
         _rotation(0, 1, 0.0, last, None),
     )
-
-
-def _spread(mask: int, qubits: Sequence[int]) -> int:
-    return sum(1 << q for place, q in enumerate(qubits) if mask >> place & 1)

@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.engines.pauli_images import spread
 from quasim_backend.ir.gate_table import Template
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.program import PrimitiveKind
@@ -58,7 +59,7 @@ def rotations_of(gate: Gate, qubits: Sequence[int]) -> list[Rotation] | None:
     local = _plain_rotations(gate) if not gate.params else _local_rotations(gate)
     if local is None:
         return None
-    return [Rotation(_spread(r.x, qubits), _spread(r.z, qubits), r.angle) for r in local]
+    return [Rotation(spread(r.x, qubits), spread(r.z, qubits), r.angle) for r in local]
 
 
 @lru_cache(maxsize=8)
@@ -139,7 +140,7 @@ def _controlled(
     """Yield rotations that act where the controls have the values of ``state``'s lowest bits."""
     for rotation in rotations:
         for subset in range(1 << len(controls)):
-            z = rotation.z ^ _spread(subset, controls)
+            z = rotation.z ^ spread(subset, controls)
             sign = -1.0 if (subset & state).bit_count() & 1 else 1.0
             yield Rotation(rotation.x, z, sign * rotation.angle / (1 << len(controls)))
 
@@ -151,7 +152,7 @@ def _diagonal(phases: NDArray[np.float64], targets: Sequence[int]) -> list[Rotat
     for z in range(len(phases)):
         weight = float(np.mean(phases * (1 - 2.0 * (np.bitwise_count(index & z) & 1))))
         if abs(weight) > _EXACT:
-            found.append(Rotation(0, _spread(z, targets), -2 * weight))
+            found.append(Rotation(0, spread(z, targets), -2 * weight))
     return found
 
 
@@ -169,7 +170,7 @@ def _involution(matrix: Matrix, targets: Sequence[int]) -> list[Rotation] | None
     found = [Rotation(0, 0, -math.pi)]
     for x, z in strings:
         angle = math.pi * float(weights[x | z << width])
-        found.append(Rotation(_spread(x, targets), _spread(z, targets), angle))
+        found.append(Rotation(spread(x, targets), spread(z, targets), angle))
     return found
 
 
@@ -253,12 +254,3 @@ def _crossed(a: int, b: int, width: int) -> bool:
     mask = (1 << width) - 1
     crossings = (a & mask & b >> width).bit_count() + (a >> width & b & mask).bit_count()
     return crossings & 1 == 1
-
-
-def _spread(bits: int, qubits: Sequence[int]) -> int:
-    result, place = 0, 0
-    while bits >> place:
-        if bits >> place & 1:
-            result |= 1 << qubits[place]
-        place += 1
-    return result

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.engines.pauli_images import spread
+from quasim_backend.engines.walsh import signed_sums
 from quasim_backend.ir.array_observables import (
     AnyObservable,
     ArrayObservable,
@@ -19,7 +21,7 @@ from quasim_backend.ir.array_observables import (
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliString, PauliSum
 
-__all__ = ["SavedSums", "Terms", "refused_save"]
+__all__ = ["SavedSums", "Terms", "matrix_of", "refused_save"]
 
 Terms: TypeAlias = dict[PauliString, complex]
 
@@ -78,7 +80,7 @@ class SavedSums:
         if save.kind in ("probabilities", "density_matrix"):
             x_values = range(1 << len(qubits) if save.kind == "density_matrix" else 1)
             result.sums = [
-                {PauliString(_spread(x, qubits), _spread(z, qubits)): 1.0}
+                {PauliString(spread(x, qubits), spread(z, qubits)): 1.0}
                 for x in x_values
                 for z in range(1 << len(qubits))
             ]
@@ -100,13 +102,13 @@ class SavedSums:
         """
         save = self.save
         if save.kind == "probabilities":
-            return _signed_sums(values.real) / len(values), float(errors.mean())
+            return signed_sums(values.real) / len(values), float(errors.mean())
         if save.kind == "density_matrix":
             size = round(len(values) ** 0.5)
             strings = values.reshape(size, size)
             # An entry takes the strings of one x mask.
             bound = float(errors.reshape(size, size).sum(axis=1).max()) / size
-            return _matrix_of(strings), bound
+            return matrix_of(strings), bound
         single = not isinstance(save.observable, ObservableList)
         if save.kind == "variance":
             means, squares = values[::2], values[1::2].real
@@ -135,19 +137,19 @@ def _terms(observable: PauliSum | ArrayObservable) -> Terms:
     if isinstance(observable, PauliSum):
         return _collected(observable)
     if isinstance(observable, DiagonalObservable):
-        weights = _signed_sums(observable.values) / len(observable.values)
+        weights = signed_sums(observable.values) / len(observable.values)
         own = observable.qubits
-        return {PauliString(0, _spread(z, own)): float(w) for z, w in enumerate(weights) if w}
+        return {PauliString(0, spread(z, own)): float(w) for z, w in enumerate(weights) if w}
     assert isinstance(observable, MatrixObservable), "others are refused"
     own, size = observable.qubits, len(observable.matrix)
     columns = np.arange(size)
     terms: Terms = {}
     for x in range(size):
         # Tr(P M): P takes column c to row c ^ x with i**|x&z| (-1)**(z.c).
-        sums = _signed_sums(observable.matrix[columns, columns ^ x]) / size
+        sums = signed_sums(observable.matrix[columns, columns ^ x]) / size
         for z, weight in enumerate(sums * 1j ** np.bitwise_count(x & columns)):
             if weight:
-                terms[PauliString(_spread(x, own), _spread(z, own))] = complex(weight)
+                terms[PauliString(spread(x, own), spread(z, own))] = complex(weight)
     return terms
 
 
@@ -168,26 +170,12 @@ def _collected(observable: PauliSum) -> Terms:
     return {string: weight for string, weight in terms.items() if weight}
 
 
-def _matrix_of(strings: NDArray[np.complex128]) -> NDArray[np.complex128]:
+def matrix_of(strings: NDArray[Any]) -> NDArray[np.complex128]:
     """Return ``rho = sum_P <P> P / 2**k`` of values ``[x, z]``."""
     size = len(strings)
     columns = np.arange(size)
+    rows = columns[:, None]
     rho = np.empty((size, size), np.complex128)
-    for x in range(size):
-        phased = strings[x] * 1j ** np.bitwise_count(x & columns)
-        rho[columns ^ x, columns] = _signed_sums(phased) / size
-    return rho
-
-
-def _signed_sums(values: NDArray[Any]) -> NDArray[Any]:
-    """Return ``sum_c (-1)**(z.c) values[c]`` for every ``z``: a Walsh-Hadamard transform."""
-    half = 1
-    while half < len(values):
-        pairs = values.reshape(-1, 2, half)
-        values = np.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], 1).reshape(-1)
-        half *= 2
-    return values
-
-
-def _spread(bits: int, qubits: Sequence[int]) -> int:
-    return sum(1 << q for i, q in enumerate(qubits) if bits >> i & 1)
+    # P takes column c to row c ^ x with i**|x&z| (-1)**(z.c).
+    rho[rows ^ columns, columns] = signed_sums(strings * 1j ** np.bitwise_count(rows & columns))
+    return rho / size

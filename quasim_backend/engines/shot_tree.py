@@ -19,12 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.compile.code import (
-    AssignStep,
-    BranchStep,
     CompiledCircuit,
-    ForStep,
     InitializeStep,
-    JumpStep,
     MeasureStep,
     NoisyStep,
     ResetStep,
@@ -32,11 +28,10 @@ from quasim_backend.compile.code import (
     SaveStep,
     SegmentStep,
     SetStateStep,
-    SwitchStep,
 )
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.classical_memory import PackedMemory, bits_of, confuse
-from quasim_backend.engines.classical_steps import assign, condition, jump, loop, switch, write
+from quasim_backend.engines.classical_steps import CLASSICAL, write
 from quasim_backend.engines.collapse import Pending, waits_for
 from quasim_backend.engines.noisy_course import NoisyCourse
 from quasim_backend.engines.outcomes import Outcome, OutcomeLaw
@@ -155,7 +150,7 @@ class ShotTree:
 
     def _act(self, step: Any, node: Node) -> bool:
         """Run one step; return whether the node goes on."""
-        classical = _CLASSICAL.get(type(step))
+        classical = CLASSICAL.get(type(step))
         if classical is None:
             return _QUANTUM[type(step)](self, step, node)
         classical(step, node)
@@ -446,11 +441,3 @@ _QUANTUM: dict[type, Callable[[ShotTree, Any, Node], bool]] = {
     SaveStep: ShotTree._save,
 }
 """What a step does to a node; whether the node goes on."""
-
-_CLASSICAL: dict[type, Callable[[Any, Node], None]] = {
-    AssignStep: assign,
-    JumpStep: jump,
-    BranchStep: condition,
-    SwitchStep: switch,
-    ForStep: loop,
-}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.expr import Bit
 from quasim_backend.ir.observables import PauliSum
+from quasim_backend.noise.representations import pauli_matrix
 from quasim_backend.testing.density_oracle import exact_branches, exact_distribution
 from quasim_backend.testing.dynamic_generators import random_dynamic_clifford
 from quasim_backend.testing.engine_checks import Check, Refused, Subject
@@ -147,10 +149,7 @@ def _noisy(rng: np.random.Generator, number: int) -> Circuit:
 
 
 def _paulis(width: int) -> list[NDArray[np.complex128]]:
-    single = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
-    if width == 1:
-        return list(single)
-    return [np.kron(b, a) for b in single for a in single]
+    return [pauli_matrix("".join(letters)) for letters in product("IXYZ", repeat=width)]
 
 
 def _fits(subject: Subject, circuit: Circuit, what: str) -> None:

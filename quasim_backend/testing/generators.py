@@ -17,6 +17,7 @@ from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.gate_table import ALIASES, RECORDS
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.parameters import Affine, Parameter
+from quasim_backend.testing.oracles import apply_matrix
 
 __all__ = [
     "GATE_KINDS",
@@ -262,15 +263,8 @@ def dense_clifford(rng: np.random.Generator, num_qubits: int) -> NDArray[np.comp
     for _ in range(6 * num_qubits):
         name = ("h", "s", "cx")[int(rng.integers(0, 3 if num_qubits > 1 else 2))]
         gate = Gate.named(name).matrix()
-        order = rng.permutation(num_qubits)
-        # On the lowest qubits, among shuffled ones.
-        wide = np.kron(np.eye(1 << num_qubits - (2 if name == "cx" else 1)), gate)
-        index = np.zeros(1 << num_qubits, np.int64)
-        for place, q in enumerate(order):
-            index |= (np.arange(1 << num_qubits) >> place & 1) << q
-        shuffled = np.zeros_like(wide)
-        shuffled[np.ix_(index, index)] = wide
-        matrix = shuffled @ matrix
+        qubits = rng.permutation(num_qubits)[: 2 if name == "cx" else 1]
+        matrix = apply_matrix(matrix, gate, qubits.tolist())
     return matrix
 
 

@@ -1,26 +1,11 @@
-"""The Clifford part of a circuit: what it takes Pauli strings back to.
-
-A string of ``n`` qubits is ``(x, z, power)`` here, for ``i**power X^x Z^z`` with masks of any
-width.
-"""
+"""The Clifford part of a circuit: what it takes Pauli strings back to."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from quasim_backend.engines.pauli_images import Image, hermitian, product
+from quasim_backend.engines.pauli_moves import bits_of_mask
 
-__all__ = ["CliffordFrame", "Image", "hermitian", "product"]
-
-Image: TypeAlias = tuple[int, int, int]
-
-
-def hermitian(x: int, z: int) -> Image:
-    """Return the Hermitian string of two masks: a qubit in both carries Y."""
-    return x, z, (x & z).bit_count() & 3
-
-
-def product(a: Image, b: Image) -> Image:
-    """Return the product of two strings."""
-    return a[0] ^ b[0], a[1] ^ b[1], a[2] + b[2] + 2 * (a[1] & b[0]).bit_count() & 3
+__all__ = ["CliffordFrame"]
 
 
 class CliffordFrame:
@@ -38,12 +23,10 @@ class CliffordFrame:
 
     def image(self, x: int, z: int) -> Image:
         """Return ``C^dagger P C`` of the Hermitian string ``P`` with these masks."""
-        result = (0, 0, (x & z).bit_count() & 3)
+        result = (0, 0, hermitian(x, z)[2])
         for mask, images in ((x, self._x), (z, self._z)):
-            while mask:
-                low = mask & -mask
-                result = product(result, images[low.bit_length() - 1])
-                mask ^= low
+            for q in bits_of_mask(mask):
+                result = product(result, images[q])
         return result
 
     def turn(self, x: int, z: int, quarters: int) -> None:
@@ -55,7 +38,5 @@ class CliffordFrame:
         axis = (0, 0, 2) if quarters == 2 else self.image(x, z)
         axis = axis[0], axis[1], axis[2] + (0, 3, 0, 1)[quarters] & 3
         for mask, images in ((z, self._x), (x, self._z)):
-            while mask:
-                q = (mask & -mask).bit_length() - 1
+            for q in bits_of_mask(mask):
                 images[q] = product(images[q], axis)
-                mask &= mask - 1

@@ -14,13 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.engines.extended_stabilizer.frame import (
-    CliffordFrame,
-    Image,
-    hermitian,
-    product,
-)
+from quasim_backend.engines.extended_stabilizer.frame import CliffordFrame
 from quasim_backend.engines.extended_stabilizer.reduction import Span
+from quasim_backend.engines.pauli_images import Image, hermitian, product
 from quasim_backend.engines.pauli_rotations import Rotation
 
 __all__ = ["COIN_BITS", "JointMeasurement"]

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 
 from quasim_backend.compile.code import CompiledCircuit, SampleStep, SaveStep
 from quasim_backend.engines.base import EngineRequest
-from quasim_backend.engines.extended_stabilizer.frame import CliffordFrame, Image
+from quasim_backend.engines.extended_stabilizer.frame import CliffordFrame
+from quasim_backend.engines.pauli_images import Image
 from quasim_backend.engines.pauli_rotations import Rotation, rotations_of
 from quasim_backend.engines.pauli_sums import SavedSums
 from quasim_backend.engines.straight_code import straight_code

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from quasim_backend.compile.code import CompiledCircuit, SampleStep, SaveStep
 from quasim_backend.compile.planner import PlanOptions, plan
 from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.ch_form import ChForm
 from quasim_backend.engines.classical_memory import PackedMemory, confuse
-from quasim_backend.engines.extended_stabilizer.ch_form import CHForm
-from quasim_backend.engines.extended_stabilizer.frame import Image, product
 from quasim_backend.engines.extended_stabilizer.measuring import COIN_BITS, JointMeasurement
 from quasim_backend.engines.extended_stabilizer.reduction import Reading, Reduction
+from quasim_backend.engines.pauli_images import Image, product, words_of
 from quasim_backend.engines.pauli_rotations import Rotation
 from quasim_backend.engines.saves import SaveSink
 from quasim_backend.engines.uniforms import ShotUniforms
@@ -128,7 +128,7 @@ class ReducedRun:
     ) -> NDArray[np.complex128]:
         """Return ``<b|C|state> = <C^dagger 0...0|C^dagger X^b C|state>`` for each index ``b``."""
         width = self._compiled.num_qubits
-        start = CHForm(width)
+        start = ChForm(width)
         for turn in reversed(self._reduction.turns[: reading.turns]):
             start.turn(turn.x, turn.z, -round(turn.angle / (np.pi / 2)))
         coefficients = self._coordinates(state) * reading.phase
@@ -142,8 +142,7 @@ class ReducedRun:
                     image = product(image, reading.flips[q])
             signs = np.zeros(places.shape[1], np.uint8)
             moved = places.copy()
-            for word in range(len(places)):
-                x, z = (np.uint64(m >> 64 * word & 0xFFFFFFFFFFFFFFFF) for m in image[:2])
+            for word, (x, z) in enumerate(words_of(image[:2], width)):
                 signs += np.bitwise_count(places[word] & z)
                 moved[word] ^= x
             weights = coefficients * (1 - 2.0 * (signs & 1))
@@ -157,11 +156,10 @@ class ReducedRun:
 
     def _places(self) -> NDArray[np.uint64]:
         """Return the basis state of each value of the coordinates: uint64 ``(words, 2**r)``."""
-        words = max(1, -(-self._compiled.num_qubits // 64))
-        result = np.zeros((words, 1), np.uint64)
+        width = self._compiled.num_qubits
+        result = words_of([0], width)
         for mask in self._reduction.span.basis:
-            vector = [[mask >> 64 * i & 0xFFFFFFFFFFFFFFFF] for i in range(words)]
-            result = np.concatenate([result, result ^ np.array(vector, np.uint64)], axis=1)
+            result = np.concatenate([result, result ^ words_of([mask], width)], axis=1)
         return result
 
     # --- samples ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from quasim_backend.compile.code import (
     SetStateStep,
 )
 from quasim_backend.engines.base import EngineRequest
+from quasim_backend.engines.pauli_images import words_of
 from quasim_backend.engines.pauli_propagation.moves import (
     Move,
     Rotation,
@@ -192,12 +193,8 @@ class Propagation:
             groups = np.repeat(np.arange(first, first + len(sums), dtype=np.uint64), sizes)
             weights = [weight for terms in sums for weight in terms.values()]
             coefficients = np.array([weights], np.complex128).reshape(1, -1)
-        words = [
-            [mask >> 64 * i & 0xFFFFFFFFFFFFFFFF for mask in masks]
-            for masks in ([s.x for s in listed], [s.z for s in listed])
-            for i in range(self.strings.num_words)
-        ]
-        table = np.vstack([np.array(words, np.uint64), groups[None]])
+        masks = ([s.x for s in listed], [s.z for s in listed])
+        table = np.vstack([*(words_of(m, self._width) for m in masks), groups[None]])
         real = not np.iscomplexobj(self.strings.coefficients)
         self.strings.add(table, coefficients.real if real else coefficients)
         for string in listed:

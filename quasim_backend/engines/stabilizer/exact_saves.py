@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.engines.pauli_sums import matrix_of
 from quasim_backend.engines.stabilizer.heisenberg import string_values
 from quasim_backend.engines.stabilizer.trace import Event
+from quasim_backend.engines.walsh import signed_sums
 from quasim_backend.ir.array_observables import AnyObservable, ObservableList
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliString, PauliSum
@@ -101,9 +103,9 @@ def assembled(
     """Put the values of strings, which are `strings_of` the save, together."""
     width = len(save.qubits) or num_qubits
     if save.kind == "probabilities":
-        return np.maximum(_walsh(values[None])[0] / 2**width, 0.0)
+        return np.maximum(signed_sums(values) / 2**width, 0.0)
     if save.kind == "density_matrix":
-        return _density_matrix(values.reshape(1 << width, 1 << width), width)
+        return matrix_of(values.reshape(1 << width, 1 << width))
     number = {string: i for i, string in enumerate(strings)}
 
     def mean(observable: PauliSum) -> complex:
@@ -121,29 +123,3 @@ def assembled(
     if isinstance(save.observable, ObservableList):
         return found
     return found[0].item()
-
-
-def _walsh(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return ``sum_z (-1)**(z.b) rows[:, z]`` for every ``b``."""
-    count, size = rows.shape
-    result = rows
-    for bit in range(size.bit_length() - 1):
-        parts = result.reshape(count, size >> bit + 1, 2, 1 << bit)
-        low, high = parts[:, :, 0], parts[:, :, 1]
-        result = np.stack([low + high, low - high], axis=2).reshape(count, size)
-    return result
-
-
-def _density_matrix(values: NDArray[np.float64], width: int) -> NDArray[np.complex128]:
-    """Return ``sum_P <P> P / 2**k``: the string (x, z) is ``i**|x & z| X**x Z**z``.
-
-    It takes ``|b>`` to ``i**|x & z| (-1)**(z.b) |b ^ x>``.
-    """
-    size = 1 << width
-    index = np.arange(size)
-    power = np.bitwise_count(index[:, None] & index) % 4
-    sums = _walsh(values * 1j**power)
-    result = np.zeros((size, size), np.complex128)
-    for x in range(size):
-        result[index ^ x, index] = sums[x] / size
-    return result

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.engines.pauli_moves import bits_of_mask
 from quasim_backend.engines.stabilizer.channels import ChannelForm, channel_form
 from quasim_backend.engines.stabilizer.clifford import CliffordForm
 from quasim_backend.engines.stabilizer.trace import Event, Gates, Measured, Pauli, Reset
@@ -91,10 +92,8 @@ class _Columns:
         self.z = [0] * num_qubits
         for column, masks in ((self.x, [s.x for s in strings]), (self.z, [s.z for s in strings])):
             for number, mask in enumerate(masks):
-                while mask:
-                    low = mask & -mask
-                    column[low.bit_length() - 1] |= 1 << number
-                    mask ^= low
+                for q in bits_of_mask(mask):
+                    column[q] |= 1 << number
         self.sign = 0
         self.lost = 0
         self.seen: dict[int, int] = {}

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.engines.ch_form import ChForm
 from quasim_backend.engines.digits import Digits
-from quasim_backend.engines.stabilizer.ch_form import ChForm
+from quasim_backend.engines.pauli_images import words_of
 from quasim_backend.engines.stabilizer.channels import OperatorForm, operator_form
 from quasim_backend.engines.stabilizer.clifford import CliffordForm, clifford_form, preparation
 from quasim_backend.engines.stabilizer.exact_saves import assembled, strings_of
@@ -184,7 +185,7 @@ class StabilizerState:
             assert self._phases is not None, "the engine follows phases for these kinds"
             if save.kind == "statevector":
                 return self._phases.state_vector()
-            return np.array([self._phases.amplitude(index) for index in save.indices])
+            return self._phases.amplitudes(words_of(save.indices, self.num_qubits))
         if save.kind == "stabilizer":
             return self.tableau()
         strings = strings_of(save, self.num_qubits)

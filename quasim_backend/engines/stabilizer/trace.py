@@ -210,8 +210,7 @@ class _Walk:
         self.operations += len(step.operations)
 
     def values(self, step: GatesStep) -> dict[Parameter, float]:
-        given, own = self.parameters, self.variables
-        return {p: float(given[s] if s >= 0 else own[-1 - s]) for p, s in step.sources.items()}
+        return step.values(self.parameters, self.variables)
 
     def measure(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quasim_backend.engines.extended_stabilizer.ch_form import CHForm
+from quasim_backend.engines.ch_form import ChForm
 from quasim_backend.engines.extended_stabilizer.frame import CliffordFrame
 from quasim_backend.engines.pauli_rotations import local_paulis
 
@@ -16,7 +16,7 @@ def test_amplitudes_of_random_clifford_circuits(seed: int) -> None:
     width = int(rng.integers(1, 9))
     state = np.zeros(1 << width, np.complex128)
     state[0] = 1
-    form = CHForm(width)
+    form = ChForm(width)
     for _ in range(int(rng.integers(1, 40))):
         x, z = (int(m) for m in rng.integers(0, 1 << width, 2))
         quarters = int(rng.integers(-4, 9))
@@ -35,7 +35,7 @@ def test_amplitudes_of_random_clifford_circuits(seed: int) -> None:
 def test_more_qubits_than_a_word_holds() -> None:
     """X turns give ``(|0> - i|1>) / sqrt(2)`` on every qubit, ZZ turns a phase a neighbour."""
     width, rng = 150, np.random.default_rng(2)
-    form = CHForm(width)
+    form = ChForm(width)
     for q in range(width):
         form.turn(1 << q, 0, 1)
     for q in range(width - 1):

@@ -8,7 +8,8 @@ low-rank stabilizer decompositions", section 4.1)::
     U_C^dagger Z_p U_C = prod_j Z_j**G[p][j]
     U_C^dagger X_p U_C = i**g[p] prod_j X_j**F[p][j] Z_j**M[p][j]
 
-Rows of G, F and M are integers, bit ``j`` for qubit ``j``.
+Rows of G, F and M are integers, bit ``j`` for qubit ``j``. Gates at the end of a circuit change
+``U_C`` from the left, Hadamards and quarter turns about Pauli strings from the right.
 """
 
 from __future__ import annotations
@@ -16,17 +17,15 @@ from __future__ import annotations
 import cmath
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.engines.pauli_images import Image, hermitian, product, words_of
+from quasim_backend.engines.pauli_moves import bits_of_mask
 from quasim_backend.engines.stabilizer.clifford import CliffordForm
 
 __all__ = ["ChForm"]
-
-Pauli: TypeAlias = tuple[int, int, int]
-"""``(k, x, z)``: the operator ``i**k X**x Z**z``, with masks."""
 
 _R = math.sqrt(0.5)
 _PHASES = (1, 1j, -1, -1j)
@@ -79,37 +78,62 @@ class ChForm:
             elif name == "Z":
                 gamma[q] = gamma[q] + 2 & 3
             else:
-                power, x, z = self._moved_x(q)
-                if name == "Y":  # Y = i X Z
-                    power, z = power + 1, z ^ g[q]
-                power, self._s = self._image((power, x, z))
-                self._w *= _PHASES[power]
+                self._replace(self._moved(hermitian(1 << q, (name == "Y") << q)))
         self._w *= cmath.exp(1j * form.phase)
+
+    def turn(self, x: int, z: int, quarters: int) -> None:
+        """Apply ``exp(-i pi/4 quarters P)``, ``P`` Hermitian with masks x and z."""
+        if quarters & 4:
+            self._w = -self._w
+        quarters &= 3
+        if not quarters:
+            return
+        moved = self._moved(hermitian(x, z))
+        if quarters == 2:
+            self._replace(product((0, 0, 3), moved))
+        elif quarters == 1:  # (1 - i P) / sqrt(2)
+            self._sum((0, 0, 0), product((0, 0, 3), moved), _R)
+        else:  # -(1 + i P) / sqrt(2)
+            self._sum((0, 0, 0), product((0, 0, 1), moved), -_R)
 
     def project(self, qubit: int, outcome: int) -> None:
         """Project a qubit onto an outcome of probability above 0, and normalise."""
-        power, x, z = self._moved_z(qubit)
-        self._sum((0, 0, 0), (power + 2 * outcome, x, z), 0.5)
+        self._sum((0, 0, 0), product((0, 0, 2 * outcome), self._moved_z(qubit)), 0.5)
         self._w /= abs(self._w)
 
-    def _moved_z(self, q: int) -> Pauli:
+    def _moved_z(self, q: int) -> Image:
         """Return ``U_C^dagger Z_q U_C``."""
-        return 0, 0, self._g[q]
+        return 0, self._g[q], 0
 
-    def _moved_x(self, q: int) -> Pauli:
+    def _moved_x(self, q: int) -> Image:
         """Return ``U_C^dagger X_q U_C``."""
-        return self._gamma[q], self._f[q], self._m[q]
+        return self._f[q], self._m[q], self._gamma[q]
 
-    def _image(self, pauli: Pauli) -> tuple[int, int]:
+    def _moved(self, string: Image) -> Image:
+        """Return ``U_C^dagger P U_C`` of any string."""
+        x, z, power = string
+        result = (0, 0, power)
+        for q in bits_of_mask(x):
+            result = product(result, self._moved_x(q))
+        for q in bits_of_mask(z):
+            result = product(result, self._moved_z(q))
+        return result
+
+    def _image(self, pauli: Image) -> tuple[int, int]:
         """Return ``(k, t)`` with ``P U_H |s> = i**k U_H |t>``."""
-        power, x, z = pauli
+        x, z, power = pauli
         v, s = self._v, self._s
         # H X**x Z**z H = Z**x X**z = (-1)**(x z) X**z Z**x on the qubits of U_H.
         flips, signs = (x & ~v) | (z & v), (z & ~v) | (x & v)
         power += 2 * _parity(x & z & v) + 2 * _parity(signs & s)
         return power & 3, s ^ flips
 
-    def _sum(self, first: Pauli, second: Pauli, weight: float) -> None:
+    def _replace(self, pauli: Image) -> None:
+        """Apply a string, given between ``U_C`` and ``U_H``."""
+        power, self._s = self._image(pauli)
+        self._w *= _PHASES[power]
+
+    def _sum(self, first: Image, second: Image, weight: float) -> None:
         """Apply ``weight (P_1 + P_2)``, given between ``U_C`` and ``U_H``."""
         k, t = self._image(first)
         power, u = self._image(second)
@@ -127,18 +151,15 @@ class ChForm:
         CX gates V make t and u of two states that differ on one qubit q (proposition 4 of the
         paper). ``U_H V = V' U_H``, where V' has CX and CZ and goes into ``U_C``.
         """
-        v, differ = self._v, t ^ u
-        plain, hadamard = differ & ~v, differ & v
+        differ = t ^ u
+        plain, turned = differ & ~self._v, differ & self._v
+        bit = (plain or turned) & -(plain or turned)
+        q = bit.bit_length() - 1
         if plain:
-            q = (plain & -plain).bit_length() - 1
-            for r in _bits(plain & ~(1 << q)):
-                self._right_cx(q, r)
-            for r in _bits(hadamard):
-                self._right_cz(q, r)
+            self._right_cx_from(q, plain ^ bit)
+            self._right_cz(q, turned)
         else:
-            q = (hadamard & -hadamard).bit_length() - 1
-            for r in _bits(hadamard & ~(1 << q)):
-                self._right_cx(r, q)
+            self._right_cx_to(turned ^ bit, q)
         zero = t  # the one of them in which q is 0; the other is the same beside q
         if t >> q & 1:
             zero = u
@@ -177,41 +198,61 @@ class ChForm:
                 self._m[p] ^= bit
                 self._gamma[p] = self._gamma[p] - 1 & 3
 
-    def _right_cz(self, q: int, r: int) -> None:
-        """Replace ``U_C`` by ``U_C CZ``: ``X_q`` becomes ``X_q Z_r``."""
-        a, b = 1 << q, 1 << r
-        for p in range(self.num_qubits):
-            row = self._f[p]
-            if row & a:
-                self._m[p] ^= b
-            if row & b:
-                self._m[p] ^= a
-            if row & a and row & b:
-                self._gamma[p] ^= 2
+    def _right_cz(self, q: int, others: int) -> None:
+        """Replace ``U_C`` by ``U_C CZ`` for each of a mask: ``X_q`` becomes ``X_q Z_r``."""
+        for p in range(self.num_qubits if others else 0):
+            crossed = _parity(self._f[p] & others)
+            self._m[p] ^= crossed << q
+            if self._f[p] >> q & 1:
+                self._m[p] ^= others
+                self._gamma[p] ^= 2 * crossed
 
-    def _right_cx(self, q: int, r: int) -> None:
-        """Replace ``U_C`` by ``U_C CX``, control q: X_q gets X_r, Z_r gets Z_q."""
-        for p in range(self.num_qubits):
-            self._g[p] ^= (self._g[p] >> r & 1) << q
-            self._f[p] ^= (self._f[p] >> q & 1) << r
-            self._m[p] ^= (self._m[p] >> r & 1) << q
+    def _right_cx_from(self, q: int, targets: int) -> None:
+        """Replace ``U_C`` by ``U_C CX`` for each target: X_q gets X_r, Z_r gets Z_q."""
+        for p in range(self.num_qubits if targets else 0):
+            self._g[p] ^= _parity(self._g[p] & targets) << q
+            self._m[p] ^= _parity(self._m[p] & targets) << q
+            if self._f[p] >> q & 1:
+                self._f[p] ^= targets
+
+    def _right_cx_to(self, controls: int, q: int) -> None:
+        """Replace ``U_C`` by ``U_C CX`` for each control: X_r gets X_q, Z_q gets Z_r."""
+        for p in range(self.num_qubits if controls else 0):
+            self._f[p] ^= _parity(self._f[p] & controls) << q
+            if self._g[p] >> q & 1:
+                self._g[p] ^= controls
+            if self._m[p] >> q & 1:
+                self._m[p] ^= controls
 
     # --- amplitudes ---------------------------------------------------------------------------
 
-    def amplitude(self, index: int) -> complex:
-        """Return the amplitude of a basis state."""
-        # <x| U_C = <0| U_C^dagger (prod X_p**x_p) U_C: a Pauli, whose adjoint acts on the left.
-        power = x = z = 0
-        for p in _bits(index):
-            k, f, m = self._moved_x(p)
-            power += k + 2 * _parity(z & f)
-            x, z = x ^ f, z ^ m
-        # <0| i**k X**x Z**z U_H |s> = i**k (-1)**(z.x) <x| U_H |s>
-        power += 2 * _parity(x & z)
-        if (x ^ self._s) & ~self._v:
-            return 0.0
-        power += 2 * _parity(x & self._s & self._v)
-        return self._w * _PHASES[power & 3] * _R ** self._v.bit_count()
+    def amplitudes(self, states: NDArray[np.uint64]) -> NDArray[np.complex128]:
+        """Return the amplitudes of basis states, complex128 ``(count,)``.
+
+        Args:
+            states: uint64 ``(words, count)``, as of `words_of`.
+        """
+        u, t = np.zeros_like(states), np.zeros_like(states)
+        power = np.zeros(states.shape[1], np.uint8)
+        # <b| U_C = <0| U_C^dagger (prod X_p**b_p) U_C: a Pauli, whose adjoint acts on the left.
+        for p in range(self.num_qubits):
+            on = states[p >> 6] >> np.uint64(p & 63) & np.uint64(1)
+            if not on.any():
+                continue
+            (f, m), k = self._words(self._f[p], self._m[p]), self._gamma[p]
+            power += on.astype(np.uint8) * (k + 2 * _parities(t & f))
+            u ^= on * f
+            t ^= on * m
+        # <0| i**k X**u Z**t U_H |s> = i**k (-1)**(t.u) <u| U_H |s>
+        v, s = self._words(self._v, self._s)
+        power += 2 * (_parities(u & t) + _parities(u & s & v))
+        kept = ~((u ^ s) & ~v).any(axis=0)
+        scale = self._w * _R ** self._v.bit_count()
+        return np.where(kept, scale * np.array(_PHASES)[power & 3], 0.0)
+
+    def _words(self, *masks: int) -> list[NDArray[np.uint64]]:
+        """Return each mask as uint64 ``(words, 1)``."""
+        return np.split(words_of(masks, self.num_qubits), len(masks), axis=1)
 
     def state_vector(self) -> NDArray[np.complex128]:
         """Return all amplitudes, complex128 ``(2**n,)``."""
@@ -219,7 +260,7 @@ class ChForm:
         power = np.zeros(1, np.int64)
         x, z = np.zeros(1, np.int64), np.zeros(1, np.int64)
         for p in range(self.num_qubits):
-            k, f, m = self._moved_x(p)
+            f, m, k = self._moved_x(p)
             added = power + k + 2 * np.bitwise_count(z & f)
             power = np.concatenate([power, added & 3])
             x, z = np.concatenate([x, x ^ f]), np.concatenate([z, z ^ m])
@@ -233,5 +274,7 @@ def _parity(mask: int) -> int:
     return mask.bit_count() & 1
 
 
-def _bits(mask: int) -> list[int]:
-    return [q for q in range(mask.bit_length()) if mask >> q & 1]
+def _parities(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Return the parity of all bits of each column, uint8 ``(count,)``."""
+    folded: NDArray[np.uint64] = np.bitwise_xor.reduce(words, axis=0)
+    return np.bitwise_count(folded) & np.uint8(1)
