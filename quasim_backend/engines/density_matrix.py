@@ -42,6 +42,8 @@ class DensityMatrixEngine:
             return "the density-matrix engine gives no unitaries; use method='unitary'"
         if request.want_superop:
             return "the density-matrix engine gives no superoperators; use method='superop'"
+        if request.exact and not request.shots and reads_outcomes(compiled):
+            return "what it does depends on the outcomes, which are averaged over shots only"
         for step in compiled.steps:
             if isinstance(step, SaveStep) and step.save.kind in ("statevector", "amplitudes"):
                 return (
