@@ -178,15 +178,18 @@ class Executor:
             key = self.config.seed
         return int.from_bytes(os.urandom(8), "little") if key is None else key
 
-    def candidates(self, compiled: CompiledCircuit, shots: int) -> list[Candidate]:
+    def candidates(
+        self, compiled: CompiledCircuit, shots: int, *, everyone: bool = False
+    ) -> list[Candidate]:
         """Return what a run would cost on the engines to choose from; nothing is run.
 
         Args:
             compiled: What would be run.
             shots: Number of shots; 0 for averages over everything that depends on chance.
+            everyone: Ask those too that cannot be the fastest.
         """
         request = self._sketch(compiled, shots)
-        return costs(compiled, request, self.config, self.plugins, self._engine, everyone=True)
+        return costs(compiled, request, self.config, self.plugins, self._engine, everyone=everyone)
 
     def choice(self, compiled: CompiledCircuit, shots: int) -> tuple[str | None, str]:
         """Return the name of the engine that a run would take, and why; nothing is run.
