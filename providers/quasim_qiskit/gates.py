@@ -26,6 +26,7 @@ from qiskit.circuit.library import (
     UnitaryGate,
     get_standard_gate_name_mapping,
 )
+from qiskit.synthesis import ProductFormula
 
 from quasim_backend.errors import QuasimError
 from quasim_backend.ir import Gate
@@ -165,15 +166,14 @@ class GateReader:
 
     def _evolution(self, gate: Any, scope: Scope) -> Placed | None:
         """Read a Pauli evolution as the rotations its product formula consists of."""
-        expand = getattr(gate.synthesis, "expand", None)
-        if expand is None:
+        synthesis = gate.synthesis
+        # Where a user's code writes the circuit, only the definition knows what it does.
+        if getattr(type(synthesis), "synthesize", None) is not ProductFormula.synthesize:
             return None
-        try:
-            terms = expand(gate)
-        except (NotImplementedError, AttributeError):
+        if synthesis.atomic_evolution is not None:
             return None
         placed: Placed = []
-        for letters, qubits, coefficient in terms:
+        for letters, qubits, coefficient in synthesis.expand(gate):
             if set(letters) - set("IXYZ"):
                 return None
             angle = self._parameters.angle(coefficient, scope)

@@ -14,7 +14,6 @@ from quasim_backend.compile.code import (
     NoisyStep,
     ResetStep,
     SampleStep,
-    SaveStep,
 )
 from quasim_backend.engines.doubled_circuit import reads_outcomes
 from quasim_backend.errors import OptionError, ShapeError, UnsupportedError
@@ -27,14 +26,10 @@ __all__ = [
     "check_shots",
     "check_uniforms",
     "depends_on_chance",
-    "method_of_saves",
     "refuse_inexact",
     "refuse_random",
     "refuse_unavailable",
 ]
-
-_OWN_SAVES = {"stabilizer": "stabilizer", "mps": "matrix_product_state"}
-"""Kinds of save points that one engine has, and which."""
 
 _NORM_TOLERANCE = 1e-6
 
@@ -98,14 +93,6 @@ def check_initial_state(
 def depends_on_chance(compiled: CompiledCircuit) -> bool:
     """Return whether a circuit has no single final state."""
     return compiled.measured or compiled.branches
-
-
-def method_of_saves(compiled: CompiledCircuit) -> str | None:
-    """Return the engine that alone has what a circuit saves, or None."""
-    for step in compiled.steps:
-        if isinstance(step, SaveStep) and step.save.kind in _OWN_SAVES:
-            return _OWN_SAVES[step.save.kind]
-    return None
 
 
 def refuse_inexact(

@@ -17,6 +17,7 @@ from quasim_backend.compile.code import CompiledCircuit, GatesStep, NoisyStep, S
 from quasim_backend.engines.base import Engine, EngineRequest
 from quasim_backend.plugins.specs import EngineSpec
 from quasim_backend.session.candidates import Candidate
+from quasim_backend.session.checks import depends_on_chance
 
 __all__ = [
     "BY_AMPLITUDES",
@@ -97,7 +98,7 @@ def competitors(
     names = [spec.name for spec in specs if spec.name not in _OF_MAPS]
     if not has_channels(compiled):
         # Trajectories: another name of the same engine.
-        unfit = {"trajectories"} if request.exact and _depends(compiled) else {*_NOISE}
+        unfit = {"trajectories"} if request.exact and depends_on_chance(compiled) else {*_NOISE}
         names = [name for name in names if name not in unfit]
     else:
         names = [name for name in names if name != "statevector"]
@@ -175,10 +176,6 @@ def ranking(
             return ranked, why
     times = ", ".join(f"{name} {seconds[name]:.2g} s" for name in ranked)
     return ranked, f"predicted to be the fastest ({times})"
-
-
-def _depends(compiled: CompiledCircuit) -> bool:
-    return compiled.measured or compiled.branches
 
 
 def pays_exactness(exact: float, sampled: float) -> bool:

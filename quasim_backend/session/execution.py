@@ -28,7 +28,6 @@ from quasim_backend.session.checks import (
     check_shots,
     check_uniforms,
     depends_on_chance,
-    method_of_saves,
     refuse_inexact,
 )
 from quasim_backend.session.choice import averages, exactly
@@ -48,6 +47,7 @@ from quasim_backend.session.select import (
     ChosenKernels,
     choose_engine,
     costs,
+    owner_of_saves,
 )
 from quasim_backend.session.straight import StraightRun, is_plain, straight_steps
 
@@ -178,15 +178,18 @@ class Executor:
             key = self.config.seed
         return int.from_bytes(os.urandom(8), "little") if key is None else key
 
-    def candidates(self, compiled: CompiledCircuit, shots: int) -> list[Candidate]:
+    def candidates(
+        self, compiled: CompiledCircuit, shots: int, *, everyone: bool = False
+    ) -> list[Candidate]:
         """Return what a run would cost on the engines to choose from; nothing is run.
 
         Args:
             compiled: What would be run.
             shots: Number of shots; 0 for averages over everything that depends on chance.
+            everyone: Ask those too that cannot be the fastest.
         """
         request = self._sketch(compiled, shots)
-        return costs(compiled, request, self.config, self.plugins, self._engine, everyone=True)
+        return costs(compiled, request, self.config, self.plugins, self._engine, everyone=everyone)
 
     def choice(self, compiled: CompiledCircuit, shots: int) -> tuple[str | None, str]:
         """Return the name of the engine that a run would take, and why; nothing is run.
@@ -306,8 +309,7 @@ class Executor:
         started = time.perf_counter()
         values = parameter_vector(compiled.parameters, parameters)
         if shots is None:
-            random = compiled.measured or compiled.branches
-            shots = DEFAULT_SHOTS if random else 0
+            shots = DEFAULT_SHOTS if depends_on_chance(compiled) else 0
         shots = check_shots(shots)
         key = self.seed(seed)
         method = self.config.method
@@ -320,7 +322,7 @@ class Executor:
                 )
         if method == "auto" and want_superop:
             method = "superop"
-        elif method == "auto" and (own := method_of_saves(compiled)) is not None:
+        elif method == "auto" and (own := owner_of_saves(compiled, self.plugins, self._engine)):
             method = own
         doubled = self._exact_method(compiled) if exact else method
         copies = 2 if want_unitary else _COPIES.get(doubled, 1)

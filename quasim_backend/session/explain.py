@@ -29,6 +29,6 @@ def explain(executor: Executor, circuit: object, shots: int | None) -> str:
     engine, reason = executor.choice(compiled, number)
     what = f"{number} shots" if number else "exact averages" if default else "no shots"
     lines.append(f"{what}: {engine or 'no engine'}: {reason}")
-    lines += table_of(executor.candidates(compiled, number), engine)
+    lines += table_of(executor.candidates(compiled, number, everyone=True), engine)
     lines.append(compiled.explain(dtype.itemsize))
     return "\n".join(lines)

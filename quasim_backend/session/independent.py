@@ -29,6 +29,7 @@ from quasim_backend.ir.instructions import (
     Save,
 )
 from quasim_backend.ir.observables import PauliString, PauliSum
+from quasim_backend.session.checks import depends_on_chance
 
 __all__ = ["IndependentParts", "independent_parts", "part_seed"]
 
@@ -96,8 +97,7 @@ def independent_parts(compiled: CompiledCircuit) -> IndependentParts | None:
     if groups is None:
         return None
     wanted = [i for i in instructions if isinstance(i, Save)]
-    random = compiled.measured or compiled.branches
-    if wanted and (random or not all(map(_is_product, wanted))):
+    if wanted and (depends_on_chance(compiled) or not all(map(_is_product, wanted))):
         return None
     first = _FirstOf(compiled.original_qubits)
     for qubits in groups:

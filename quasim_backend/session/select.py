@@ -34,6 +34,7 @@ __all__ = [
     "choose_engine",
     "choose_kernels",
     "costs",
+    "owner_of_saves",
     "usable",
 ]
 
@@ -244,6 +245,22 @@ def costs(
         return candidate(engine, compiled, exactly(request, engine.name), has_room)
 
     return cost_table(names, make, ask, everyone=everyone)
+
+
+def owner_of_saves(
+    compiled: CompiledCircuit, plugins: PluginManager, make: Callable[[str], Engine]
+) -> str | None:
+    """Return the engine whose own kind of save point a circuit has, or None; see `Engine`.
+
+    There is nothing to choose then, and the engine keeps the user's settings: those that
+    approximate too.
+    """
+    kinds = {step.save.kind for step in compiled.steps if isinstance(step, SaveStep)}
+    kinds.difference_update(_COMMON_SAVES)
+    if not kinds:
+        return None
+    names = plugins.engines.specs
+    return next((n for n in names if kinds.intersection(getattr(make(n), "save_kinds", ()))), None)
 
 
 def _wants_gpu(config: Config) -> bool:

@@ -213,3 +213,20 @@ def test_exact_results_give_no_warning():
         assert rt.measure(quasim.Circuit(1).x(0), ["Z"]) == [-1.0]
         result = rt.run(quasim.Circuit(1, 1).x(0).measure(0, 0), save="probabilities")
     assert result.shots == 1024
+
+
+@pytest.mark.parametrize("method", ["stabilizer", "tensor_network", "density_matrix"])
+def test_engines_with_exact_averages_reach_any_target(method):
+    if method == "stabilizer":
+        pytest.importorskip("stim")
+    circuit = quasim.Circuit(2, 2).h(0).channel(noise.depolarizing(0.1), [0]).cx(0, 1)
+    circuit.save("expectation", "zz", observable=quasim.PauliSum.of("ZZ"), subtype="average")
+    circuit.save("probabilities", "p", subtype="average")
+    target = {"target_error": 1e-9, "max_shots": 1024}
+    with quasim.runtime(method=method, **target) as rt, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = rt.run(circuit)
+    assert result.metadata["averages"] == "exact"
+    assert result.saved["zz"] == pytest.approx(1, abs=1e-12)
+    assert result.standard_errors["zz"] == 0
+    np.testing.assert_array_equal(result.standard_errors["p"], np.zeros(4))

@@ -44,17 +44,7 @@ def target_of(properties: Any) -> Target:
             f"{type(properties)}. A BackendV2 goes into NoiseModel.from_backend."
         )
     qubits = [_values(listed) for listed in properties.qubits]
-    target = Target(
-        num_qubits=len(qubits),
-        qubit_properties=[
-            QubitProperties(
-                _number(q, "T1", _SECONDS),
-                _number(q, "T2", _SECONDS),
-                _number(q, "frequency", _HERTZ),
-            )
-            for q in qubits
-        ],
-    )
+    target = Target(num_qubits=len(qubits), qubit_properties=[_qubit(known) for known in qubits])
     places: dict[str, dict[tuple[int, ...], InstructionProperties]] = {}
     for gate in properties.gates:
         known = _values(gate.parameters)

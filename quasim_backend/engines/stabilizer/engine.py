@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from quasim_backend.compile.code import CompiledCircuit, SaveStep
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
@@ -112,10 +114,12 @@ class StabilizerEngine:
             output.metadata["way"] = "Pauli frames"
         for number, event in enumerate(plan.trace.events):
             if isinstance(event, Saved):
-                before = plan.trace.events[:number]
-                output.saved[event.save.label] = exact_value(
-                    event.save, compiled.num_qubits, before, request.cancel
-                )
+                save, before = event.save, plan.trace.events[:number]
+                value = exact_value(save, compiled.num_qubits, before, request.cancel)
+                output.saved[save.label] = value
+                if save.subtype == "average":
+                    output.standard_errors[save.label] = np.zeros(np.shape(value))[()]
+                    output.metadata["averages"] = "exact"
         return output
 
     def _is_tree(self, compiled: CompiledCircuit, request: EngineRequest) -> bool:

@@ -285,6 +285,8 @@ class Work:
                 value = moments_of(value, mean)
             sink.add(save, every, memory, value)
         output.saved, output.standard_errors = sink.result(), sink.standard_errors()
+        if output.standard_errors:
+            output.metadata["averages"] = "exact"
         if request.want_state:
             found = self._answer(ask.state(timeline.num_qubits, len(timeline.events)))
             output.state = np.ascontiguousarray(found.reshape(-1))

@@ -14,6 +14,7 @@ from qiskit.circuit import AnnotatedOperation, ControlModifier, Gate, InverseMod
 from qiskit.circuit import library as lib
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator, SparsePauliOp, random_unitary
+from qiskit.synthesis import EvolutionSynthesis, LieTrotter, MatrixExponential, ProductFormula
 
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.translate import translate
@@ -129,6 +130,53 @@ def test_trotter_steps_are_the_ones_of_the_definition(dense_unitary) -> None:
     circuit.append(gate, [2, 0, 3])
     unrolled = QuantumCircuit(4)
     unrolled.compose(gate.definition, [2, 0, 3], inplace=True)
+    assert np.abs(dense_unitary(circuit) - Operator(unrolled).data).max() < TOLERANCE
+
+
+def _one_turn(evolution: lib.PauliEvolutionGate) -> QuantumCircuit:
+    circuit = QuantumCircuit(evolution.num_qubits)
+    circuit.rx(evolution.time, 1)
+    return circuit
+
+
+class _Synthesis(EvolutionSynthesis):
+    def synthesize(self, evolution: lib.PauliEvolutionGate) -> QuantumCircuit:
+        return _one_turn(evolution)
+
+
+class _Formula(ProductFormula):
+    """Has no `expand` of its own."""
+
+    def synthesize(self, evolution: lib.PauliEvolutionGate) -> QuantumCircuit:
+        return _one_turn(evolution)
+
+
+class _OwnCircuit(LieTrotter):
+    """Inherits an `expand` that says something else than its circuit."""
+
+    def synthesize(self, evolution: lib.PauliEvolutionGate) -> QuantumCircuit:
+        return _one_turn(evolution)
+
+
+def _one_step(circuit: QuantumCircuit, operator: object, time: float) -> None:
+    circuit.rx(time, 1)
+
+
+@pytest.mark.parametrize(
+    "synthesis",
+    [
+        *(_Synthesis(), _Formula(1), _OwnCircuit(), MatrixExponential()),
+        LieTrotter(atomic_evolution=_one_step, atomic_evolution_sparse_observable=True),
+    ],
+    ids=["no formula", "no expand", "own circuit", "exact", "own steps"],
+)
+def test_an_evolution_is_what_its_synthesis_makes_of_it(synthesis: object, dense_unitary) -> None:
+    operator = SparsePauliOp(["XZ", "YI"], [0.3, 0.9])
+    gate = lib.PauliEvolutionGate(operator, time=0.8, synthesis=synthesis)
+    circuit = QuantumCircuit(3)
+    circuit.append(gate, [2, 0])
+    unrolled = QuantumCircuit(3)
+    unrolled.compose(gate.definition, [2, 0], inplace=True)
     assert np.abs(dense_unitary(circuit) - Operator(unrolled).data).max() < TOLERANCE
 
 
