@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -413,6 +414,9 @@ class Executor:
             **compiled.notes,
             "engine": "+".join(dict.fromkeys(m["engine"] for m in described)),
             "reason": f"{len(codes)} parts whose qubits never meet, each on its own engine",
+            "predicted_seconds": _sum_of(m["predicted_seconds"] for m in described),
+            "candidates": [],
+            "notes": list(dict.fromkeys(note for m in described for note in m["notes"])),
             "parts": described,
             "bytes": sum(m["bytes"] for m in described),
             "stages": sum(m["stages"] for m in described),
@@ -468,6 +472,12 @@ class Executor:
             "num_qubits": compiled.num_qubits,
             "notes": notes,
         }
+
+
+def _sum_of(seconds: Iterable[float | None]) -> float | None:
+    """Return a sum, or None if a part of it is not known."""
+    known = list(seconds)
+    return None if None in known else sum(s for s in known if s is not None)
 
 
 def _result(

@@ -258,3 +258,12 @@ def test_controlled_circuits_sample_as_exactly_computed() -> None:
         assert set(rt.run(circuit, shots=200, seed=3).counts()) == {"00", "11"}
         with pytest.raises(quasim.UnsupportedError, match="depends on the outcomes"):
             rt.density_matrix(circuit)
+
+
+def test_averages_over_outcomes_that_decide_are_refused() -> None:
+    circuit = Circuit(2, 1).h(0).measure([0], [0])
+    circuit.if_(Bit(0), Circuit(2, 1).x(1))
+    request = EngineRequest(ReferenceKernels(), PRECISE, np.empty(0), exact=True)
+    refusal = DensityMatrixEngine().refuses(compile_circuit(circuit), request)
+    assert refusal is not None
+    assert "depends on the outcomes" in refusal

@@ -33,6 +33,8 @@ def test_samples_of_many_pairs() -> None:
     assert np.abs(correlations).max() < 0.1
     assert len(result.metadata["parts"]) == PAIRS
     assert "parts whose qubits never meet" in result.metadata["reason"]
+    known = [part["predicted_seconds"] for part in result.metadata["parts"]]
+    assert result.metadata["predicted_seconds"] == pytest.approx(sum(known))
 
 
 def test_the_same_seed_gives_the_same_samples() -> None:
