@@ -126,7 +126,7 @@ def _wide_save(compiled: CompiledCircuit) -> str | None:
             continue
         save, width = step.save, len(step.save.qubits) or compiled.num_qubits
         most = _TABLE.get(save.kind)
-        if most is not None and width > most and not compiled.num_qubits <= most:
+        if most is not None and width > most:
             return (
                 f"the save point '{save.label}' of kind '{save.kind}' would have {width} qubits; "
                 f"up to {most} are possible here"
