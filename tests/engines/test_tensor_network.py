@@ -265,7 +265,7 @@ def test_each_rule_keeps_the_value_and_leaves_less(rule):
         after = len({i for t in small.simplified.tensors for i in t})
         assert after < before or rule in ("rank", "hyperedge")
         whole = contractions.planned(small, SearchOptions(itemsize=16))
-        found = whole.run(np.empty(0), (), np.dtype(complex)).at(())
+        found = whole.run(np.empty(0), np.dtype(complex)).at(())
         np.testing.assert_allclose(found, contracted(leaves, opened), rtol=1e-12, atol=1e-12)
 
 
@@ -326,7 +326,7 @@ def test_slices_fit_the_limit_and_add_up():
     assert sliced.plan.cost.peak * 16 <= limit
     for threads in (1, 2):
         told = []
-        run = sliced.run(np.empty(0), (), np.dtype(complex), threads=threads)
+        run = sliced.run(np.empty(0), np.dtype(complex), threads=threads)
         assert abs(run.at((), told.append).item() - wanted) < GOAL
         assert len(told) == sliced.plan.cost.slices
         assert max(told) == 1.0

@@ -258,7 +258,7 @@ class Work:
         if run is None:
             threads = request.config.num_threads or os.cpu_count() or 1
             check = request.cancel.check
-            run = contraction.run(request.parameters, (), request.dtype, check, threads)
+            run = contraction.run(request.parameters, request.dtype, check, threads)
             self._runs[question.key] = run
         answer = run.at(bits)
         cost, notes = contraction.plan.cost, self._notes
