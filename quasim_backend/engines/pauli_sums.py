@@ -17,6 +17,7 @@ from quasim_backend.ir.array_observables import (
     DiagonalObservable,
     MatrixObservable,
     ObservableList,
+    SparseObservable,
 )
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliString, PauliSum
@@ -88,7 +89,8 @@ class SavedSums:
         for observable in _listed(save.observable):
             result.sums.append(_terms(observable))
             if save.kind == "variance":
-                result.sums.append(_squared(observable))
+                assert not isinstance(observable, SparseObservable), "others are refused"
+                result.sums.append(_terms(observable.squared()))
         return result
 
     def value(
@@ -151,16 +153,6 @@ def _terms(observable: PauliSum | ArrayObservable) -> Terms:
             if weight:
                 terms[PauliString(spread(x, own), spread(z, own))] = complex(weight)
     return terms
-
-
-def _squared(observable: PauliSum | ArrayObservable) -> Terms:
-    """Return the terms of ``O^dagger O``."""
-    if isinstance(observable, PauliSum):
-        return _collected(observable.squared())  # Hermitian: others are refused
-    if isinstance(observable, DiagonalObservable):
-        return _terms(DiagonalObservable(observable.values**2, observable.qubits))
-    assert isinstance(observable, MatrixObservable), "others are refused"
-    return _terms(observable.squared())
 
 
 def _collected(observable: PauliSum) -> Terms:

@@ -157,6 +157,10 @@ class DiagonalObservable(LocalObservable):
         kept, index = _kept(self.qubits, qubits)
         return DiagonalObservable(self.values[index], kept)
 
+    def squared(self) -> DiagonalObservable:
+        """Return the matrix times itself."""
+        return DiagonalObservable(self.values**2, self.qubits)
+
 
 @dataclass(frozen=True, eq=False)
 class SparseObservable:

@@ -152,11 +152,11 @@ class PauliSum:
         return np.array([w for w, _ in self.terms], np.complex128)
 
     def squared(self) -> PauliSum:
-        """Return the sum multiplied by itself, like terms collected."""
+        """Return the adjoint times the sum, like terms collected."""
         collected: dict[PauliString, complex] = {}
         for (wa, a), (wb, b) in _pairs(self.terms):
             phase, product = _multiply(a, b)
-            collected[product] = collected.get(product, 0) + wa * wb * phase
+            collected[product] = collected.get(product, 0) + wa.conjugate() * wb * phase
         return PauliSum(tuple((w, p) for p, w in collected.items() if w))
 
 

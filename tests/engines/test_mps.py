@@ -390,3 +390,14 @@ def test_predictions_are_of_the_right_size():
 
 
 _CAPPED = {"max_bond_dimension": 32, "max_truncation_error": 1}
+
+
+def test_powers_of_wide_pauli_rotations():
+    rotation = Circuit(12).pauli_rotation("XYZ" * 4, 1.1, range(12)).instructions[0].gate
+    circuit = Circuit(12)
+    for q in range(12):
+        circuit.ry(0.3 + q, q)
+    wanted = run(circuit.pauli_rotation("XYZ" * 4, 2.2, range(12)), want_state=True).state
+    circuit.pauli_rotation("XYZ" * 4, -2.2, range(12)).append(rotation.to_power(2), range(12))
+    state = run(circuit, want_state=True).state
+    np.testing.assert_allclose(state, wanted, rtol=0, atol=1e-10)

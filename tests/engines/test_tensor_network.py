@@ -99,6 +99,27 @@ def test_every_output_of_random_circuits(workspace):
                 np.testing.assert_allclose(saved[label], value, rtol=0, atol=20 * GOAL)
 
 
+@pytest.mark.parametrize("method", ["statevector", "matrix_product_state", "tensor_network"])
+@pytest.mark.parametrize("terms", [3, 8])
+def test_variance_of_what_is_not_hermitian(method, terms):
+    rng = np.random.default_rng(11)
+    circuit = brickwork(4, 3)
+    real, imaginary = (some_observable(rng, 4, terms) for _ in range(2))
+    mixed = zip(real.terms, imaginary.weights(), strict=True)
+    observable = PauliSum(tuple((a + 1j * b.real, string) for (a, string), b in mixed))
+    array = rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4))
+    state = dense_state(circuit)
+    rho = reduced_density_matrix(np.outer(state, state.conj()), (2, 0))
+    moved, mean = (m := observable_matrix(observable, 4)) @ state, np.vdot(state, m @ state)
+    square = np.trace(array.conj().T @ array @ rho).real
+    circuit.save("variance", "sum", observable=observable)
+    circuit.save("variance", "array", observable=MatrixObservable(array, (2, 0)))
+    with runtime(method=method) as session:
+        saved = session.run(circuit, shots=0).saved
+    assert abs(saved["sum"] - (np.vdot(moved, moved).real - abs(mean) ** 2)) < 1e-8
+    assert abs(saved["array"] - (square - abs(np.trace(array @ rho)) ** 2)) < 1e-8
+
+
 def test_array_observables():
     rng = np.random.default_rng(2)
     circuit = brickwork(5, 3)
@@ -244,7 +265,7 @@ def test_each_rule_keeps_the_value_and_leaves_less(rule):
         after = len({i for t in small.simplified.tensors for i in t})
         assert after < before or rule in ("rank", "hyperedge")
         whole = contractions.planned(small, SearchOptions(itemsize=16))
-        found = whole.run(np.empty(0), (), np.dtype(complex)).at(())
+        found = whole.run(np.empty(0), np.dtype(complex)).at(())
         np.testing.assert_allclose(found, contracted(leaves, opened), rtol=1e-12, atol=1e-12)
 
 
@@ -305,7 +326,7 @@ def test_slices_fit_the_limit_and_add_up():
     assert sliced.plan.cost.peak * 16 <= limit
     for threads in (1, 2):
         told = []
-        run = sliced.run(np.empty(0), (), np.dtype(complex), threads=threads)
+        run = sliced.run(np.empty(0), np.dtype(complex), threads=threads)
         assert abs(run.at((), told.append).item() - wanted) < GOAL
         assert len(told) == sliced.plan.cost.slices
         assert max(told) == 1.0

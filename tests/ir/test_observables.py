@@ -34,12 +34,12 @@ def test_masks_and_labels_mean_the_same(dense, label):
 
 
 @given(st.lists(st.tuples(WEIGHT, LABEL), max_size=6))
-def test_the_square_is_the_matrix_squared(dense, terms):
+def test_the_square_is_the_adjoint_times_the_matrix(dense, terms):
     total = PauliSum(tuple((w, PauliString.from_label(p)) for w, p in terms))
     matrix = sum((w * dense.pauli(p) for w, p in terms), np.zeros((8, 8), complex))
     squared = total.squared()
     found = sum((w * matrix_of(p, dense) for w, p in squared.terms), np.zeros((8, 8), complex))
-    assert np.allclose(found, matrix @ matrix, atol=1e-8)
+    assert np.allclose(found, matrix.conj().T @ matrix, atol=1e-8)
     assert len({p for _, p in squared.terms}) == len(squared.terms)
 
 

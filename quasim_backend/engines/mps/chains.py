@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from quasim_backend.ir.gates import Gate
 
-__all__ = ["DENSE_QUBITS", "Chain", "chain_of_matrix", "chain_of_vector", "gate_chain"]
+__all__ = [
+    "DENSE_QUBITS",
+    "Chain",
+    "chain_of_matrix",
+    "chain_of_vector",
+    "gate_chain",
+    "splits_at_any_width",
+]
 
 Tensor: TypeAlias = NDArray[np.complex128]
 
@@ -78,6 +85,14 @@ def gate_chain(gate: Gate, qubits: Sequence[int]) -> Chain:
     return _sum(_ones(tuple(sorted(qubits))), _with_factors(change, projectors), 1.0)
 
 
+def splits_at_any_width(gate: Gate) -> bool:
+    """Return whether a gate's targets need no matrix: a diagonal, or a Pauli rotation.
+
+    A root of a rotation is none where its phases wrap.
+    """
+    return gate.name == "diagonal" or (gate.masks is not None and gate.power == round(gate.power))
+
+
 def chain_of_matrix(matrix: NDArray[Any], qubits: Sequence[int]) -> Chain:
     """Split a matrix ``(2**k, 2**k)`` on some qubits, the first one the lowest bit."""
     order = sorted(range(len(qubits)), key=lambda i: qubits[i])
@@ -105,9 +120,9 @@ def chain_of_vector(vector: NDArray[Any], qubits: Sequence[int]) -> tuple[tuple[
 
 def _base_chain(gate: Gate, qubits: Sequence[int]) -> Chain:
     """Write a gate without controls as a chain."""
-    if gate.masks is not None and gate.power == 1.0:
+    if gate.masks is not None and splits_at_any_width(gate):
         x, z, _ = gate.masks
-        half = float(gate.params[0]) / 2  # type: ignore[arg-type]
+        half = float(gate.params[0]) * gate.power / 2  # type: ignore[arg-type]
         letters = {q: (x >> i & 1) + 2 * (z >> i & 1) for i, q in enumerate(qubits)}
         sites = tuple(sorted(qubits))
         string = Chain(sites, tuple(_site(_PAULIS[letters[q]]) for q in sites))

@@ -6,7 +6,7 @@ from quasim_backend.compile.code import CompiledCircuit, GatesStep, SaveStep
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.gate_tree import GateTree
-from quasim_backend.engines.mps.chains import DENSE_QUBITS
+from quasim_backend.engines.mps.chains import DENSE_QUBITS, splits_at_any_width
 from quasim_backend.engines.mps.cost import estimate
 from quasim_backend.engines.mps.gate_state import MpsState
 from quasim_backend.engines.mps.splitting import Truncation, Worst
@@ -126,7 +126,7 @@ def _wide_save(compiled: CompiledCircuit) -> str | None:
             continue
         save, width = step.save, len(step.save.qubits) or compiled.num_qubits
         most = _TABLE.get(save.kind)
-        if most is not None and width > most and not compiled.num_qubits <= most:
+        if most is not None and width > most:
             return (
                 f"the save point '{save.label}' of kind '{save.kind}' would have {width} qubits; "
                 f"up to {most} are possible here"
@@ -154,8 +154,7 @@ def _wide_gate(compiled: CompiledCircuit) -> str | None:
         for operation in step.operations if isinstance(step, GatesStep) else ():
             if isinstance(operation, GateOp):
                 gate = operation.gate
-                free = gate.masks is not None or (gate.name == "diagonal" and gate.power == 1.0)
-                width, name = 0 if free else gate.num_targets, gate.name
+                width, name = 0 if splits_at_any_width(gate) else gate.num_targets, gate.name
             else:
                 width, name = len(operation.qubits), operation.channel.name
             if width > DENSE_QUBITS:

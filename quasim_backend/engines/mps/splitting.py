@@ -12,6 +12,7 @@ is left where what is discarded is not far above that.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,8 +35,6 @@ _WORTH = 1.5
 
 _CLEAR = {16: 1e-11, 8: 1e-5}
 """Discarded weight from which Gram matrices decide well enough, by bytes of an entry."""
-
-_directions: dict[tuple[int, int, str], Matrix] = {}
 
 
 @dataclass(eq=False)
@@ -198,14 +197,11 @@ def _weight(matrix: Matrix) -> float:
     return float(np.vdot(flat, flat).real)
 
 
+@lru_cache(maxsize=64)
 def _direction(rows: int, columns: int, dtype: np.dtype[Any]) -> Matrix:
     """Return directions that nothing in a circuit is aligned with, the same in every process."""
-    key = (rows, columns, dtype.char)
-    found = _directions.get(key)
-    if found is None:
-        drawn = np.random.default_rng((rows, columns)).standard_normal((rows, columns))
-        found = _directions[key] = drawn.astype(dtype)
-    return found
+    drawn = np.random.default_rng((rows, columns)).standard_normal((rows, columns))
+    return drawn.astype(dtype)
 
 
 def _svd(theta: Matrix) -> tuple[Matrix, Matrix, Matrix]:

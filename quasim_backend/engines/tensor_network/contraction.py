@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,14 +63,12 @@ class Contraction:
     def run(
         self,
         parameters: NDArray[np.float64],
-        variables: Sequence[Any],
         dtype: np.dtype[Any],
         check: Callable[[], None] = lambda: None,
         threads: int = 1,
     ) -> Run:
         """Return the contraction at some parameters, ready for bits; see `Run`."""
-        angles = self.angles.values(parameters, variables)
-        return Run(self.program, angles, dtype, check, threads=threads)
+        return Run(self.program, self.angles.values(parameters), dtype, check, threads)
 
 
 def reduced(network: Network) -> Reduced:

@@ -105,6 +105,16 @@ def path_cost(problem: Problem, path: Iterable[tuple[int, int]], sliced: int = 0
     return Cost(float(work), float(peak), width, float(moved), steps, 1 << sliced.bit_count())
 
 
+def path_sets(problem: Problem, path: Iterable[tuple[int, int]], sliced: int = 0) -> list[int]:
+    """Return the sets of indices of all tensors of a path, those of the network first."""
+    sets = [t & ~sliced for t in problem.tensors]
+    degree = degrees(sets, problem.open)
+    for a, b in path:
+        gone = contract_degrees(degree, sets[a] & sets[b])
+        sets.append((sets[a] | sets[b]) & ~gone)
+    return sets
+
+
 def degrees(sets: Sequence[int], open_set: int) -> dict[int, int]:
     """Return how many tensors have each index; being open counts as one more."""
     degree: dict[int, int] = {}

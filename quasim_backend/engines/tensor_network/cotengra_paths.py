@@ -18,7 +18,7 @@ def is_available() -> bool:
     return importlib.util.find_spec("cotengra") is not None
 
 
-def search(problem: Problem, strategy: str, seconds: float, itemsize: int) -> Path:
+def search(problem: Problem, strategy: str, seconds: float) -> Path:
     """Search for a path.
 
     Args:
@@ -26,7 +26,6 @@ def search(problem: Problem, strategy: str, seconds: float, itemsize: int) -> Pa
         strategy: ``hyper``: many kinds of paths, each tuned; ``anneal``: a greedy path made better
             by simulated annealing.
         seconds: Longest time.
-        itemsize: Bytes of a number.
 
     Raises:
         UnsupportedError: If cotengra is not installed.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.compile.code import CompiledCircuit, GatesStep
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.statevector import result_bytes
@@ -81,7 +81,7 @@ class TensorNetworkEngine:
             return 1e-4
         scale = len(asked) / len(found)
         seconds = sum(e.cost.seconds(request.dtype.itemsize) * e.times for e in found)
-        gates = sum(len(e.operations) for e in work.timeline.events if hasattr(e, "operations"))
+        gates = sum(len(e.operations) for e in work.timeline.events if isinstance(e, GatesStep))
         return scale * seconds + len(asked) * gates * _GATE_SECONDS
 
     def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:

@@ -46,13 +46,13 @@ def value_and_gradient(
     Returns:
         The value and complex128 ``(P,)``; four contractions for each angle in the light cone.
     """
-    angles = contraction.angles.values(parameters, ())
+    angles = contraction.angles.values(parameters)
 
     def at(number: int = -1, shift: float = 0.0) -> complex:
         shifted = list(angles)
         if number >= 0:
             shifted[number] += shift
-        run = Run(contraction.program, shifted, dtype, check, threads=threads)
+        run = Run(contraction.program, shifted, dtype, check, threads)
         return complex(run.at().item())
 
     gradient = np.zeros(len(parameters), complex)

@@ -1,4 +1,4 @@
-"""What is known of a circuit's questions, kept with the circuit."""
+"""What was found before: of a circuit's questions, kept with the circuit, and of paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _REMEMBERED = 256
 
 
 class Memory:
-    """What is known of a circuit's questions; the oldest goes first."""
+    """Entries by key, for any number of threads; the one unused for longest goes first."""
 
     def __init__(self) -> None:
         """Start empty."""

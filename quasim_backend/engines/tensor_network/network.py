@@ -39,7 +39,7 @@ class Leaf:
 class AngleTable:
     """Angles that depend on the run: ``offset + sum(weight * source)`` each.
 
-    A source ``i >= 0`` is an entry of the run's parameter vector, ``-1 - s`` is variable ``s``.
+    A source is the number of an entry of the run's parameter vector.
     """
 
     offsets: list[float] = field(default_factory=list)
@@ -51,11 +51,11 @@ class AngleTable:
         self.terms.append(terms)
         return len(self.offsets) - 1
 
-    def values(self, parameters: NDArray[np.float64], variables: Sequence[Any]) -> list[float]:
-        """Return all angles for a parameter vector ``(P,)`` and variables."""
+    def values(self, parameters: NDArray[np.float64]) -> list[float]:
+        """Return all angles for a parameter vector ``(P,)``."""
         known = parameters.tolist()
         return [
-            offset + sum(w * (known[s] if s >= 0 else float(variables[-1 - s])) for s, w in terms)
+            offset + sum(w * known[s] for s, w in terms)
             for offset, terms in zip(self.offsets, self.terms, strict=True)
         ]
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
-from quasim_backend.engines.tensor_network.costs import Path, Problem, degrees
+from quasim_backend.engines.tensor_network.costs import Path, Problem, path_sets
 
 __all__ = ["MAX_OPTIMAL", "optimal_path", "reconfigured"]
 
@@ -48,21 +48,11 @@ def _connected(sets: Sequence[int]) -> list[list[int]]:
         joined, members = s, [number]
         rest = []
         for mask, group in groups:
-            if mask & joined:
+            if mask & s:  # groups have no index in common with each other
                 joined |= mask
                 members += group
             else:
                 rest.append((mask, group))
-        # Joining may connect groups that were passed over.
-        changed = True
-        while changed:
-            changed = False
-            for entry in list(rest):
-                if entry[0] & joined:
-                    joined |= entry[0]
-                    members += entry[1]
-                    rest.remove(entry)
-                    changed = True
         groups = [*rest, (joined, members)]
     return [members for _, members in groups]
 
@@ -147,7 +137,7 @@ def reconfigured(
     if count < 3:
         return path
     children: dict[int, tuple[int, int]] = {count + s: pair for s, pair in enumerate(path)}
-    sets = _all_sets(problem, path)
+    sets = dict(enumerate(path_sets(problem, path)))
     root = count + len(path) - 1
     fresh = root + 1
     settled: set[tuple[int, ...]] = set()
@@ -184,21 +174,6 @@ def reconfigured(
         if not improved:
             break
     return _as_path(root, children, count)
-
-
-def _all_sets(problem: Problem, path: Path) -> dict[int, int]:
-    sets = dict(enumerate(problem.tensors))
-    degree = degrees(problem.tensors, problem.open)
-    for step, (a, b) in enumerate(path):
-        both, gone = sets[a] & sets[b], 0
-        while both:
-            bit = both & -both
-            both ^= bit
-            degree[bit] -= 1
-            if degree[bit] == 1:
-                gone |= bit
-        sets[len(problem.tensors) + step] = (sets[a] | sets[b]) & ~gone
-    return sets
 
 
 def _frontier(top: int, children: dict[int, tuple[int, int]], sets: dict[int, int]) -> list[int]:

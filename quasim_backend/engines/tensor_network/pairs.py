@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
 
 from quasim_backend.engines.tensor_network.network import Array, Indices
 
@@ -43,7 +44,7 @@ class Pair:
     shape: tuple[int, ...]
     by_terms: bool
 
-    def __call__(self, a: Array, b: Array, xp: Any) -> Array:
+    def __call__(self, a: Array, b: Array) -> Array:
         """Return the contraction; ``a`` and ``b`` are not changed."""
         if self.order_a is not None:
             a = a.transpose(self.order_a)
@@ -51,7 +52,7 @@ class Pair:
             b = b.transpose(self.order_b)
         a, b = a.reshape(self.shape_a), b.reshape(self.shape_b)
         if not self.by_terms:
-            product: Array = xp.matmul(a, b)
+            product: Array = np.matmul(a, b)
             return product.reshape(self.shape)
         result = a[:, :, 0, None] * b[:, None, 0, :]
         for k in range(1, self.shape_a[2]):

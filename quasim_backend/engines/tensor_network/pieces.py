@@ -162,9 +162,9 @@ def _of_template(template: Template, num_controls: int, control_state: int) -> l
         table = template.table
         if table.tolist() == [0, 2, 1, 3] and not controls:
             return [Piece("swap", targets)]
-        matrix = np.zeros((len(table), len(table)), complex) if len(table) <= 1 << 10 else None
-        if matrix is None:
+        if len(table) > 1 << MAX_RANK // 2:
             raise _too_wide(len(targets), len(controls))
+        matrix = np.zeros((len(table), len(table)), complex)
         matrix[table, np.arange(len(table))] = 1
         return _matrix(controls, targets, matrix)
     assert template.data is not None

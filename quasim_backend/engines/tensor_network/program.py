@@ -63,7 +63,7 @@ class Program:
     scale: complex = 1.0
     num_bits: int = 0
     num_sliced: int = 0
-    cache: dict[str, list[Any]] = field(default_factory=dict)
+    cache: dict[np.dtype[Any], list[Any]] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.RLock, repr=False)
 
     def __post_init__(self) -> None:
@@ -120,7 +120,6 @@ class Run:
         angles: Sequence[float],
         dtype: np.dtype[Any],
         check: Callable[[], None] = lambda: None,
-        xp: Any = np,
         threads: int = 1,
     ) -> None:
         """Do what depends on nothing later.
@@ -130,23 +129,20 @@ class Run:
             angles: Values of the network's angles.
             dtype: complex64 or complex128.
             check: Called between operations; raises to stop the run.
-            xp: The array module: NumPy, or one like it.
             threads: Slices that are contracted at one time.
         """
         self._program = program
         self._levels = program.levels()
         self._check = check
-        self._xp = xp
         self._angles = angles
         self._dtype = dtype
         self._threads = threads
-        key = f"{xp.__name__} {dtype}"
         with program._lock:
-            constants = program.cache.get(key)
+            constants = program.cache.get(dtype)
             if constants is None:
                 constants = [None] * len(program.operations)
                 self._do(CONSTANT, constants, ())
-                program.cache[key] = constants
+                program.cache[dtype] = constants
         self._values = list(constants)
         self._do(PARAMETERS, self._values, ())
 
@@ -204,29 +200,29 @@ class Run:
 
     def _do(self, level: int, values: list[Any], bits: Sequence[int]) -> None:
         """Do the operations of one level."""
-        xp, dtype, check = self._xp, self._dtype, self._check
+        dtype, check = self._dtype, self._check
         operations = self._program.operations
         for number in self._levels[level]:
             operation = operations[number]
             kind, sources, data = operation.kind, operation.sources, operation.data
             if kind == "product":
                 check()
-                values[number] = data(values[sources[0]], values[sources[1]], xp)
+                values[number] = data(values[sources[0]], values[sources[1]])
             elif kind == "two":
-                values[number] = xp.einsum(data, values[sources[0]], values[sources[1]])
+                values[number] = np.einsum(data, values[sources[0]], values[sources[1]])
             elif kind == "leaf":
-                values[number] = xp.asarray(data(self._angles), dtype)
+                values[number] = np.asarray(data(self._angles), dtype)
             elif kind == "bits":
                 key: list[Any] = [slice(None)] * values[sources[0]].ndim
                 for axis, place in data:
                     key[axis] = bits[place]
                 values[number] = values[sources[0]][tuple(key)]
             elif kind == "value":
-                values[number] = xp.asarray(data, dtype)
+                values[number] = np.asarray(data, dtype)
             elif kind == "view":
                 values[number] = values[sources[0]][data]
             else:
-                values[number] = xp.einsum(data, values[sources[0]])
+                values[number] = np.einsum(data, values[sources[0]])
             for source in operation.drops:
                 values[source] = None
 

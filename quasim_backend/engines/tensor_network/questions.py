@@ -29,7 +29,6 @@ __all__ = [
     "observable_refusal",
     "probabilities",
     "state",
-    "variance",
 ]
 
 _TOGETHER = 5
@@ -155,14 +154,6 @@ def expectation(observable: AnyObservable, events: int) -> list[list[tuple[compl
     """Return, for each observable of a list or the only one, weighted questions to add up."""
     several = observable.observables if isinstance(observable, ObservableList) else (observable,)
     return [_mean(o, events) for o in several]
-
-
-def variance(observable: AnyObservable) -> AnyObservable:
-    """Return an observable whose mean is ``<O^2>``."""
-    if isinstance(observable, DiagonalObservable):
-        return DiagonalObservable(observable.values**2, observable.qubits)
-    assert isinstance(observable, PauliSum | MatrixObservable)
-    return observable.squared()
 
 
 def _mean(observable: Any, events: int) -> list[tuple[complex, Question]]:

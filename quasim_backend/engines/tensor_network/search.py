@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from quasim_backend.engines.tensor_network import cotengra_paths
 from quasim_backend.engines.tensor_network.costs import Cost, Path, Problem, path_cost
 from quasim_backend.engines.tensor_network.greedy import greedy_path
+from quasim_backend.engines.tensor_network.memory import Memory
 from quasim_backend.engines.tensor_network.optimal import MAX_OPTIMAL, optimal_path, reconfigured
 from quasim_backend.engines.tensor_network.slicing import slices_for
 from quasim_backend.errors import UnsupportedError
-from quasim_backend.forks import renew_in_child
 
 __all__ = ["PathCache", "Plan", "SearchOptions", "find_plan"]
 
-_REMEMBERED = 256
-"""Plans that are kept."""
 _SHARE = 0.3
 """``auto`` searches on as long as it has spent less than this share of the predicted run."""
 _LONG = 5.0
@@ -63,26 +59,17 @@ class Plan:
 class PathCache:
     """Plans by the structure of the network: new parameters need no new search."""
 
-    def __init__(self, size: int = _REMEMBERED) -> None:
+    def __init__(self) -> None:
         """Start empty."""
-        self._plans: OrderedDict[tuple[Problem, SearchOptions], Plan] = OrderedDict()
-        self._size = size
-        self._lock = threading.RLock()
-        renew_in_child(self, "_lock")
+        self._plans = Memory()
 
     def plan(self, problem: Problem, options: SearchOptions) -> Plan:
         """Return a plan, from memory if there is one; see `find_plan`."""
         key = (problem, options)
-        with self._lock:
-            found = self._plans.get(key)
-            if found is not None:
-                self._plans.move_to_end(key)
-                return found
-        found = find_plan(problem, options)
-        with self._lock:
-            self._plans[key] = found
-            if len(self._plans) > self._size:
-                self._plans.popitem(last=False)
+        found: Plan | None = self._plans.get(key)
+        if found is None:
+            found = find_plan(problem, options)
+            self._plans.put(key, found)
         return found
 
 
@@ -117,7 +104,7 @@ def find_plan(problem: Problem, options: SearchOptions) -> Plan:
     elif options.strategy == "dp" or (options.strategy == "auto" and count <= MAX_OPTIMAL - 2):
         take(optimal_path(problem))
     elif options.strategy in ("anneal", "hyper"):
-        take(cotengra_paths.search(problem, options.strategy, options.seconds, options.itemsize))
+        take(cotengra_paths.search(problem, options.strategy, options.seconds))
     else:
         _greedily(problem, options, until, take)
     assert best is not None
@@ -144,7 +131,7 @@ def _greedily(
             handed_over = True
             if cotengra_paths.is_available():
                 left = until - time.perf_counter()
-                best = take(cotengra_paths.search(problem, "hyper", 0.7 * left, options.itemsize))
+                best = take(cotengra_paths.search(problem, "hyper", 0.7 * left))
                 continue
         # A few starts, then the best of them made better.
         candidates = [_varied(problem, trial * 8 + k) for k in range(8)]

@@ -171,7 +171,7 @@ class _Simplifier:
                 self._gone[index] = True
                 self._program.scale *= 2
             return
-        if len(holders) > 1 and self._absorb(index, holders):
+        if len(holders) > 1 and self._absorb(holders):
             return
         if index in self._keep:
             return
@@ -187,7 +187,7 @@ class _Simplifier:
             if len(output) <= max(len(first), len(second)):
                 self._contract(a, b, output)
 
-    def _absorb(self, index: int, holders: set[int]) -> bool:
+    def _absorb(self, holders: set[int]) -> bool:
         """Multiply a tensor into one that has all its indices, if there is such a pair."""
         by_rank = sorted([(len(self._indices[t]), t) for t in holders])  # type: ignore[arg-type]
         for place, (rank, a) in enumerate(by_rank[:-1]):

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from quasim_backend.engines.tensor_network.costs import Cost, Path, Problem, bits_of, path_cost
+from quasim_backend.engines.tensor_network.costs import (
+    Cost,
+    Path,
+    Problem,
+    bits_of,
+    path_cost,
+    path_sets,
+)
 
 __all__ = ["slices_for"]
 
@@ -42,18 +49,7 @@ def slices_for(problem: Problem, path: Path, most: float) -> tuple[int, Cost]:
 
 def _common(problem: Problem, path: Path, sliced: int) -> list[int]:
     """Return the indices that occur most in the largest tensors of a path."""
-    sets = [t & ~sliced for t in problem.tensors]
-    degree: dict[int, int] = {}
-    for s in (*sets, problem.open):
-        for bit in bits_of(s):
-            degree[bit] = degree.get(bit, 0) + 1
-    for a, b in path:
-        gone = 0
-        for bit in bits_of(sets[a] & sets[b]):
-            degree[bit] -= 1
-            if degree[bit] == 1:
-                gone |= bit
-        sets.append((sets[a] | sets[b]) & ~gone)
+    sets = path_sets(problem, path, sliced)
     width = max(s.bit_count() for s in sets)
     counts: dict[int, int] = {}
     for s in sets:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -155,8 +154,3 @@ def _gates_refusal(step: GatesStep, first: int) -> str | None:
         except QuasimError as error:
             return f"gate '{gate.name}' (operation {first + number}): {error}"
     return None
-
-
-def gate_steps(events: Sequence[Event]) -> list[GatesStep]:
-    """Return the gates' steps among events."""
-    return [event for event in events if isinstance(event, GatesStep)]

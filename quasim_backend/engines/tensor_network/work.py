@@ -132,7 +132,7 @@ class Work:
         sums = ask.expectation(observable, events)
         if save.kind == "variance":
             for one in _listed(observable):
-                sums += ask.expectation(ask.variance(one), events)
+                sums += ask.expectation(one.squared(), events)
         return [(question, 1) for terms in sums for _, question in terms]
 
     def _from_state(self, save: Save, events: int) -> bool:
@@ -258,7 +258,7 @@ class Work:
         if run is None:
             threads = request.config.num_threads or os.cpu_count() or 1
             check = request.cancel.check
-            run = contraction.run(request.parameters, (), request.dtype, check, threads)
+            run = contraction.run(request.parameters, request.dtype, check, threads)
             self._runs[question.key] = run
         answer = run.at(bits)
         cost, notes = contraction.plan.cost, self._notes
@@ -343,8 +343,8 @@ class Work:
         several = isinstance(observable, ObservableList)
         means = self._means(observable, events)
         if save.kind == "variance":
-            squares = [self._means(ask.variance(o), events)[0] for o in _listed(observable)]
-            spread = [max(s.real - m.real**2, 0.0) for s, m in zip(squares, means, strict=True)]
+            squares = [self._means(o.squared(), events)[0] for o in _listed(observable)]
+            spread = [max(s.real - abs(m) ** 2, 0.0) for s, m in zip(squares, means, strict=True)]
             return np.array(spread) if several else spread[0]
         if several:
             values = np.array(means, complex)

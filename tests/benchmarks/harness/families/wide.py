@@ -66,24 +66,18 @@ def adder(n: int) -> Operations:
 
 
 def _toffoli(a: int, b: int, c: int) -> Operations:
-    t, back = ("t", ()), ("rz", (-math.pi / 4,))
-    return [
-        Operation("h", (c,)),
-        Operation("cx", (b, c)),
-        Operation(back[0], (c,), back[1]),
-        Operation("cx", (a, c)),
-        Operation(t[0], (c,), t[1]),
-        Operation("cx", (b, c)),
-        Operation(back[0], (c,), back[1]),
-        Operation("cx", (a, c)),
-        Operation(t[0], (b,), t[1]),
-        Operation(t[0], (c,), t[1]),
-        Operation("h", (c,)),
-        Operation("cx", (a, b)),
-        Operation(t[0], (a,), t[1]),
-        Operation(back[0], (b,), back[1]),
-        Operation("cx", (a, b)),
-    ]
+    def t(qubit: int) -> Operation:
+        return Operation("t", (qubit,))
+
+    def back(qubit: int) -> Operation:
+        return Operation("rz", (qubit,), (-math.pi / 4,))
+
+    def cx(control: int, target: int) -> Operation:
+        return Operation("cx", (control, target))
+
+    h = Operation("h", (c,))
+    on_c = [h, cx(b, c), back(c), cx(a, c), t(c), cx(b, c), back(c), cx(a, c), t(b), t(c), h]
+    return [*on_c, cx(a, b), t(a), back(b), cx(a, b)]
 
 
 def shallow_ansatz(n: int, layers: int = 2) -> Operations:
