@@ -106,8 +106,15 @@ class ReadoutError:
         size = len(array) if array.ndim else 0
         if array.shape != (size, size) or size < 2 or size & (size - 1):
             raise ShapeError(f"A readout error needs the shape (2**k, 2**k); got {array.shape}.")
-        if not (array >= 0).all() or not np.allclose(array.sum(axis=1), 1, atol=CHANNEL_TOLERANCE):
-            raise ShapeError("Each row of a readout error must be a probability distribution.")
+        near = np.isclose(array.sum(axis=1), 1, atol=CHANNEL_TOLERANCE)
+        wrong = np.flatnonzero(~(near & (array >= 0).all(axis=1)))
+        if wrong.size:
+            row = array[wrong[0]]
+            raise ShapeError(
+                f"A readout error has a probability distribution in each row; row {wrong[0]}, for "
+                f"reading where {wrong[0]} is true, is {row.tolist()}, whose sum is "
+                f"{row.sum():.9g}."
+            )
         array.setflags(write=False)
         return ReadoutError(array)
 

@@ -77,3 +77,9 @@ def test_a_readout_error_keeps_its_matrix():
     assert error.matrix[0, 1] == 0.1
     with pytest.raises(ValueError, match="read-only"):
         error.matrix[0, 0] = 1
+
+
+@pytest.mark.parametrize("row", [[0.9, 0.2], [1.1, -0.1], [float("nan"), 1.0]])
+def test_a_row_that_is_no_distribution_is_shown(row):
+    with pytest.raises(ShapeError, match=r"row 1, .* is \[.*\], whose sum is"):
+        ReadoutError.of([[1.0, 0.0], row])
