@@ -3,8 +3,8 @@
 Run ``python tests/benchmarks/choice_suite.py`` in the root. Twenty families, those of MQT Bench
 that come in any width among them, in ten widths from 5 to 100 qubits; samples are asked for in one
 half of the circuits, the mean of Z on each qubit in the other. An engine that refuses, or needs
-more than ``--limit`` seconds, has no time. One line a circuit; last, the share of circuits whose
-chosen engine took at most twice as long as the best one.
+more than ``--limit`` seconds, has no time. One line a circuit; last, a table for the documentation
+and the share of circuits whose chosen engine took at most twice as long as the best one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness.families import FAMILIES
 from harness.families.wide import WIDE
+from harness.markdown import number, table
 from harness.simulators.quasim import circuit
 
 import quasim_backend as quasim
@@ -37,6 +38,15 @@ METHODS = (
     *("statevector", "stabilizer", "matrix_product_state"),
     *("tensor_network", "pauli_propagation"),
 )
+SHORT = {
+    "statevector": "SV",
+    "stabilizer": "Stim",
+    "matrix_product_state": "MPS",
+    "tensor_network": "TN",
+    "pauli_propagation": "PP",
+    "extended_stabilizer": "ES",
+    "independent_parts": "parts",
+}
 SHOTS = 1000
 SLACK = 0.02
 """Seconds that no choice is blamed for."""
@@ -123,6 +133,29 @@ def row_of(family: str, build: Callable[[int], Any], width: int, asked: str, lim
     return row
 
 
+def cell(row: Row) -> str:
+    """Return ``MPS 0.31 (1.2)``: the engine, its seconds, how many times the best engine's.
+
+    In bold where the choice was not good; a dash where nothing ran.
+    """
+    if not row.chosen:
+        return "–" if row.is_good else "**–**"
+    text = f"{SHORT.get(row.chosen, row.chosen)} {number(row.taken)}"
+    if row.seconds:
+        text += f" ({row.taken / min(row.seconds.values()):.1f})"
+    return text if row.is_good else f"**{text}**"
+
+
+def as_table(rows: list[Row]) -> str:
+    """Return one line a family and one column a width, in Markdown."""
+    widths = sorted({row.qubits for row in rows})
+    lines = []
+    for family in dict.fromkeys(row.family for row in rows):
+        cells = {row.qubits: cell(row) for row in rows if row.family == family}
+        lines.append([family.replace("_", " "), *(cells.get(width, "") for width in widths)])
+    return table(["family", *map(str, widths)], lines)
+
+
 def main() -> None:
     """Run the suite and print its table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -132,16 +165,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the rows as JSON")
     options = parser.parse_args()
     rows = []
-    for number, family in enumerate(options.families):
+    for nth, family in enumerate(options.families):
         build = {**FAMILIES, **WIDE}[family]
         for place, width in enumerate(options.widths):
-            asked = ("samples", "means")[(number + place) % 2]
+            asked = ("samples", "means")[(nth + place) % 2]
             row = row_of(family, build, width, asked, options.limit)
             rows.append(row)
             times = ", ".join(f"{name} {s:.3g}" for name, s in row.seconds.items())
             mark = "  " if row.is_good else "! "
             chosen = f"{row.chosen} {row.taken:.3g}" if row.chosen else row.problem[:120]
             print(f"{mark}{family} {width} {asked}: {times or 'none'} -> {chosen}", flush=True)
+    print(as_table(rows))
     good = sum(row.is_good for row in rows)
     print(f"{good} of {len(rows)} choices within twice the best engine ({good / len(rows):.1%})")
     if options.out:

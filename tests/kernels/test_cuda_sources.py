@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -16,8 +17,13 @@ ROOT = Path(__file__).resolve().parents[2] / "kernels" / "cuda"
 
 MAX_REGISTERS = {"float": 128, "double": 168}
 MAX_SPILL_BYTES = {"float": 0, "double": 128}  # of hundreds of registers, in the tile kernels only
-ARCHITECTURES = ["sm_90", *(pytest.param(a, marks=pytest.mark.slow) for a in ("sm_75", "sm_80"))]
-ARCHITECTURES.append(pytest.param("sm_100", marks=pytest.mark.slow))
+# One compilation takes a minute or two of a processor; one of them is for every day.
+COMPILED = [
+    pytest.param(architecture, real, marks=() if number == 0 else pytest.mark.slow)
+    for number, (architecture, real) in enumerate(
+        itertools.product(("sm_90", "sm_75", "sm_80", "sm_100"), ("float", "double"))
+    )
+]
 
 _USED = re.compile(r"Compiling entry function '(\w+)'.*?Used (\d+) registers", re.DOTALL)
 _SPILLED = re.compile(r"(\d+) bytes spill (?:stores|loads)")
@@ -84,8 +90,7 @@ def test_there_is_a_kernel_for_each_entry():
     assert sorted(emulated.kernels()) == sorted(names)
 
 
-@pytest.mark.parametrize("real", ["float", "double"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(("architecture", "real"), COMPILED)
 def test_nvcc_compiles_every_kernel_without_spills(architecture, real, tmp_path):
     nvcc = shutil.which("nvcc")
     if nvcc is None:

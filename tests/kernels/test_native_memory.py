@@ -55,6 +55,7 @@ def test_every_allocation_may_fail_and_the_process_goes_on(interpreter):
     session = quasim.runtime(simulation_precision="fp64", num_threads=2)
     check = lambda: work.check(session)
     assert session.run(quasim.Circuit(1).x(0).measure_all(), 2).shots == 2  # imports what it needs
+    session.explain(work.circuit)  # as does every engine that is asked
     session.gradient(quasim.Circuit(1).rx(quasim.Parameter("t"), 0), "Z", [0.1])
     before = os.fork()
     if before == 0:  # no thread was started yet

@@ -198,7 +198,15 @@ def device_tests(folder, device, shots):
 
 
 @needs_entry_points
-@pytest.mark.parametrize("shots", [None, 10000])
-@pytest.mark.parametrize("device", ["quasim.cpu", "quasim.gpu", "quasim.auto"])
+@pytest.mark.parametrize(
+    ("device", "shots"),
+    [
+        *(("quasim.cpu", None), ("quasim.cpu", 10000), ("quasim.auto", None)),
+        # Without a GPU these run what the others run.
+        pytest.param("quasim.auto", 10000, marks=pytest.mark.slow),
+        pytest.param("quasim.gpu", None, marks=pytest.mark.slow),
+        pytest.param("quasim.gpu", 10000, marks=pytest.mark.slow),
+    ],
+)
 def test_pennylanes_device_tests_pass(tmp_path, device, shots):
     device_tests(tmp_path, device, shots)
