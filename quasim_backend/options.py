@@ -12,11 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 from quasim_backend.errors import OptionError, near_matches
 
-__all__ = ["DEFAULT_SHOTS", "GATE_TIMES", "PRECISIONS", "Config", "RunOptions", "check_seed"]
+__all__ = [
+    "DEFAULT_SHOTS",
+    "ENGINE_OPTIONS",
+    "GATE_TIMES",
+    "PRECISIONS",
+    "Config",
+    "RunOptions",
+    "check_seed",
+    "engine_settings",
+]
 
 PRECISIONS = ("fp8", "fp16", "fp32", "fp64")
 STRATEGIES = ("auto", "greedy", "dp", "anneal", "hyper")
 DEVICES = ("auto", "cpu", "gpu")
+ENGINE_OPTIONS = (
+    *("contraction_strategy", "contraction_seconds", "max_workspace_mb"),
+    *("max_bond_dimension", "truncation_threshold", "max_truncation_error"),
+    *("pauli_threshold", "max_pauli_weight", "approximation_error", "fallback"),
+)
+"""Fields of `Config` about how engines work; the SDKs' users give them as ``engine_options``."""
 DEFAULT_SHOTS = 1024
 """Shots of a run that draws samples when the caller gives no number."""
 GATE_TIMES: Mapping[str, float] = MappingProxyType(
@@ -177,6 +192,26 @@ class RunOptions:
     seed: int = 0
     want_state: bool = False
     want_unitary: bool = False
+
+
+def engine_settings(given: Mapping[str, object] | None) -> dict[str, Any]:
+    """Return settings of engines, checked and hashable, as arguments of `Config`.
+
+    Args:
+        given: Names out of `ENGINE_OPTIONS` with values; None: none.
+
+    Raises:
+        OptionError: If a name is unknown or a value impossible.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise OptionError(
+            f"Option 'engine_options' must be a mapping such as {{'max_bond_dimension': 64}}; got "
+            f"{given!r}."
+        )
+    _refuse_unknown(given, ENGINE_OPTIONS)
+    return {name: _CHECKS[name](name, value) for name, value in given.items()}
 
 
 def check_seed(name: str, value: object) -> int | None:

@@ -7,7 +7,7 @@ refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from quasim_backend import Config
 from quasim_backend.errors import MemoryLimitError, UnsupportedError
+from quasim_backend.options import engine_settings
 from quasim_cirq.cache import CircuitCache
 from quasim_cirq.initial import initial_amplitudes
 from quasim_cirq.noise_models import as_cirq_noise
@@ -59,6 +60,7 @@ class Simulator(Prepares, _CirqSimulator):
         num_threads: int | None = None,
         promote_small: bool = True,
         mps_options: Any = None,
+        engine_options: Mapping[str, Any] | None = None,
     ) -> None:
         """Make a simulator.
 
@@ -77,6 +79,9 @@ class Simulator(Prepares, _CirqSimulator):
             promote_small: Compute complex64 below 16 qubits in complex128.
             mps_options: Limits for matrix product states: an object with ``max_bond`` and
                 ``cutoff``, such as the ``MPSOptions`` of ``cirq.contrib.quimb``.
+            engine_options: Settings of engines by name, such as ``{"max_bond_dimension": 64}`` or
+                ``{"fallback": ("matrix_product_state",)}``; see
+                `quasim_backend.options.ENGINE_OPTIONS`.
 
         Raises:
             ValueError: If the dtype is not complex or an option has an impossible value.
@@ -87,15 +92,16 @@ class Simulator(Prepares, _CirqSimulator):
             seed=seed,
             split_untangled_states=split_untangled_states,
         )
-        self._config = Config(
-            simulation_precision="fp64" if np.dtype(dtype) == np.complex128 else "fp32",
-            device=device,
-            method=method,
-            num_threads=num_threads,
-            promote_small=promote_small,
-            max_bond_dimension=getattr(mps_options, "max_bond", None),
-            truncation_threshold=getattr(mps_options, "cutoff", 1e-16),
-        )
+        settings = {
+            "simulation_precision": "fp64" if np.dtype(dtype) == np.complex128 else "fp32",
+            "device": device,
+            "method": method,
+            "num_threads": num_threads,
+            "promote_small": promote_small,
+            "max_bond_dimension": getattr(mps_options, "max_bond", None),
+            "truncation_threshold": getattr(mps_options, "cutoff", 1e-16),
+        }
+        self._config = Config(**{**settings, **engine_settings(engine_options)})
         self._programs = CircuitCache()
 
     # --- what Cirq calls ----------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class _QuasimDevice(Derivatives, Device):
         method: str = "auto",
         max_bond_dim: int | None = None,
         cutoff: float | None = None,
+        engine_options: Mapping[str, Any] | None = None,
     ) -> None:
         """Make a device.
 
@@ -74,6 +75,9 @@ class _QuasimDevice(Derivatives, Device):
                 ``"auto"`` computes states.
             max_bond_dim: For ``"mps"``: largest bond dimension.
             cutoff: For ``"mps"``: Schmidt weight that one truncation may discard.
+            engine_options: Settings of engines by name, such as ``{"max_bond_dimension": 64}`` or
+                ``{"fallback": ("matrix_product_state",)}``; see
+                `quasim_backend.options.ENGINE_OPTIONS`.
 
         Raises:
             DeviceError: If an option has an impossible value.
@@ -93,6 +97,7 @@ class _QuasimDevice(Derivatives, Device):
             )
         self._runtime = Runtime(
             config_of(
+                engine_options,
                 method=_ENGINES[method],
                 max_bond_dimension=max_bond_dim,
                 truncation_threshold=1e-16 if cutoff is None else cutoff,
@@ -132,7 +137,7 @@ class _QuasimDevice(Derivatives, Device):
             raise DeviceError(
                 f"Unknown device options {', '.join(config.device_options)} of {self.name}; it "
                 f"takes its options when it is made: c_dtype, seed, num_threads, max_memory_mb, "
-                f"noise_model, readout, method, max_bond_dim, cutoff."
+                f"noise_model, readout, method, max_bond_dim, cutoff, engine_options."
             )
         changes: dict[str, Any] = {"mcm_config": self._mcm_config(config.mcm_config, circuit)}
         if config.gradient_method in ADJOINT_METHODS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pennylane as qml
 from pennylane.exceptions import DeviceError
 
 from quasim_backend import Config, NoiseModel
+from quasim_backend.options import engine_settings
 from quasim_backend.plugins import default_manager
 from quasim_backend.session.noise import as_noise_model
 from quasim_pennylane.insertion import Insertion
@@ -39,14 +41,14 @@ def noise_of(model: Any) -> tuple[Insertion | None, NoiseModel | None]:
         raise DeviceError(str(cause)) from cause
 
 
-def config_of(**options: Any) -> Config:
-    """Return the engine's configuration.
+def config_of(engines: Mapping[str, Any] | None, **options: Any) -> Config:
+    """Return the engine's configuration, with the settings of engines that were given.
 
     Raises:
         DeviceError: If an option has an impossible value.
     """
     try:
-        return Config(**options)
+        return Config(**{**options, **engine_settings(engines)})
     except ValueError as cause:
         raise DeviceError(str(cause)) from cause
 

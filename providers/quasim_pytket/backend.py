@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -79,6 +79,7 @@ class QuasimBackend(Backend):
         require_gpu: bool = False,
         max_memory_mb: float | None = None,
         noise_model: Any = None,
+        engine_options: Mapping[str, Any] | None = None,
     ) -> None:
         """Make a backend.
 
@@ -96,6 +97,9 @@ class QuasimBackend(Backend):
                 `BackendInfo` with error rates, or a model of another SDK whose adapter is
                 installed, such as Qiskit Aer's. Its qubit ``q`` is a circuit's ``q``-th. It is read
                 now.
+            engine_options: Settings of engines by name, such as ``{"max_bond_dimension": 64}`` or
+                ``{"fallback": ("matrix_product_state",)}``; see
+                `quasim_backend.options.ENGINE_OPTIONS`.
 
         Raises:
             OptionError: If an option has an impossible value.
@@ -114,7 +118,7 @@ class QuasimBackend(Backend):
         self._supports_unitary = result_type == "unitary"
         self._supports_density_matrix = result_type == "density_matrix"
         self._config = make_config(
-            device, precision, method, num_threads, require_gpu, max_memory_mb
+            device, precision, method, num_threads, require_gpu, max_memory_mb, engine_options
         )
         self._opened: Runtime | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 
 from quasim_backend import Config
 from quasim_backend.errors import OptionError, near_matches
+from quasim_backend.options import engine_settings
 
 __all__ = ["RESULT_TYPES", "check_arguments", "check_result_type", "lower_seed", "make_config"]
 
@@ -27,8 +28,9 @@ def make_config(
     num_threads: int | None,
     require_gpu: bool,
     max_memory_mb: float | None,
+    engines: Mapping[str, Any] | None = None,
 ) -> Config:
-    """Return the session's configuration.
+    """Return the session's configuration; see `QuasimBackend`.
 
     Raises:
         OptionError: If a value is not possible.
@@ -48,6 +50,7 @@ def make_config(
         num_threads=num_threads,
         require_gpu=require_gpu,
         max_memory_mb=max_memory_mb,
+        **engine_settings(engines),
     ).frozen()
 
 

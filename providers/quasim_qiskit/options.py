@@ -12,6 +12,7 @@ import numpy as np
 
 from quasim_backend import Config
 from quasim_backend.errors import near_matches
+from quasim_backend.options import engine_settings
 from quasim_qiskit.errors import QuasimQiskitError
 from quasim_qiskit.noise.active import ActiveNoise, active_noise
 
@@ -59,7 +60,8 @@ _USED: dict[str, Any] = {
     "extended_stabilizer_approximation_error": 0.05,
     "matrix_product_state_truncation_threshold": 1e-16,
     "matrix_product_state_max_bond_dimension": None,
-    "max_truncation_error": None,  # QuASIM's own
+    "max_truncation_error": None,  # this and the next are QuASIM's own
+    "engine_options": None,
 }
 
 _WITHOUT_MEANING: dict[str, Any] = {
@@ -190,6 +192,7 @@ def settings(options: Mapping[str, Any]) -> Settings:
     Raises:
         TypeError: If a value has the wrong type.
         QuasimQiskitError: If a value is not possible.
+        OptionError: If a setting of an engine is not possible.
     """
     for name in ("method", "device", "precision"):
         check_choice(name, options[name])
@@ -216,6 +219,7 @@ def settings(options: Mapping[str, Any]) -> Settings:
             "truncation_threshold": options["matrix_product_state_truncation_threshold"],
             "max_truncation_error": options["max_truncation_error"],
         }
+    values |= engine_settings(options["engine_options"])
     return Settings(
         shots,
         None if seed is None else _integer("seed_simulator", seed, 0),
@@ -223,7 +227,7 @@ def settings(options: Mapping[str, Any]) -> Settings:
         bool(options["memory"]),
         active_noise(options["noise_model"]),
         _config(tuple(values.items())),
-        tuple(values.values()),
+        tuple(values.items()),
     )
 
 
