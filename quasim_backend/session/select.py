@@ -165,7 +165,9 @@ def choose_engine(
         elif averaged:
             candidates, how = ["density_matrix"], "the one that gives this exactly"
         else:
-            candidates = [spec.name for spec in plugins.engines.ranked()]
+            asked = {c.name for c in table}
+            ranks = [spec.name for spec in plugins.engines.ranked()]
+            candidates = [name for name in ranks if not asked or name in asked]
             how = "the first by priority that accepts the run"
     advice = _OVER_SHOTS if config.method == "auto" and averaged else ""
     refusals: list[str] = []
