@@ -47,8 +47,10 @@ _BIT_SECONDS = 6e-9
 """What an outcome of one qubit in one shot costs."""
 _HALF_SECONDS = 16e-9
 """What drawing from two halves costs for each amplitude of one in each try."""
-_HALF_BYTES = 48
-"""Bytes for each amplitude of a half besides the state: what it is drawn with."""
+_HALF_BYTES = 16
+"""Bytes for each amplitude of a half besides the state: what it is drawn with;"""
+_CLASS_BYTES = 24
+"""besides, where strings are fixed."""
 _STRING_SECONDS = 100e-9
 """What a string of the value of a string costs."""
 
@@ -198,7 +200,8 @@ def _halved_bytes(code: CompiledCircuit, request: EngineRequest, found: Reductio
     total = (1 << 20) + (64 << fixed) * values + result_bytes(code, request)
     if request.shots:
         half = max(widths_of(rotations))
-        total += 2 * (_HALF_BYTES + 2 * dtype_of(half, request).itemsize) << half
+        own = _HALF_BYTES + _CLASS_BYTES * (fixed > 0) + 2 * dtype_of(half, request).itemsize
+        total += 2 * own << half
         total += (64 + rotations) * 8 * request.shots
     return total
 

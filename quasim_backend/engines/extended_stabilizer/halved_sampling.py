@@ -17,6 +17,7 @@ _BLOCK = 1 << 18
 """Entries of conditional states that are made at one time, so that they stay in the cache."""
 
 Amplitudes = NDArray[np.complexfloating]
+Indices = NDArray[np.int64]
 
 
 class HalvedSampler:
@@ -32,20 +33,24 @@ class HalvedSampler:
             halves: Normalised amplitudes after the measurement's turns, bits in its ``orders``.
         """
         self._measurement, self._halves = measurement, halves
-        chances = [(h.real.astype(np.float64) ** 2 + h.imag**2) for h in halves]
-        # Only pairs of the same class are drawn: those that have the fixed parities.
-        classes = [self._classes(word, len(h)) for word, h in enumerate(halves)]
-        weights = np.bincount(classes[1], chances[1], 1 << len(measurement.fixed_parities))
-        self._order = np.argsort(classes[1], kind="stable") if measurement.fixed_parities else None
-        second = chances[1] if self._order is None else chances[1][self._order]
-        self._class_of = classes[0]
-        self._ends = np.cumsum(np.bincount(classes[1], minlength=len(weights)))
-        self._second = np.cumsum(second)
-        self._first = np.cumsum(chances[0] * weights[classes[0]])
+        first, second = (_chances(half) for half in halves)
+        self._classes: tuple[Indices, Indices] | None = None  # of s, and the t in their order
+        if measurement.fixed_parities:
+            # Only pairs of the same class are drawn: those that have the fixed parities.
+            s_class, t_class = (self._class_of(word, len(h)) for word, h in enumerate(halves))
+            count = 1 << len(measurement.fixed_parities)
+            first *= np.bincount(t_class, second, count)[s_class]
+            order = np.argsort(t_class, kind="stable")
+            second = second[order]
+            self._classes = s_class, order
+            self._ends = np.cumsum(np.bincount(t_class, minlength=count))
+        self._first = np.cumsum(first, out=first)
+        self._second = np.cumsum(second, out=second)
 
-    def _classes(self, word: int, size: int) -> NDArray[np.int64]:
+    def _class_of(self, word: int, size: int) -> Indices:
+        """Return a number for each basis state of a half: equal ones for equal fixed parities."""
         result = np.zeros(size, np.int64)
-        index = np.arange(size if self._measurement.fixed_parities else 0, dtype=np.uint64)
+        index = np.arange(size, dtype=np.uint64)
         for number, parity in enumerate(self._measurement.fixed_parities):
             bits = np.bitwise_count(index & np.uint64(parity.masks[word])).astype(np.int64)
             result |= (bits + parity.inverted * word & 1) << number
@@ -90,13 +95,17 @@ class HalvedSampler:
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         s = np.searchsorted(self._first, first * self._first[-1], side="right")
         s = np.minimum(s, len(self._first) - 1)
-        kind = self._class_of[s]
-        begin = np.where(kind > 0, self._ends[kind - 1], 0)
+        if self._classes is None:
+            t = np.searchsorted(self._second, second * self._second[-1], side="right")
+            t = np.minimum(t, len(self._second) - 1)
+            return s.astype(np.uint64), t.astype(np.uint64)
+        s_class, order = self._classes
+        kind = s_class[s]
+        begin, end = np.where(kind > 0, self._ends[kind - 1], 0), self._ends[kind]
         before = np.where(begin > 0, self._second[begin - 1], 0.0)
-        target = before + second * (self._second[self._ends[kind] - 1] - before)
-        t = np.searchsorted(self._second, target, side="right")
-        t = np.clip(t, begin, self._ends[kind] - 1)
-        return s.astype(np.uint64), (t if self._order is None else self._order[t]).astype(np.uint64)
+        target = before + second * (self._second[end - 1] - before)
+        t = np.clip(np.searchsorted(self._second, target, side="right"), begin, end - 1)
+        return s.astype(np.uint64), order[t].astype(np.uint64)
 
     def _signs(
         self, s: NDArray[np.uint64], t: NDArray[np.uint64], uniforms: NDArray[np.float64]
@@ -147,6 +156,13 @@ def reordered(half: Amplitudes, order: list[int]) -> Amplitudes:
     width = len(order)
     axes = [width - 1 - order[width - 1 - axis] for axis in range(width)]
     return np.ascontiguousarray(half.reshape((2,) * width).transpose(axes)).reshape(-1)
+
+
+def _chances(half: Amplitudes) -> NDArray[np.float64]:
+    """Return squared absolute values in double precision, float64 ``(size,)``."""
+    result = np.square(half.real, dtype=np.float64)
+    result += np.square(half.imag, dtype=np.float64)
+    return result
 
 
 def _norms(states: Amplitudes) -> NDArray[np.float64]:

@@ -33,6 +33,10 @@ __all__ = ["Logical", "Reading", "Reduction", "Span", "reduced"]
 
 _CLIFFORD = 1e-13
 """Distance of an angle from a multiple of pi/2 that is rounding."""
+_LOOK_BACK = 200
+"""Rotations among which one about the same string is looked for."""
+_FEW = 400
+"""Rotations up to which those are looked for that nothing depends on: pairs are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +222,8 @@ class _Reducer:
             Its angle, 0 if there is none.
         """
         begin = self._found.readings[-1].place if self._found.readings else 0
-        for place in reversed(range(begin, len(self._turned))):
+        end = len(self._turned)
+        for place in reversed(range(max(begin, end - _LOOK_BACK), end)):
             other = self._turned[place]
             if other.image[:2] == image[:2]:
                 del self._turned[place]
@@ -253,6 +258,8 @@ class _Reducer:
             return
         if any(isinstance(r.step, SaveStep) and r.sums is None for r in readings):
             return  # amplitudes depend on everything
+        if last > _FEW:
+            return
         seen = [image for reading in readings for image in reading.images.values()]
         kept: list[_Turned] = []
         for rotation in reversed(self._turned):
