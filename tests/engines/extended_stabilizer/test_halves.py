@@ -203,3 +203,16 @@ def test_prediction_and_memory_are_of_the_right_size() -> None:
     half = (len(reduced(gate_code(compiled), request).rotations) + 1) // 2
     assert 64 << half < own.memory_bytes(compiled, request) < (256 << half) + (1 << 22)
     assert 0.01 < own.predicted_seconds(compiled, request) < 5
+
+
+def test_what_is_too_large_is_refused_with_numbers() -> None:
+    circuit = scrambled(5, 60, 2500, [0.7] * 58).measure_all()
+    limited = quasim.runtime(method="extended_stabilizer", max_memory_mb=100)
+    with (
+        limited as own,
+        pytest.raises(quasim.errors.MemoryLimitError, match=r"needs \d[^ ]* GiB for 60 qubits"),
+    ):
+        own.run(circuit, shots=5)
+    more = scrambled(5, 80, 2000, [0.7] * 80)
+    with session() as own, pytest.raises(quasim.errors.UnsupportedError, match="60 rotations"):
+        own.run(more.measure_all(), shots=5)
