@@ -82,7 +82,9 @@ def too_large(
         options.append(f"a smaller max_workspace_mb ({format_bytes(lean)} without workspace)")
     if device is not None and engine.memory_bytes(compiled, request) + extra_bytes <= host:
         options.append("device='cpu'")
-    fitting, before = compiled.num_qubits - 1, needs(compiled, request)
+    # Code that is gates names its qubits: it is not that of fewer.
+    fitting = 0 if compiled.holds_gates else compiled.num_qubits - 1
+    before = needs(compiled, request)
     while fitting > 0:
         needed = needs(replace(compiled, num_qubits=fitting), request)
         if needed <= available:
