@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from quasim_backend.ir.array_observables import DiagonalObservable as DiagonalObservable
     from quasim_backend.ir.array_observables import MatrixObservable as MatrixObservable
     from quasim_backend.ir.array_observables import SparseObservable as SparseObservable
+    from quasim_backend.ir.ch_forms import StabilizerChForm as StabilizerChForm
     from quasim_backend.ir.channels import Channel as Channel
     from quasim_backend.ir.channels import ReadoutError as ReadoutError
     from quasim_backend.ir.circuit import Circuit as Circuit
@@ -66,6 +67,7 @@ _HOME = {
     "Runtime": "session.runtime",
     "Save": "ir.instructions",
     "SparseObservable": "ir.array_observables",
+    "StabilizerChForm": "ir.ch_forms",
     "StabilizerTableau": "ir.tableaus",
     "export_noise": "session.noise",
     "translate_noise": "session.noise",
@@ -102,6 +104,7 @@ __all__ = [
     "Save",
     "ShapeError",
     "SparseObservable",
+    "StabilizerChForm",
     "StabilizerTableau",
     "UnsupportedError",
     "__version__",

@@ -91,7 +91,8 @@ class Config:
             is stated in the metadata and limited by ``max_truncation_error``.
         max_pauli_weight: Pauli propagation drops strings that act on more qubits; None: none.
         approximation_error: Bound on the error of decompositions into stabilizer states; those of
-            ``extended_stabilizer`` are exact, and so within any.
+            ``extended_stabilizer`` are exact, and so within any: it is Aer's option, and allows
+            nothing more.
         fallback: Engines, by name, that ``method="auto"`` may use though they approximate.
         plan: Planner options (`quasim_backend.PlanOptions`); None: the planner's defaults.
         plugins: A `quasim_backend.plugins.PluginManager`; None: the process's own.

@@ -6,17 +6,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quasim_cirq.clifford import clifford_state as clifford_state
     from quasim_cirq.clifford import clifford_tableau as clifford_tableau
     from quasim_cirq.density import DensityMatrixSimulator as DensityMatrixSimulator
     from quasim_cirq.noise_export import RuleNoiseModel as RuleNoiseModel
     from quasim_cirq.simulator import Simulator as Simulator
 
-__all__ = ["DensityMatrixSimulator", "RuleNoiseModel", "Simulator", "clifford_tableau"]
+__all__ = [
+    "DensityMatrixSimulator",
+    "RuleNoiseModel",
+    "Simulator",
+    "clifford_state",
+    "clifford_tableau",
+]
 
 _MODULES = {
     "DensityMatrixSimulator": "density",
     "RuleNoiseModel": "noise_export",
     "Simulator": "simulator",
+    "clifford_state": "clifford",
     "clifford_tableau": "clifford",
 }
 

@@ -29,7 +29,8 @@ from quasim_backend.ir.instructions import (
 __all__ = ["active_qubits", "final_measurements", "live_bits"]
 
 _WHOLE_STATE = (
-    *("statevector", "density_matrix", "probabilities", "amplitudes", "stabilizer", "mps"),
+    *("statevector", "density_matrix", "probabilities", "amplitudes"),
+    *("stabilizer", "ch_form", "mps"),
 )
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from quasim_backend.engines.pauli_images import Image, hermitian, product, words_of
 from quasim_backend.engines.pauli_moves import bits_of_mask
 from quasim_backend.engines.stabilizer.clifford import CliffordForm
+from quasim_backend.ir.ch_forms import StabilizerChForm
 
 __all__ = ["ChForm"]
 
@@ -224,7 +225,19 @@ class ChForm:
             if self._m[p] >> q & 1:
                 self._m[p] ^= controls
 
-    # --- amplitudes ---------------------------------------------------------------------------
+    # --- what others see ------------------------------------------------------------------------
+
+    def arrays(self) -> StabilizerChForm:
+        """Return the form as arrays of its own."""
+        n = self.num_qubits
+
+        def rows(masks: Sequence[int]) -> NDArray[np.bool_]:
+            words = words_of(masks, n).T.copy().view(np.uint8)  # bytes, lowest first
+            return np.unpackbits(words, axis=1, count=n, bitorder="little").astype(np.bool_)
+
+        g, f, m = (rows(masks) for masks in (self._g, self._f, self._m))
+        v, s = rows([self._v, self._s])
+        return StabilizerChForm(g, f, m, np.array(self._gamma, np.uint8), v, s, complex(self._w))
 
     def amplitudes(self, states: NDArray[np.uint64]) -> NDArray[np.complex128]:
         """Return the amplitudes of basis states, complex128 ``(count,)``.

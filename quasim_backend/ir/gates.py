@@ -380,6 +380,8 @@ class Gate(_Draft):
                 f"Gate '{self.name}' to the power {self.power:g} needs bound parameters: a "
                 f"fractional power is the principal root of the matrix."
             )
+        if len(base) == 1 and base[0].kind in angled:
+            return (_root(base[0], self.power),)
         matrix = replace(self, num_controls=0, control_state=0).matrix()
         targets = tuple(range(self.num_targets))
         if self.is_diagonal:
@@ -391,6 +393,22 @@ class Gate(_Draft):
 def is_known_gate(name: str) -> bool:
     """Return whether `Gate.named` knows ``name``."""
     return name in RECORDS or name in ALIASES
+
+
+def _root(template: Template, power: float) -> Template:
+    """Raise a rotation or a phase with a known angle to a power, as `unitary_power`."""
+    assert isinstance(template.angle, float | int), "others are refused"
+    if template.kind == PrimitiveKind.PHASE:
+        phase = math.remainder(template.angle, 2 * math.pi)
+        if phase < 1e-12 - math.pi:
+            phase += 2 * math.pi
+        return replace(template, angle=power * phase)
+    whole = math.remainder(template.angle, 4 * math.pi)
+    if abs(whole) > 2 * math.pi - 2e-12:  # -1, both of whose eigenvalues have the phase pi
+        return replace(
+            template, kind=PrimitiveKind.PHASE, x_bits=(), z_bits=(), angle=power * math.pi
+        )
+    return replace(template, angle=power * whole)
 
 
 def unitary_power(matrix: Matrix, exponent: float) -> Matrix:

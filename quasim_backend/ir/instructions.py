@@ -121,6 +121,7 @@ SAVE_KINDS = (
     "variance",
     "amplitudes",
     "stabilizer",
+    "ch_form",
     "mps",
 )
 SAVE_SUBTYPES = ("single", "average", "list")
@@ -132,10 +133,11 @@ class Save:
 
     Attributes:
         kind: One of `SAVE_KINDS`; ``stabilizer`` keeps a
-            `quasim_backend.StabilizerTableau`.
+            `quasim_backend.StabilizerTableau`, ``ch_form`` a
+            `quasim_backend.StabilizerChForm`.
         label: Key in `Result.saved`; unique in a circuit.
         qubits: Which qubits, first one lowest; empty means all. Not used by ``statevector``,
-            ``amplitudes``, ``stabilizer``, ``expectation`` and ``variance``.
+            ``amplitudes``, ``stabilizer``, ``ch_form``, ``expectation`` and ``variance``.
         observable: For ``expectation`` and ``variance``; a list gives an array of values.
         indices: Basis states for ``amplitudes``.
         subtype: ``single``: value in the last shot; ``average``: mean over shots, of a variance

@@ -82,12 +82,16 @@ def too_large(
         options.append(f"a smaller max_workspace_mb ({format_bytes(lean)} without workspace)")
     if device is not None and engine.memory_bytes(compiled, request) + extra_bytes <= host:
         options.append("device='cpu'")
-    fitting = compiled.num_qubits - 1
+    # Code that is gates names its qubits: it is not that of fewer.
+    fitting = 0 if compiled.holds_gates else compiled.num_qubits - 1
+    before = needs(compiled, request)
     while fitting > 0:
-        if needs(replace(compiled, num_qubits=fitting), request) <= available:
+        needed = needs(replace(compiled, num_qubits=fitting), request)
+        if needed <= available:
             options.append(f"a circuit of at most {fitting} qubits")
+        if needed <= available or needed >= before:  # the width is not what makes it large
             break
-        fitting -= 1
+        fitting, before = fitting - 1, needed
     hint = f" Try {' or '.join(options)}." if options else ""
     if others and not options:
         hint = f" Other engines: {', '.join(others)}."

@@ -56,6 +56,17 @@ def test_every_gate_of_the_table(name: str) -> None:
             check(gate.controlled(1, state))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_fractional_powers_of_pauli_rotations(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    width, power = 1 + seed % 4, float(rng.uniform(-3, 3))
+    letters = "".join(rng.choice(list("XYZ"), width))
+    for angle in (*rng.uniform(-15, 15, 6).tolist(), 2 * np.pi, -2 * np.pi, 6 * np.pi):
+        gate = Gate.pauli_rotation(letters, angle)
+        check(gate.to_power(power))
+        check(gate.to_power(power).controlled(1, seed % 2))
+
+
 def test_clifford_matrices_become_quarter_turns() -> None:
     rng = np.random.default_rng(1)
     for width in (1, 2, 3):

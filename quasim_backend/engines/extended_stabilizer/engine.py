@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from quasim_backend.compile.code import (
     CompiledCircuit,
     GatesStep,
@@ -16,7 +14,8 @@ from quasim_backend.compile.code import (
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.doubled_circuit import reads_outcomes
-from quasim_backend.engines.extended_stabilizer.reduction import reduced
+from quasim_backend.engines.extended_stabilizer.halved_run import HalvedRun, widths_of
+from quasim_backend.engines.extended_stabilizer.reduction import Reduction, reduced
 from quasim_backend.engines.extended_stabilizer.run import ReducedRun, dtype_of
 from quasim_backend.engines.pauli_rotations import rotations_of
 from quasim_backend.engines.pauli_sums import refused_save
@@ -28,6 +27,14 @@ __all__ = ["ExtendedStabilizerEngine"]
 
 _MOST_COORDINATES = 40
 """Coordinates of a state that may fit into some machine."""
+_ONE_VECTOR = 28
+"""Coordinates of a vector that has room nearly everywhere;"""
+_PATIENCE = 100
+"""for more, how many times as long two halves may take."""
+_MOST_ROTATIONS = 60
+"""Rotations of two halves."""
+_MOST_FIXED = 20
+"""Strings that are fixed where there are more rotations than coordinates."""
 _STATES_QUBITS = 63
 """Qubits of a whole state: an index is a signed word."""
 _GATE_SECONDS = 30e-6
@@ -38,6 +45,14 @@ _BANDWIDTH = 16e9
 """Bytes a second of a rotation."""
 _BIT_SECONDS = 6e-9
 """What an outcome of one qubit in one shot costs."""
+_HALF_SECONDS = 16e-9
+"""What drawing from two halves costs for each amplitude of one in each try."""
+_HALF_BYTES = 16
+"""Bytes for each amplitude of a half besides the state: what it is drawn with;"""
+_CLASS_BYTES = 24
+"""besides, where strings are fixed."""
+_STRING_SECONDS = 100e-9
+"""What a string of the value of a string costs."""
 
 
 class ExtendedStabilizerEngine:
@@ -45,8 +60,10 @@ class ExtendedStabilizerEngine:
 
     Moves the Clifford gates to the end, which leaves rotations of ``r`` coordinates; see
     `quasim_backend.engines.extended_stabilizer.reduction`. Time and memory grow as ``2**r`` with
-    ``r`` at most the number of gates that are no Cliffords, and hardly with the number of qubits.
-    Everything is exact to rounding: the sum over stabilizer states is never cut short.
+    ``r`` at most the number ``m`` of gates that are no Cliffords, and hardly with the number of
+    qubits; for samples and values of strings alternatively as ``2**(m - r/2)`` for each shot, see
+    `quasim_backend.engines.extended_stabilizer.magic` and ``halves``. Everything is exact to
+    rounding: the sum over stabilizer states is never cut short.
     """
 
     name = "extended_stabilizer"
@@ -72,19 +89,23 @@ class ExtendedStabilizerEngine:
         )
         if whole and code.num_qubits > _STATES_QUBITS:
             return f"a state of {code.num_qubits} qubits cannot be written out; save 'amplitudes'"
-        rank = reduced(code, request).rank
-        if rank > _MOST_COORDINATES:
+        found = reduced(code, request)
+        if found.rank > _MOST_COORDINATES and not _can_be_halved(code, request, found):
             return (
-                f"the gates that are no Cliffords need 2**{rank} stabilizer states, of at most "
-                f"2**{_MOST_COORDINATES}; use method='matrix_product_state' or 'tensor_network', "
-                f"or for expectation values 'pauli_propagation'"
+                f"{len(found.rotations)} rotations are no Cliffords and need 2**{found.rank} "
+                f"stabilizer states; possible are 2**{_MOST_COORDINATES}, or without amplitudes "
+                f"{_MOST_ROTATIONS} rotations; use method='matrix_product_state' or "
+                f"'tensor_network', or for expectation values 'pauli_propagation'"
             )
         return None
 
     def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:
         """Return the bytes of two states of the coordinates and of what is saved."""
         code = gate_code(compiled)
-        rank = reduced(code, request).rank
+        found = reduced(code, request)
+        rank = found.rank
+        if _is_halved(code, request, found):
+            return _halved_bytes(code, request, found)
         total = (1 << 16) + (2 * dtype_of(rank, request).itemsize << rank)
         words = -(-code.num_qubits // 64)
         if any(isinstance(s, SaveStep) and s.save.kind == "amplitudes" for s in code.steps):
@@ -97,12 +118,11 @@ class ExtendedStabilizerEngine:
         """Return about how many seconds a run takes on two cores."""
         code = gate_code(compiled)
         found = reduced(code, request)
-        state = dtype_of(found.rank, request).itemsize * 2.0**found.rank
         gates = sum(len(s.operations) for s in code.steps if isinstance(s, GatesStep))
-        rotations = len(found.rotations) + found.rank * bool(request.shots)
-        rotating = rotations * (_ROTATION_SECONDS + 2 * state / _BANDWIDTH)
+        halved = _is_halved(code, request, found)
+        own = (_halved_seconds if halved else _vector_seconds)(code, request, found)
         bits = request.shots * code.num_clbits * _BIT_SECONDS
-        return gates * _GATE_SECONDS + rotating + bits
+        return gates * _GATE_SECONDS + own + bits
 
     def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:
         """Run the circuit.
@@ -113,17 +133,80 @@ class ExtendedStabilizerEngine:
         request.cancel.check()
         code = gate_code(compiled)
         reduction = reduced(code, request)
-        output = ReducedRun(code, request, reduction).run()
-        moved = 2 * dtype_of(reduction.rank, request).itemsize << reduction.rank
+        halved = _is_halved(code, request, reduction)
+        output = (HalvedRun if halved else ReducedRun)(code, request, reduction).run()
+        rotations = len(reduction.rotations)
+        coordinates = max(widths_of(rotations)) if halved else reduction.rank
+        dtype = dtype_of(coordinates, request)
         output.metadata |= {
-            "stages": len(reduction.rotations),
-            "bytes": len(reduction.rotations) * moved,
+            "stages": rotations,
+            "bytes": rotations * 2 * dtype.itemsize << coordinates,
             "stabilizer_terms": 1 << reduction.rank if reduction.span.basis else 1,
-            "non_clifford_rotations": len(reduction.rotations),
+            "non_clifford_rotations": rotations,
+            "halves": widths_of(rotations) if halved else None,
             "approximation_error": 0.0,
-            "dtype": str(np.dtype(dtype_of(reduction.rank, request))),
+            "dtype": str(dtype),
         }
         return output
+
+
+# --- one vector or two halves -------------------------------------------------------------------
+
+
+def _can_be_halved(code: CompiledCircuit, request: EngineRequest, found: Reduction) -> bool:
+    """Return whether two halves give what is asked for: all but amplitudes."""
+    kinds = {step.save.kind for step in code.steps if isinstance(step, SaveStep)}
+    if request.want_state or kinds & {"statevector", "amplitudes"}:
+        return False
+    fixed = len(found.rotations) - len(found.span.basis)
+    return 2 <= len(found.rotations) <= _MOST_ROTATIONS and fixed <= _MOST_FIXED
+
+
+def _is_halved(code: CompiledCircuit, request: EngineRequest, found: Reduction) -> bool:
+    """Return whether two halves are taken: one vector is too large, or slower."""
+    if not _can_be_halved(code, request, found):
+        return False
+    patience = _PATIENCE if found.rank > _ONE_VECTOR else 1
+    seconds = _vector_seconds(code, request, found)
+    return _halved_seconds(code, request, found) < patience * seconds
+
+
+def _vector_seconds(code: CompiledCircuit, request: EngineRequest, found: Reduction) -> float:
+    state = dtype_of(found.rank, request).itemsize * 2.0**found.rank
+    strings = sum(len(reading.strings) for reading in found.readings)
+    passes = len(found.rotations) + found.rank * bool(request.shots) + strings
+    return passes * (_ROTATION_SECONDS + 2 * state / _BANDWIDTH)
+
+
+def _halved_seconds(code: CompiledCircuit, request: EngineRequest, found: Reduction) -> float:
+    rotations = len(found.rotations)
+    fixed = rotations - len(found.span.basis)
+    strings = sum(len(reading.strings) for reading in found.readings)
+    seconds = strings * (10 * _ROTATION_SECONDS + _STRING_SECONDS * 2.0**fixed)
+    if request.shots:
+        half = 2.0 ** max(widths_of(rotations))
+        # A try has the right values of those bits of b that are fixed by chance.
+        tries = request.shots * 2.0 ** (fixed // 2)
+        seconds += 3 * rotations * (_ROTATION_SECONDS + 2 * 8 * half / _BANDWIDTH)
+        seconds += tries * (rotations * 1e-6 + half * _HALF_SECONDS)
+    return seconds
+
+
+def _halved_bytes(code: CompiledCircuit, request: EngineRequest, found: Reduction) -> int:
+    """Return the bytes of both halves, the tables drawn from, what is drawn and saved."""
+    rotations = len(found.rotations)
+    fixed = rotations - len(found.span.basis)
+    values = any(reading.strings for reading in found.readings)
+    total = (1 << 20) + (64 << fixed) * values + result_bytes(code, request)
+    if request.shots:
+        half = max(widths_of(rotations))
+        own = _HALF_BYTES + _CLASS_BYTES * (fixed > 0) + 2 * dtype_of(half, request).itemsize
+        total += 2 * own << half
+        total += (64 + rotations) * 8 * request.shots
+    return total
+
+
+# --- refusals -----------------------------------------------------------------------------------
 
 
 def _refused_step(code: CompiledCircuit) -> str | None:

@@ -6,6 +6,9 @@ state stays within the span of the ``x`` masks, whose dimension ``r`` is at most
 rotations. It is a sum of ``2**r`` stabilizer states, orthogonal to each other, with ``2**r``
 coefficients, on which the rotations act like those of ``r`` qubits. Compare the "Pauli-based
 computation" of Bravyi, Smith and Smolin, Phys. Rev. X 6, 021043 (2016).
+
+Rotations about the same string become one where all between commute with it. What is asked for at
+the end does not depend on rotations that commute with it and with all that come later.
 """
 
 from __future__ import annotations
@@ -30,6 +33,10 @@ __all__ = ["Logical", "Reading", "Reduction", "Span", "reduced"]
 
 _CLIFFORD = 1e-13
 """Distance of an angle from a multiple of pi/2 that is rounding."""
+_LOOK_BACK = 200
+"""Rotations among which one about the same string is looked for."""
+_FEW = 400
+"""Rotations up to which those are looked for that nothing depends on: pairs are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ class Reading:
         step: The step that asks.
         sums: What the step saves, as sums of strings, if it does.
         strings: What each string of the sums is there; None: its value is 0.
+        images: ``C^dagger P C`` for each string of the sums, or each ``Z_q`` that is measured.
         flips: ``C^dagger X_q C`` for each qubit, where amplitudes are saved.
         phase: Global phase at this point.
     """
@@ -98,6 +106,7 @@ class Reading:
     step: SaveStep | SampleStep | None
     sums: SavedSums | None = None
     strings: dict[PauliString, Logical | None] = field(default_factory=dict)
+    images: dict[PauliString, Image] = field(default_factory=dict)
     flips: list[Image] = field(default_factory=list)
     phase: complex = 1.0
 
@@ -137,12 +146,20 @@ def reduced(compiled: CompiledCircuit, request: EngineRequest) -> Reduction:
     Raises:
         Cancelled: If the request's token was set.
     """
-    key = ("extended_stabilizer", request.parameters.tobytes())
+    key = ("extended_stabilizer", request.parameters.tobytes(), request.want_state)
     known = compiled.cache.get("extended_stabilizer")
     if known is None or known[0] != key:
         known = compiled.cache["extended_stabilizer"] = (key, _Reducer(compiled, request).run())
     found: Reduction = known[1]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Turned:
+    """A rotation about a Hermitian string of all qubits, the Clifford gate being after it."""
+
+    image: Image
+    angle: float
 
 
 class _Reducer:
@@ -151,6 +168,7 @@ class _Reducer:
         width = compiled.num_qubits
         self._found = Reduction(Span(), [], [], [], CliffordFrame(width))
         self._phase = 1.0 + 0j
+        self._turned: list[_Turned] = []
         self._known: dict[tuple[Gate, tuple[int, ...]], Sequence[Rotation]] = {}
 
     def run(self) -> Reduction:
@@ -163,6 +181,8 @@ class _Reducer:
                 assert isinstance(operation, SaveStep | SampleStep), "others are refused"
                 self._read(operation)
         self._read(None)
+        self._drop_unseen()
+        self._take_coordinates()
         return self._found
 
     def _rotations(self, operation: GateOp) -> Sequence[Rotation]:
@@ -182,24 +202,44 @@ class _Reducer:
             return
         found = self._found
         quarters = round(angle / (math.pi / 2))
-        rest = angle - quarters * (math.pi / 2)
-        if abs(rest) > _CLIFFORD:
+        if abs(angle - quarters * (math.pi / 2)) > _CLIFFORD:
             image = found.frame.image(x, z)
-            found.span.include(image[0])
-            logical = found.span.logical(image)
-            assert logical is not None
-            found.rotations.append(Rotation(logical.x, logical.z, logical.sign * rest))
+            angle += self._same_before(image)
+            quarters = round(angle / (math.pi / 2))
+            rest = angle - quarters * (math.pi / 2)
+            if abs(rest) > _CLIFFORD:
+                self._turned.append(_Turned(image, rest))
         if quarters % 4:
             found.frame.turn(x, z, quarters)
             found.turns.append(Rotation(x, z, (quarters % 4) * (math.pi / 2)))
         if quarters % 8 >= 4:
             self._phase = -self._phase  # a whole turn
 
+    def _same_before(self, image: Image) -> float:
+        """Take out an earlier rotation about the same string that can be moved here.
+
+        Returns:
+            Its angle, 0 if there is none.
+        """
+        begin = self._found.readings[-1].place if self._found.readings else 0
+        end = len(self._turned)
+        for place in reversed(range(max(begin, end - _LOOK_BACK), end)):
+            other = self._turned[place]
+            if other.image[:2] == image[:2]:
+                del self._turned[place]
+                return other.angle if other.image[2] == image[2] else -other.angle
+            if _crossed(other.image, image):
+                break
+        return 0.0
+
     def _read(self, step: SaveStep | SampleStep | None) -> None:
         found = self._found
-        reading = Reading(len(found.rotations), len(found.turns), step, phase=self._phase)
+        reading = Reading(len(self._turned), len(found.turns), step, phase=self._phase)
         found.readings.append(reading)
         width = self._compiled.num_qubits
+        if isinstance(step, SampleStep):
+            strings = {PauliString(0, 1 << q) for q in step.qubits}
+            reading.images = {p: found.frame.image(p.x, p.z) for p in strings}
         if not isinstance(step, SaveStep) or step.save.kind == "statevector":
             return
         if step.save.kind == "amplitudes":
@@ -208,6 +248,49 @@ class _Reducer:
         reading.sums = SavedSums.of(step.save, width)
         for terms in reading.sums.sums:
             for string in terms:
-                if string not in reading.strings:
-                    image = found.frame.image(string.x, string.z)
-                    reading.strings[string] = found.span.logical(image)
+                if string not in reading.images:
+                    reading.images[string] = found.frame.image(string.x, string.z)
+
+    def _drop_unseen(self) -> None:
+        """Drop rotations that commute with all that comes later and with all that is asked for."""
+        readings, last = self._found.readings, len(self._turned)
+        if self._request.want_state or any(reading.place < last for reading in readings):
+            return
+        if any(isinstance(r.step, SaveStep) and r.sums is None for r in readings):
+            return  # amplitudes depend on everything
+        if last > _FEW:
+            return
+        seen = [image for reading in readings for image in reading.images.values()]
+        kept: list[_Turned] = []
+        for rotation in reversed(self._turned):
+            if any(_crossed(rotation.image, image) for image in seen):
+                kept.append(rotation)
+                seen.append(rotation.image)
+        self._turned = kept[::-1]
+        for reading in readings:
+            reading.place = len(kept)
+
+    def _take_coordinates(self) -> None:
+        """Find the span, and what rotations and strings are in it."""
+        found, done, phase = self._found, 0, 1.0 + 0j
+        for reading in found.readings:
+            for rotation in self._turned[done : reading.place]:
+                found.span.include(rotation.image[0])
+                logical = found.span.logical(rotation.image)
+                assert logical is not None
+                angle = logical.sign * rotation.angle
+                if logical.x | logical.z:
+                    found.rotations.append(Rotation(logical.x, logical.z, angle))
+                else:
+                    phase *= cmath.exp(-0.5j * angle)
+            done = reading.place
+            reading.place = len(found.rotations)
+            reading.phase *= phase
+            if isinstance(reading.step, SaveStep):
+                images = reading.images.items()
+                reading.strings = {string: found.span.logical(image) for string, image in images}
+
+
+def _crossed(a: Image, b: Image) -> bool:
+    """Return whether two strings anticommute."""
+    return ((a[0] & b[1]).bit_count() + (a[1] & b[0]).bit_count()) & 1 == 1

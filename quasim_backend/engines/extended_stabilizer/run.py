@@ -13,8 +13,13 @@ from quasim_backend.compile.planner import PlanOptions, plan
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.ch_form import ChForm
 from quasim_backend.engines.classical_memory import PackedMemory, confuse
-from quasim_backend.engines.extended_stabilizer.measuring import COIN_BITS, JointMeasurement
-from quasim_backend.engines.extended_stabilizer.reduction import Reading, Reduction
+from quasim_backend.engines.extended_stabilizer.measuring import (
+    COIN_BITS,
+    JointMeasurement,
+    Parity,
+    diagonalised,
+)
+from quasim_backend.engines.extended_stabilizer.reduction import Logical, Reading, Reduction
 from quasim_backend.engines.pauli_images import Image, product, words_of
 from quasim_backend.engines.pauli_rotations import Rotation
 from quasim_backend.engines.saves import SaveSink
@@ -60,10 +65,10 @@ class ReducedRun:
         """
         reduction, request = self._reduction, self._request
         shots = np.arange(max(request.shots, 1))
-        state: State = self._kernels.zero_state(reduction.rank, self._dtype)
+        state = self._start()
         done = 0
         for reading in reduction.readings:
-            self._rotate(state, reduction.rotations[done : reading.place])
+            self._advance(state, reduction.rotations[done : reading.place])
             done = reading.place
             match reading.step:
                 case SaveStep(save):
@@ -84,6 +89,12 @@ class ReducedRun:
             standard_errors=self._sink.standard_errors(),
         )
 
+    def _start(self) -> State:
+        return self._kernels.zero_state(self._reduction.rank, self._dtype)
+
+    def _advance(self, state: State, rotations: Sequence[Rotation]) -> None:
+        self._rotate(state, rotations, self._reduction.rank)
+
     # --- values -------------------------------------------------------------------------------
 
     def _value(self, state: State, reading: Reading) -> Any:
@@ -98,13 +109,8 @@ class ReducedRun:
             return self._amplitudes(state, reading, save.indices)
         assert reading.sums is not None
         inside = {string: own for string, own in reading.strings.items() if own is not None}
-        x_masks = np.array([own.x for own in inside.values()], np.uint64)
-        z_masks = np.array([own.z for own in inside.values()], np.uint64)
-        found = self._kernels.pauli_expectations(state, x_masks, z_masks) if inside else ()
-        values = {
-            string: own.sign * float(value)
-            for (string, own), value in zip(inside.items(), found, strict=True)
-        }
+        found = self._expectations(state, reading.place, [*inside.values()])
+        values = dict(zip(inside, found, strict=True))
         sums = np.array(
             [
                 sum(weight * values.get(string, 0.0) for string, weight in terms.items())
@@ -113,6 +119,18 @@ class ReducedRun:
             np.complex128,
         )
         return reading.sums.value(sums, np.zeros(len(sums)))[0]
+
+    def _expectations(
+        self, state: State, place: int, strings: Sequence[Logical]
+    ) -> Sequence[float]:
+        """Return the values of strings after the first ``place`` rotations."""
+        if not strings:
+            return ()
+        x_masks = np.array([string.x for string in strings], np.uint64)
+        z_masks = np.array([string.z for string in strings], np.uint64)
+        signs = np.array([string.sign for string in strings])
+        found = signs * self._kernels.pauli_expectations(state, x_masks, z_masks)
+        return [float(value) for value in found]
 
     def _whole(self, state: State, reading: Reading) -> State:
         """Return the amplitudes of all qubits at a reading as a new state."""
@@ -168,17 +186,15 @@ class ReducedRun:
         """Draw all shots and write their bits to classical memory; the state is turned."""
         request, reduction = self._request, self._reduction
         measurement = JointMeasurement(reduction.frame, reduction.span, step.qubits)
-        if request.want_state:
-            state = self._kernels.copy(state)
-        self._rotate(state, measurement.turns)
         uniforms = ShotUniforms(request.seed, request.shots, request.uniforms, branches=False)
         shots = np.arange(request.shots)
-        drawn = self._kernels.sample(state, uniforms.draw(shots, 0))
         first = 1 + len(step.readouts)
+        words = -(-measurement.num_coins // COIN_BITS)
+        parities, drawn = self._draw(state, measurement.inside, uniforms, first + words)
         coins = np.array(
             [
                 np.floor(uniforms.draw(shots, first + word) * 2.0**COIN_BITS).astype(np.uint64)
-                for word in range(-(-measurement.num_coins // COIN_BITS))
+                for word in range(words)
             ],
             np.uint64,
         ).reshape(-1, request.shots)
@@ -186,16 +202,37 @@ class ReducedRun:
         rows = len(step.qubits) if step.readouts else _ROWS
         for start in range(0, len(step.qubits), rows):
             own = slice(start, start + rows)
-            bits = measurement.outcomes(own, drawn, coins)
+            bits = measurement.outcomes(own, parities, drawn, coins)
             for number, (positions, readout) in enumerate(step.readouts, start=1):
                 confuse(bits, positions, readout, uniforms.draw(shots, number))
             memory.write_bits(shots, step.clbits[own], bits)
         self._packed = memory.words
 
-    def _rotate(self, state: State, rotations: Sequence[Rotation], width: int = 0) -> None:
-        """Apply rotations, overwriting a state; ``width`` 0 means that of the coordinates."""
+    def _draw(
+        self, state: State, strings: Sequence[Logical], uniforms: ShotUniforms, free: int
+    ) -> tuple[Sequence[Parity], NDArray[np.uint64]]:
+        """Measure commuting strings in every shot.
+
+        Args:
+            state: Turned, unless it is wanted afterwards.
+            strings: Strings on the coordinates.
+            uniforms: Numbers; the first of every shot is for what is drawn, and
+            free: so are those from this one on.
+
+        Returns:
+            How outcomes come from what is drawn, and what is drawn: ``(words, shots)``.
+        """
+        turns, parities = diagonalised(strings)
+        if self._request.want_state:
+            state = self._kernels.copy(state)
+        self._rotate(state, turns, self._reduction.rank)
+        shots = np.arange(self._request.shots)
+        return parities, self._kernels.sample(state, uniforms.draw(shots, 0))[None]
+
+    def _rotate(self, state: State, rotations: Sequence[Rotation], width: int) -> None:
+        """Apply rotations of ``width`` qubits, overwriting a state."""
         if rotations:
-            made = self._plan(rotations, width or self._reduction.rank)
+            made = self._plan(rotations, width)
             self._kernels.run(made, state, _NO_PARAMETERS, self._request.cancel)
 
     def _plan(self, rotations: Sequence[Rotation], width: int) -> ExecutionPlan:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.ir.gates import Gate
+from quasim_backend.ir.program import PrimitiveKind
 
 __all__ = [
     "DENSE_QUBITS",
@@ -86,11 +87,8 @@ def gate_chain(gate: Gate, qubits: Sequence[int]) -> Chain:
 
 
 def splits_at_any_width(gate: Gate) -> bool:
-    """Return whether a gate's targets need no matrix: a diagonal, or a Pauli rotation.
-
-    A root of a rotation is none where its phases wrap.
-    """
-    return gate.name == "diagonal" or (gate.masks is not None and gate.power == round(gate.power))
+    """Return whether a gate's targets need no matrix: a diagonal, or a Pauli rotation."""
+    return gate.name == "diagonal" or gate.masks is not None
 
 
 def chain_of_matrix(matrix: NDArray[Any], qubits: Sequence[int]) -> Chain:
@@ -120,11 +118,15 @@ def chain_of_vector(vector: NDArray[Any], qubits: Sequence[int]) -> tuple[tuple[
 
 def _base_chain(gate: Gate, qubits: Sequence[int]) -> Chain:
     """Write a gate without controls as a chain."""
-    if gate.masks is not None and splits_at_any_width(gate):
-        x, z, _ = gate.masks
-        half = float(gate.params[0]) * gate.power / 2  # type: ignore[arg-type]
-        letters = {q: (x >> i & 1) + 2 * (z >> i & 1) for i, q in enumerate(qubits)}
+    if gate.masks is not None:
+        (template,) = gate.templates()
+        turn = float(template.angle)  # type: ignore[arg-type]
         sites = tuple(sorted(qubits))
+        if template.kind == PrimitiveKind.PHASE:  # a root of -1
+            return _scaled(_ones(sites), np.exp(1j * turn))
+        x, z, _ = gate.masks
+        half = turn / 2
+        letters = {q: (x >> i & 1) + 2 * (z >> i & 1) for i, q in enumerate(qubits)}
         string = Chain(sites, tuple(_site(_PAULIS[letters[q]]) for q in sites))
         return _sum(_scaled(_ones(sites), np.cos(half)), string, -1j * np.sin(half))
     if gate.name == "diagonal" and gate.data is not None:

@@ -53,7 +53,7 @@ class StabilizerEngine:
     runs_gates = True
     averages = True
     """Without shots, saved values are averages over everything that depends on chance."""
-    save_kinds = ("stabilizer",)
+    save_kinds = ("stabilizer", "ch_form")
     """Kinds of save points that others do not have."""
 
     def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:

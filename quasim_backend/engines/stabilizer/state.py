@@ -23,7 +23,7 @@ from quasim_backend.ir.tableaus import StabilizerTableau
 
 __all__ = ["PHASED_KINDS", "StabilizerState"]
 
-PHASED_KINDS = ("statevector", "amplitudes")
+PHASED_KINDS = ("statevector", "amplitudes", "ch_form")
 """Kinds of saves that show the global phase."""
 
 
@@ -185,6 +185,8 @@ class StabilizerState:
             assert self._phases is not None, "the engine follows phases for these kinds"
             if save.kind == "statevector":
                 return self._phases.state_vector()
+            if save.kind == "ch_form":
+                return self._phases.arrays()
             return self._phases.amplitudes(words_of(save.indices, self.num_qubits))
         if save.kind == "stabilizer":
             return self.tableau()

@@ -219,10 +219,12 @@ def test_what_it_cannot_do_is_said() -> None:
     refused(Circuit(1).channel(depolarizing(0.1), [0]).measure_all(), "takes no noise")
     wide = Circuit(2).h(0).unitary(np.linalg.qr(np.arange(16).reshape(4, 4) + np.eye(4))[0], [0, 1])
     refused(wide.measure_all(), r"gate 'unitary' on 2 qubits \(operation 1\) is no Clifford gate")
-    many = Circuit(50)
-    for q in range(50):
+    many = Circuit(70)
+    for q in range(70):
         many.h(q).t(q).h(q)
-    refused(many.measure_all(), r"need 2\*\*50 stabilizer states")
+    for q in range(69):
+        many.cx(q, q + 1)
+    refused(many.measure_all(), r"70 rotations are no Cliffords and need 2\*\*70 stabilizer states")
 
 
 def test_prediction_and_memory_are_of_the_right_size() -> None:

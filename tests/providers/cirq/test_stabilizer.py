@@ -48,6 +48,39 @@ def test_tableaus_stabilize_cirqs_own_state(seed):
     assert tableau == wanted.tableau
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_clifford_states_have_their_phase(seed):
+    circuit, qubits = random_circuit(20 + seed, 5, 60)
+    state = quasim_cirq.clifford_state(circuit, qubit_order=qubits)
+    wanted = cirq.final_state_vector(circuit, qubit_order=qubits, dtype=np.complex128)
+    np.testing.assert_allclose(state.state_vector(), wanted, atol=1e-6)
+    for gate, q in ((cirq.H, 1), (cirq.S, 3)):  # Cirq goes on from there
+        state.apply_unitary(gate(qubits[q]))
+        circuit.append(gate(qubits[q]))
+    wanted = cirq.final_state_vector(circuit, qubit_order=qubits, dtype=np.complex128)
+    np.testing.assert_allclose(state.state_vector(), wanted, atol=1e-6)
+
+
+def test_clifford_states_of_120_qubits_are_cirqs():
+    circuit, qubits = random_circuit(9, 120, 400)
+    wanted = cirq.CliffordSimulator().simulate(circuit, qubit_order=qubits).final_state
+    found = quasim_cirq.clifford_state(circuit, qubit_order=qubits)
+    assert found.qubit_map == wanted.qubit_map
+    form, rng = wanted.ch_form, np.random.RandomState(1)
+    seen = 0
+    for _ in range(20):
+        # A basis state in the support: measured, and turned back into an index.
+        state = form.copy()
+        bits = [state.measure([q], rng)[0] for q in range(120)]
+        index = int("".join(map(str, map(int, bits))), 2)
+        amplitude = form.inner_product_of_state_and_x(index)
+        assert abs(amplitude) > 0
+        ours = found.ch_form.inner_product_of_state_and_x(index)
+        assert ours / amplitude == pytest.approx(1, abs=1e-9)
+        seen += found.ch_form.inner_product_of_state_and_x(index ^ 1) == 0
+    assert seen in (0, 20)
+
+
 def test_states_and_expectation_values():
     circuit, qubits = random_circuit(7, 4, 30)
     simulator = quasim_cirq.Simulator(method="stabilizer", dtype=np.complex128)
