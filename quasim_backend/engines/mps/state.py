@@ -103,7 +103,17 @@ class MatrixProductState:
         left, right = a.shape[0], b.shape[2]
         theta = a.reshape(2 * left, -1) @ b.reshape(len(b), 2 * right)
         theta = np.matmul(matrix.astype(self.dtype, copy=False), theta.reshape(left, 4, right))
-        self._cut(site, theta.reshape(2 * left, 2 * right), to_right=to_right)
+        theta = theta.reshape(2 * left, 2 * right)
+        # What the bond keeps lies near what it had, if that is the isometry on the far side.
+        if to_right:
+            guess = b.reshape(len(b), -1).conj().T if self.centre == site else None
+            u, rest = split_right(theta, self.truncation, guess)
+        else:
+            guess = a.reshape(2 * left, -1).conj() if self.centre > site else None
+            u, rest = split_left(theta, self.truncation, guess)
+        self.tensors[site] = u.reshape(left, 2, -1)
+        self.tensors[site + 1] = np.ascontiguousarray(rest).reshape(-1, 2, right)
+        self.centre = site + 1 if to_right else site
 
     def apply_chain(self, chain: Chain) -> None:
         """Apply a matrix product operator and normalise the state.
@@ -163,17 +173,6 @@ class MatrixProductState:
         self.replace(tensors)
 
     # --- pieces -------------------------------------------------------------------------------
-
-    def _cut(self, site: int, theta: Tensor, *, to_right: bool) -> None:
-        """Write two neighbours' joint tensor ``(2 left, 2 right)`` back as two."""
-        rows, columns = theta.shape
-        if to_right:
-            u, b = split_right(theta, self.truncation)
-        else:
-            u, b = split_left(theta, self.truncation)
-        self.tensors[site] = u.reshape(rows // 2, 2, -1)
-        self.tensors[site + 1] = np.ascontiguousarray(b).reshape(-1, 2, columns // 2)
-        self.centre = site + 1 if to_right else site
 
     def _cut_left(self) -> None:
         """Cut the bond left of the centre, which moves there."""
