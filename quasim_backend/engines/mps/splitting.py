@@ -21,9 +21,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quasim_backend.engines.mps.seconds import cut_seconds
 from quasim_backend.errors import ApproximationError, MemoryLimitError
 
-__all__ = ["Truncation", "Worst", "split_left", "split_right"]
+__all__ = ["OutOfPatience", "Truncation", "Worst", "split_left", "split_right"]
 
 Matrix: TypeAlias = NDArray[Any]
 
@@ -39,8 +40,15 @@ _WORTH = 1.5
 _CLEAR = {16: 1e-11, 8: 1e-5}
 """Discarded weight that stands out of rounding well enough, by bytes of an entry."""
 
+_LEAD = 0.2
+"""Share of its patience that a state may take before anything is done."""
+
 _STRAY = 0.5
 """Norm of the random part of a guessed direction of norm 1: what the guess leaves out is found."""
+
+
+class OutOfPatience(Exception):
+    """A state has taken more work than it may."""
 
 
 @dataclass(eq=False)
@@ -71,6 +79,10 @@ class Truncation:
         discarded: Sum of the relative weights discarded so far.
         fidelity: Product of the weights kept so far.
         loses: Whether the last cut to the cap lost weight clearly, so that the next one will.
+        seconds: What the work so far takes: a count, the same on every machine under any load.
+        patience: The most that ``seconds`` may become.
+        progress: How much of the operations is done, from 0 to 1: what has taken most of the
+            patience early will not end in time, and stops.
     """
 
     cap: int | None
@@ -81,6 +93,9 @@ class Truncation:
     discarded: float = 0.0
     fidelity: float = 1.0
     loses: bool = False
+    seconds: float = 0.0
+    patience: float = float("inf")
+    progress: float = 1.0
 
     def copy(self) -> Truncation:
         """Return the account of a copy of the state."""
@@ -100,6 +115,16 @@ class Truncation:
         worst.fidelity = min(worst.fidelity, self.fidelity)
         if self.discarded > self.limit and self.limit < 1.0:
             self._refuse()
+
+    def spend(self, seconds: float) -> None:
+        """Take account of work that is to be done.
+
+        Raises:
+            OutOfPatience: If it would be too much, so early.
+        """
+        self.seconds += seconds
+        if self.seconds > self.patience * (_LEAD + (1 - _LEAD) * self.progress):
+            raise OutOfPatience
 
     def check_room(self, theta: Matrix) -> None:
         """Refuse to decompose what does not fit.
@@ -146,9 +171,11 @@ def split_right(
     Raises:
         MemoryLimitError: If there is no room for it.
         ApproximationError: If more has been discarded than is allowed.
+        OutOfPatience: If it would take longer than is allowed.
     """
     full = min(theta.shape)
     truncation.check_room(theta)
+    truncation.spend(cut_seconds(theta.shape, theta.itemsize))
     cap = full if truncation.cap is None else min(truncation.cap, full)
     capped = cap >= _SUBSPACE_FROM and full >= _WORTH * cap
     clear = max(_CLEAR[theta.itemsize], truncation.threshold)
@@ -162,12 +189,8 @@ def split_right(
     weights = np.square(s.astype(np.float64))
     total = float(weights.sum())
     rounding = (4 * float(np.finfo(theta.dtype).eps)) ** 2 * full
-    # tail[k] is discarded where k values are kept.
-    tail = np.append(np.cumsum(weights[::-1])[::-1], 0.0)
-    allowed = max(truncation.threshold, rounding) * total
-    rank = int(np.argmax(tail <= allowed))
-    rank = min(max(rank, 1), cap)
-    lost = float(tail[rank]) / total
+    rank, lost = _rank(weights, max(truncation.threshold, rounding) * total, cap)
+    lost /= total
     if capped:
         truncation.loses = lost > clear
     truncation.note(lost, rank)
@@ -206,6 +229,17 @@ def _leading(theta: Matrix, cap: int, guess: Matrix | None) -> tuple[Matrix, Mat
     total, kept = _weight(theta), _weight(b)
     b /= b.real.dtype.type(np.sqrt(kept))
     return basis, b, 1.0 - kept / total
+
+
+def _rank(weights: NDArray[np.float64], allowed: float, cap: int) -> tuple[int, float]:
+    """Return how many of the descending weights are kept, and the sum of the others."""
+    tail, rank = 0.0, len(weights)
+    for weight in weights[::-1].tolist():
+        if rank <= cap and (tail + weight > allowed or rank == 1):
+            break
+        tail += weight
+        rank -= 1
+    return rank, tail
 
 
 def _weight(matrix: Matrix) -> float:
