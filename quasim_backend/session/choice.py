@@ -36,7 +36,7 @@ _AT_ONCE = 0.02
 """Seconds; where an engine needs no more, no other is asked."""
 _WORTH = 10
 """How many times as long as its answer takes the run must take for an engine to be asked."""
-_SHARE = 0.2
+_SHARE = 0.25
 """Of the time that the best of the others needs: how long an engine may try to be faster."""
 _BRIEFLY = 0.5
 """Seconds that it may try before those are asked whose answers take time."""
