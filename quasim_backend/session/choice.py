@@ -38,8 +38,10 @@ _WORTH = 10
 """How many times as long as its answer takes the run must take for an engine to be asked."""
 _SHARE = 0.25
 """Of the time that the best of the others needs: how long an engine may try to be faster."""
-_BRIEFLY = 0.5
-"""Seconds that it may try before those are asked whose answers take time."""
+_BRIEFLY = 1.0
+"""Seconds that it may try before those are asked whose answers take long."""
+_QUICK = 0.1
+"""Seconds that a quick answer takes at most."""
 _LONGEST = 5.0
 """Seconds that it may try in any case, and where no other can do the run."""
 _PATIENCE = 10
@@ -143,11 +145,11 @@ def cost_table(
         return table
     engines = [make(name) for name in names if name not in BY_AMPLITUDES]
     slow = {engine.name: getattr(engine, "prediction_seconds", 0.0) for engine in engines}
-    table += [ask(engine) for engine in engines if not slow[engine.name]]
-    _explore(table, make, explore, _BRIEFLY)
+    tried = False
     for engine in sorted(engines, key=lambda engine: slow[engine.name]):
-        if not slow[engine.name]:
-            continue
+        if slow[engine.name] > _QUICK and not tried:
+            _explore(table, make, explore, _BRIEFLY)
+            tried = True
         if everyone or _WORTH * slow[engine.name] <= _best(table):
             table.append(ask(engine))
         else:
