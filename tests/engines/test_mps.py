@@ -14,7 +14,7 @@ import quasim_backend as quasim
 from quasim_backend.compile import CompileOptions, compile_circuit
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.blas_threads import blas_threads
-from quasim_backend.engines.mps import MpsEngine
+from quasim_backend.engines.mps import MpsEngine, splitting
 from quasim_backend.engines.mps.chains import gate_chain
 from quasim_backend.engines.mps.splitting import Truncation, split_left, split_right
 from quasim_backend.engines.mps.state import MatrixProductState
@@ -296,6 +296,23 @@ def test_fidelity_estimate_is_near_the_true_fidelity(cap):
     assert 1 - fidelity > 1e-6
     assert 0.5 < (1 - estimate) / (1 - fidelity) < 2
     assert np.linalg.norm(output.state) == pytest.approx(1, abs=1e-10)
+
+
+def test_cuts_by_subspace_lose_what_they_say_and_little_more_than_the_best(monkeypatch):
+    circuit = ising(16, 11, 0.5)
+    state = dense_state(circuit)
+    cuts = []
+    leading = splitting._leading
+    monkeypatch.setattr(splitting, "_leading", lambda *args: cuts.append(1) or leading(*args))
+    lost = []
+    for least in (16, 1000):  # by subspace from this cap on
+        monkeypatch.setattr(splitting, "_SUBSPACE_FROM", least)
+        output = run(circuit, want_state=True, max_bond_dimension=32, max_truncation_error=1)
+        lost.append(1 - abs(np.vdot(state, output.state)) ** 2)
+        assert 0.7 < (1 - output.metadata["fidelity_estimate"]) / lost[-1] < 1.4
+        assert (len(cuts) > 20) == (least == 16)
+        cuts.clear()
+    assert 1e-4 < lost[1] < lost[0] < 1.3 * lost[1]
 
 
 def test_too_much_truncation_is_an_error_that_says_what_to_do():

@@ -26,7 +26,6 @@ __all__ = ["Schedule"]
 Matrix: TypeAlias = NDArray[Any]
 
 _IDENTITY = np.eye(2)
-_SWAPPED = [0, 2, 1, 3]
 _LONGEST = 10_000
 """Gates that wait at most."""
 
@@ -187,7 +186,7 @@ class Schedule:
         """Take a matrix on neighbours; qubit ``low`` is its low bit."""
         site = min(low, high)
         if low < high:  # the left one is to be the high bit
-            matrix = matrix[np.ix_(_SWAPPED, _SWAPPED)]
+            matrix = matrix.reshape(2, 2, 2, 2).transpose(1, 0, 3, 2).reshape(4, 4)
         ones = [self._ones.pop(q, None) for q in (site, site + 1)]
         if any(one is not None for one in ones):
             left, right = (_IDENTITY if one is None else one for one in ones)

@@ -108,7 +108,9 @@ def explore(
         state_bytes=size,
         taken=time.perf_counter() - began,
     )
-    _cache(compiled).update({"mps:course": (key, course), "mps:state": state})
+    _cache(compiled)["mps:course"] = key, course
+    if size <= request.workspace_bytes:
+        _cache(compiled)["mps:state"] = key, state
     return True
 
 
@@ -121,11 +123,12 @@ def course_of(compiled: CompiledCircuit, request: EngineRequest) -> Course | Non
 
 
 def take_state(compiled: CompiledCircuit, request: EngineRequest) -> MatrixProductState | None:
-    """Return the state at a course's end, the caller's from now on; None if nobody has it."""
+    """Return the state at a course's end, the caller's from now on; None if it is not there."""
     if request.initial_state is not None or course_of(compiled, request) is None:
         return None
-    state: MatrixProductState | None = _cache(compiled).pop("mps:state", None)
-    return state
+    # Taken first and compared then: runs in other threads may do the same.
+    kept: tuple[_Key, MatrixProductState] | None = _cache(compiled).pop("mps:state", None)
+    return None if kept is None or kept[0] != _key(request) else kept[1]
 
 
 def _only_gates(compiled: CompiledCircuit) -> GatesStep | None:
