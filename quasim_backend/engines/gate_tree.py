@@ -42,7 +42,7 @@ from quasim_backend.ir.expr import Value
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import ChannelOp, GateOp, Save
 
-__all__ = ["GateState", "GateTree"]
+__all__ = ["GateState", "GateTree", "bound_operations"]
 
 Shots: TypeAlias = NDArray[np.int64]
 _X = Gate.named("x")
@@ -333,13 +333,7 @@ class GateTree:
         known = self._bound.get(id(step))
         if known is not None:
             return known
-        values = step.values(self._request.parameters, node.variables)
-        bound = tuple(
-            GateOp(operation.gate.bound(values), operation.qubits)
-            if isinstance(operation, GateOp)
-            else operation
-            for operation in step.operations
-        )
+        bound = bound_operations(step, self._request.parameters, node.variables)
         if all(source >= 0 for source in step.sources.values()):
             self._bound[id(step)] = bound
         return bound
@@ -422,6 +416,21 @@ _QUANTUM: dict[type, Callable[[GateTree, Any, _Node], bool]] = {
     SaveStep: GateTree._save,
 }
 """What a step does to a node; whether the node goes on."""
+
+
+def bound_operations(
+    step: GatesStep, parameters: NDArray[np.float64], variables: Sequence[Value]
+) -> tuple[GateOp | ChannelOp, ...]:
+    """Return a step's operations with numbers for parameters; see `GatesStep.values`."""
+    if not step.sources:
+        return step.operations
+    values = step.values(parameters, variables)
+    return tuple(
+        GateOp(operation.gate.bound(values), operation.qubits)
+        if isinstance(operation, GateOp)
+        else operation
+        for operation in step.operations
+    )
 
 
 def _saved_value(state: GateState, save: Save) -> Any:

@@ -2,7 +2,9 @@
 
 Small circuits go to amplitudes at once. Otherwise every engine that is exact to rounding is asked
 what the run would cost it, those whose answer itself takes time last and only where it can pay.
-Engines that approximate are asked where the configuration's ``fallback`` names them.
+One that cannot know before it has tried may try for as long as it can pay: briefly before the slow
+answers, and after them for a share of what the best of the others needs. Engines that approximate
+are asked where the configuration's ``fallback`` names them.
 """
 
 from __future__ import annotations
@@ -34,6 +36,14 @@ _AT_ONCE = 0.02
 """Seconds; where an engine needs no more, no other is asked."""
 _WORTH = 10
 """How many times as long as its answer takes the run must take for an engine to be asked."""
+_SHARE = 0.25
+"""Of the time that the best of the others needs: how long an engine may try to be faster."""
+_BRIEFLY = 1.0
+"""Seconds that it may try before those are asked whose answers take long."""
+_QUICK = 0.1
+"""Seconds that a quick answer takes at most."""
+_LONGEST = 5.0
+"""Seconds that it may try in any case, and where no other can do the run."""
 _PATIENCE = 10
 """How many times as long an engine may take that gives exact averages."""
 _SOON = 1.0
@@ -115,6 +125,7 @@ def cost_table(
     names: Sequence[str],
     make: Callable[[str], Engine],
     ask: Callable[[Engine], Candidate],
+    explore: Callable[[Engine, float], Candidate | None],
     *,
     everyone: bool = False,
 ) -> list[Candidate]:
@@ -125,6 +136,7 @@ def cost_table(
         make: Returns the engine of a name; not called for those that are not asked.
         ask: Returns an engine's answer. Those with a ``prediction_seconds`` take so long and come
             last.
+        explore: Has an engine find out more, for some seconds; returns its answer if it did.
         everyone: Ask all of them, however long that takes.
     """
     # Trajectories and density matrix are always compared: one may be exact.
@@ -133,13 +145,32 @@ def cost_table(
         return table
     engines = [make(name) for name in names if name not in BY_AMPLITUDES]
     slow = {engine.name: getattr(engine, "prediction_seconds", 0.0) for engine in engines}
+    tried = False
     for engine in sorted(engines, key=lambda engine: slow[engine.name]):
+        if slow[engine.name] > _QUICK and not tried:
+            _explore(table, make, explore, _BRIEFLY)
+            tried = True
         if everyone or _WORTH * slow[engine.name] <= _best(table):
             table.append(ask(engine))
         else:
             refusal = f"not asked, which takes {slow[engine.name]:.1g} s"
             table.append(Candidate(engine.name, refusal=refusal))
+    _explore(table, make, explore, _LONGEST)
     return table
+
+
+def _explore(
+    table: list[Candidate],
+    make: Callable[[str], Engine],
+    explore: Callable[[Engine, float], Candidate | None],
+    longest: float,
+) -> None:
+    """Replace answers in a table by better ones, where an engine can find out and it can pay."""
+    for place, known in enumerate(table):
+        others = _best([each for each in table if each is not known])
+        patience = min(_SHARE * others, longest)
+        if known.seconds is None or known.seconds > patience:
+            table[place] = explore(make(known.name), patience) or known
 
 
 def _best(table: Sequence[Candidate]) -> float:

@@ -57,6 +57,9 @@ __all__ = ["Executor"]
 _PROMOTED_BELOW = 16
 """Complex64 requests on fewer qubits are computed in complex128: it costs nothing there."""
 
+_ANY_ANGLE = 0.7
+"""Stands for every parameter where a run is only talked about: no gate is special there."""
+
 _APART_FROM = 20
 """Qubits from which a circuit is taken apart where its qubits never meet."""
 
@@ -230,7 +233,7 @@ class Executor:
         return EngineRequest(
             kernels=self.kernels(compiled, 1 << (copies - 1) * compiled.num_qubits).kernels,
             dtype=self.dtypes(compiled, copies)[1],
-            parameters=np.zeros(len(compiled.parameters)),
+            parameters=np.full(len(compiled.parameters), _ANY_ANGLE),
             shots=shots,
             workspace_bytes=int(self.config.max_workspace_mb * 2**20),
             config=self.config,

@@ -238,15 +238,26 @@ def costs(
     def has_room(engine: Engine, asked: EngineRequest) -> bool:
         return fits(engine, compiled, asked, config, extra_bytes)
 
-    def ask(engine: Engine) -> Candidate:
+    def refused(engine: Engine) -> str | None:
         refusal = refusal_of(engine, compiled, request)
         if refusal is None and exact and not averages(engine):
             refusal = "averages over shots only"
+        return refusal
+
+    def ask(engine: Engine) -> Candidate:
+        refusal = refused(engine)
         if refusal is not None:
             return Candidate(engine.name, refusal=refusal)
         return candidate(engine, compiled, exactly(request, engine.name), has_room)
 
-    return cost_table(names, make, ask, everyone=everyone)
+    def explore(engine: Engine, patience: float) -> Candidate | None:
+        find_out = getattr(engine, "explore", None)
+        if find_out is None or refused(engine) is not None:
+            return None
+        found = find_out(compiled, exactly(request, engine.name), patience)
+        return ask(engine) if found else None
+
+    return cost_table(names, make, ask, explore, everyone=everyone)
 
 
 def owner_of_saves(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ import pytest
 import quasim_backend as quasim
 from quasim_backend.compile import CompileOptions, compile_circuit
 from quasim_backend.engines.base import EngineOutput, EngineRequest
-from quasim_backend.engines.mps import MpsEngine
+from quasim_backend.engines.blas_threads import blas_threads
+from quasim_backend.engines.mps import MpsEngine, splitting
 from quasim_backend.engines.mps.chains import gate_chain
 from quasim_backend.engines.mps.splitting import Truncation, split_left, split_right
+from quasim_backend.engines.mps.state import MatrixProductState
+from quasim_backend.engines.mps.trial import explore
 from quasim_backend.errors import ApproximationError, MemoryLimitError
 from quasim_backend.ir import Channel, Circuit, Gate
 from quasim_backend.ir.array_observables import (
@@ -32,6 +36,12 @@ from quasim_backend.testing.oracles import dense_state, observable_matrix, reduc
 from quasim_backend.testing.statistics import FALSE_ALARM, goodness_of_fit
 
 PAULIS = ("X", "Y", "Z")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with blas_threads(1):
+        yield
 
 
 def request(shots: int = 0, dtype: Any = np.complex128, **options: Any) -> EngineRequest:
@@ -239,9 +249,10 @@ def test_trajectories_average_to_the_density_matrix():
 # --- truncation -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("guessed", ["nothing", "well", "wrongly"])
 @pytest.mark.parametrize("shape", [(300, 280), (280, 300), (256, 256)])
 @pytest.mark.parametrize("split", [split_right, split_left])
-def test_a_capped_cut_is_nearly_the_best(split, shape):
+def test_a_capped_cut_is_nearly_the_best(split, shape, guessed):
     rng = np.random.default_rng(0)
     rank = min(shape)
     u, _ = np.linalg.qr(rng.standard_normal((shape[0], rank)) + 1j * rng.standard_normal((1, rank)))
@@ -249,11 +260,16 @@ def test_a_capped_cut_is_nearly_the_best(split, shape):
     values = np.exp(-np.arange(rank) / 12)
     values /= np.linalg.norm(values)
     theta = (u * values) @ v.T
+    # On the side that is not orthogonalised; "wrongly" leaves all out that is to be found.
+    near = (v if split is split_right else u).conj()
+    noise = rng.standard_normal((len(near), 64)) / np.sqrt(len(near))
+    guess = {"nothing": None, "well": near[:, :64] + 0.3 * noise, "wrongly": near[:, -64:]}
     truncation = Truncation(64, 1e-16, loses=True)
-    left, right = split(theta.copy(), truncation)
+    left, right = split(theta.copy(), truncation, guess[guessed])
     isometry = left if split is split_right else right.T
     best = float((values[64:] ** 2).sum())
-    assert best <= truncation.discarded < 1.05 * best
+    worst = {"nothing": 1.05, "well": 1.1, "wrongly": 1.5}[guessed]
+    assert best <= truncation.discarded < worst * best
     np.testing.assert_allclose(isometry.conj().T @ isometry, np.eye(64), atol=1e-12)
     kept = np.sqrt(1 - truncation.discarded)
     error = np.linalg.norm(theta - kept * left @ right) ** 2
@@ -280,6 +296,23 @@ def test_fidelity_estimate_is_near_the_true_fidelity(cap):
     assert 1 - fidelity > 1e-6
     assert 0.5 < (1 - estimate) / (1 - fidelity) < 2
     assert np.linalg.norm(output.state) == pytest.approx(1, abs=1e-10)
+
+
+def test_cuts_by_subspace_lose_what_they_say_and_little_more_than_the_best(monkeypatch):
+    circuit = ising(16, 11, 0.5)
+    state = dense_state(circuit)
+    cuts = []
+    leading = splitting._leading
+    monkeypatch.setattr(splitting, "_leading", lambda *args: cuts.append(1) or leading(*args))
+    lost = []
+    for least in (16, 1000):  # by subspace from this cap on
+        monkeypatch.setattr(splitting, "_SUBSPACE_FROM", least)
+        output = run(circuit, want_state=True, max_bond_dimension=32, max_truncation_error=1)
+        lost.append(1 - abs(np.vdot(state, output.state)) ** 2)
+        assert 0.7 < (1 - output.metadata["fidelity_estimate"]) / lost[-1] < 1.4
+        assert (len(cuts) > 20) == (least == 16)
+        cuts.clear()
+    assert 1e-4 < lost[1] < lost[0] < 1.3 * lost[1]
 
 
 def test_too_much_truncation_is_an_error_that_says_what_to_do():
@@ -347,7 +380,7 @@ def test_samples_of_a_wide_product_state_are_independent():
 
 def test_refusals_name_the_reason():
     engine = MpsEngine()
-    matrix = np.linalg.qr(np.random.default_rng(0).standard_normal((2048, 2048)))[0]
+    matrix = np.roll(np.eye(2048), 1, axis=0)
     circuit = Circuit(11).h(0).unitary(matrix, range(11))
     refusal = engine.refuses(compile_circuit(circuit), request())
     assert "'unitary' on 11 qubits, number 1 of the gates" in refusal
@@ -401,3 +434,111 @@ def test_powers_of_wide_pauli_rotations():
     circuit.pauli_rotation("XYZ" * 4, -2.2, range(12)).append(rotation.to_power(2), range(12))
     state = run(circuit, want_state=True).state
     np.testing.assert_allclose(state, wanted, rtol=0, atol=1e-10)
+
+
+# --- gates that share a qubit, and trials -----------------------------------------------------
+
+
+def fourier(width: int) -> Circuit:
+    """Fourier transform without its swaps."""
+    circuit = Circuit(width)
+    for target in reversed(range(width)):
+        circuit.h(target)
+        for control in range(target):
+            circuit.gate("cp", [control, target], [np.pi / 2 ** (target - control)])
+    return circuit
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_gates_that_share_a_qubit_are_one_operator(seed):
+    rng = np.random.default_rng(seed)
+    circuit = Circuit(8)
+    for _ in range(60):
+        a, b = (int(q) for q in rng.permutation(8)[:2])
+        angle = float(rng.uniform(0, 6))
+        kind = int(rng.integers(6))
+        if kind < 4:
+            name = ("cp", "rzz", "crx", "cu")[kind]
+            params = rng.uniform(0, 6, 4).tolist() if name == "cu" else [angle]
+            for other in rng.permutation([q for q in range(8) if q != a])[: 1 + seed].tolist():
+                circuit.gate(name, [a, other] if seed % 2 else [other, a], params)
+        elif kind == 4:
+            circuit.u(*rng.uniform(0, 6, 3), a)
+        else:
+            circuit.rz(angle, a).swap(a, b)
+    state = run(circuit, want_state=True).state
+    np.testing.assert_allclose(state, dense_state(circuit), atol=1e-11)
+
+
+def test_a_fourier_transform_is_swept_once_a_qubit(monkeypatch):
+    swept = []
+    apply = MatrixProductState.apply_chain
+    monkeypatch.setattr(
+        MatrixProductState,
+        "apply_chain",
+        lambda self, chain: swept.append(chain.sites) or apply(self, chain),
+    )
+    circuit = Circuit(40)
+    for q in range(0, 40, 3):
+        circuit.x(q)
+    for instruction in fourier(40).instructions:
+        circuit.append(instruction.gate, instruction.qubits)
+    index = sum(1 << q for q in range(0, 40, 3))
+    indices = [0, 1, 1 << 39, 0x5A5A5A5A5A]
+    output = run(circuit.save("amplitudes", "a", indices=indices))
+    reversed_ = [int(f"{k:040b}"[::-1], 2) for k in indices]  # no swaps
+    wanted = [np.exp(2j * np.pi * (index * k % (1 << 40)) / (1 << 40)) for k in reversed_]
+    np.testing.assert_allclose(output.saved["a"] * 2**20, wanted, atol=1e-9)
+    assert len(swept) == 38
+
+
+def test_a_trial_keeps_its_state_for_the_run():
+    circuit = fourier(14).rx(0.3, 4).measure_all()
+    compiled, asked = compile_circuit(circuit), request(500, seed=3)
+    engine = MpsEngine()
+    bound = engine.predicted_seconds(compiled, asked)
+    assert engine.explore(compiled, asked, 10.0)
+    assert engine.predicted_seconds(compiled, asked) < bound / 3
+    first, second = engine.run(compiled, asked), engine.run(compiled, asked)
+    assert first.metadata["time_explored"] > 0
+    assert "time_explored" not in second.metadata
+    fresh = engine.run(compile_circuit(circuit), asked)
+    for output in (first, second):
+        np.testing.assert_array_equal(output.packed, fresh.packed)
+        for name in ("max_bond", "discarded_weight"):
+            assert output.metadata[name] == fresh.metadata[name]
+
+
+def test_a_trial_ends_with_its_patience_and_is_not_repeated():
+    engine, asked = MpsEngine(), request()
+    spent = []
+    for _ in range(2):
+        compiled = compile_circuit(ising(40, 30, 0.5))
+        bound = engine.predicted_seconds(compiled, asked)
+        truncation = Truncation(None, 1e-16)
+        assert not explore(compiled, asked, truncation, 0.3)
+        spent.append(truncation.seconds)
+        assert not explore(compiled, asked, again := Truncation(None, 1e-16), 0.3)
+        assert again.seconds == 0
+        assert engine.predicted_seconds(compiled, asked) == bound
+    assert spent[0] == spent[1]  # work is counted, not timed
+    assert 0.05 < spent[0] < 0.35
+    # Memory stops it too.
+    easy = compile_circuit(ising(40, 5, 0.5))
+    assert not engine.explore(easy, request(max_memory_mb=0.1), 20.0)
+    assert engine.explore(easy, asked, 20.0)
+
+
+def test_only_a_course_without_chance_is_tried():
+    circuit = Circuit(5, 5).h(0).cx(0, 4).measure(0, 0).h(1).cx(1, 3).measure(range(5), range(5))
+    compiled, asked = compile_circuit(circuit), request(20, seed=1)
+    assert not MpsEngine().explore(compiled, asked, 10.0)
+    theta = quasim.Parameter("theta")
+    compiled = compile_circuit(Circuit(6).ry(theta, 0).cx(0, 5).measure_all())
+    (half, whole) = (replace(request(9), parameters=np.array([a])) for a in (np.pi / 2, np.pi))
+    assert MpsEngine().explore(compiled, half, 10.0)
+    # Other angles have another state.
+    output = MpsEngine().run(compiled, whole)
+    assert "time_explored" not in output.metadata
+    assert output.packed[:, 0].tolist() == [0b100001] * 9
+    assert MpsEngine().run(compiled, half).metadata["time_explored"] > 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import quasim_backend as quasim
+from quasim_backend.engines.mps import MpsEngine
 from quasim_backend.errors import MemoryLimitError, QuasimError, UnsupportedError
 from quasim_backend.ir.instructions import Save
 
@@ -143,3 +144,91 @@ def test_what_nothing_can_do_says_what_each_engine_lacks() -> None:
     for name in ("statevector", "stabilizer", "matrix_product_state", "tensor_network"):
         assert name in text
     assert isinstance(caught.value, QuasimError)
+
+
+# --- engines that find out by trying ----------------------------------------------------------
+
+
+def fourier(circuit: quasim.Circuit) -> quasim.Circuit:
+    """Append a Fourier transform without its swaps."""
+    for target in reversed(range(circuit.num_qubits)):
+        circuit.h(target)
+        for control in range(target):
+            circuit.gate("cp", [control, target], [np.pi / 2 ** (target - control)])
+    return circuit
+
+
+def grover(width: int, rounds: int) -> quasim.Circuit:
+    """Search for 1...1."""
+    circuit = quasim.Circuit(width)
+    phase = quasim.Gate.named("z").controlled(width - 1)
+    for q in range(width):
+        circuit.h(q)
+    for _ in range(rounds):
+        circuit.append(phase, range(width))
+        for q in range(width):
+            circuit.h(q).x(q)
+        circuit.append(phase, range(width))
+        for q in range(width):
+            circuit.x(q).h(q)
+    return circuit
+
+
+def test_a_wide_fourier_transform_is_tried_and_run_once() -> None:
+    circuit = quasim.Circuit(40).h(0)
+    for q in range(39):
+        circuit.cx(q, q + 1)
+    fourier(circuit)
+    # Of |0...0> + |1...1>: 1 + exp(2 pi i k (2**40 - 1) / 2**40) = 1 + exp(-2 pi i k / 2**40).
+    indices = (0, 1, 1 << 39, 0b1011 << 17, (1 << 40) - 1)
+    save = Save("amplitudes", "a", indices=indices)
+    wanted = []
+    for index in indices:
+        k = int(f"{index:040b}"[::-1], 2)
+        wanted.append((1 + np.exp(-2j * np.pi * k / 2**40)) / 2**20.5)
+    with quasim.runtime(simulation_precision="fp64") as session:
+        assert "-> matrix_product_state" in session.explain(circuit)
+        result = session.run(circuit, 0, save=save)
+        facts = result.metadata
+        again = session.run(circuit, 0, save=save).metadata
+    np.testing.assert_allclose(result.saved["a"], wanted, rtol=0, atol=1e-12 * 2**-20)
+    assert facts["engine"] == again["engine"] == "matrix_product_state"
+    assert facts["predicted_seconds"] == again["predicted_seconds"] < 2
+    assert facts["time_explored"] > 0  # by the explanation
+    assert "time_explored" not in again
+    assert facts["discarded_weight"] < 1e-20
+
+
+def test_a_search_goes_to_matrix_product_states_where_amplitudes_take_longer() -> None:
+    circuit = grover(26, 4)
+    with quasim.runtime(seed=1) as session:
+        ones = Save("amplitudes", "a", indices=((1 << 26) - 1, 0))
+        result = session.run(circuit, 0, save=ones)
+    assert result.metadata["engine"] == "matrix_product_state"
+    angle = np.arcsin(2.0**-13)
+    wanted = [np.sin(9 * angle), np.cos(9 * angle) / np.sqrt(2**26 - 1)]
+    sign = np.sign(result.saved["a"][0].real)
+    np.testing.assert_allclose(result.saved["a"] * sign, wanted, rtol=1e-4)
+
+
+def test_a_hopeless_circuit_costs_a_short_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    patience = []
+    explore = MpsEngine.explore
+
+    def spied(self: MpsEngine, compiled: object, request: object, limit: float) -> bool:
+        found = explore(self, compiled, request, limit)  # type: ignore[arg-type]
+        patience.append((limit, found))
+        return found
+
+    monkeypatch.setattr(MpsEngine, "explore", spied)
+    rng = np.random.default_rng(2)
+    circuit = quasim.Circuit(23)
+    for layer in range(30):
+        for q in range(layer % 2, 22, 2):
+            circuit.u(*rng.uniform(0, 6, 3), q).u(*rng.uniform(0, 6, 3), q + 1).cx(q, q + 1)
+    with quasim.runtime() as session:
+        facts = session.run(circuit.measure_all(), 10).metadata
+    assert facts["engine"] == "statevector"
+    assert patience
+    assert not any(found for _, found in patience)
+    assert max(limit for limit, _ in patience) <= 0.26 * facts["predicted_seconds"]

@@ -1,4 +1,4 @@
-"""Bonds, bytes and seconds of a run, before it: a walk over the gates that counts ranks only."""
+"""Bonds, bytes and seconds of a run, before it: of its course, if that is known, or from ranks."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from quasim_backend.compile.code import (
 )
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineRequest
+from quasim_backend.engines.mps.seconds import BIT, GATE, PRODUCT, SITE, SUBSPACE, TRIPLE
+from quasim_backend.engines.mps.trial import course_of
 from quasim_backend.ir.array_observables import ObservableList
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import GateOp
@@ -26,19 +28,8 @@ from quasim_backend.ir.observables import PauliSum
 
 __all__ = ["Estimate", "estimate"]
 
-# Fitted on one core of a server with OpenBLAS, see docs/engines/mps.md; by the bytes of an entry.
-_SECONDS = {
-    "gate": {16: 4e-5, 8: 4e-5},
-    "decomposition": {16: 3.6e-9, 8: 2.2e-9},
-    "subspace": {16: 2.0e-9, 8: 1.1e-9},
-    "product": {16: 0.25e-9, 8: 0.13e-9},
-}
-"""``gate``: whatever its size. The others are times the cube of a bond: cutting a pair of
-neighbours in full or by its leading subspace, and one product of a tensor with a matrix."""
 _EXPECTED = 1024
 """Bonds are not expected to grow beyond this where nothing limits them: time ends before memory."""
-_SHOT = 1.5e-7
-"""Of one bit of one sample, besides products."""
 
 
 @dataclass(eq=False)
@@ -81,35 +72,43 @@ class _Bonds:
 def estimate(compiled: CompiledCircuit, request: EngineRequest) -> Estimate:
     """Predict a run's bonds, bytes and seconds; loops and branches count once.
 
-    A bond is at most the product of the ranks of the gates across it, two to the number of qubits
-    on its shorter side, and the limit of the configuration. Circuits whose entanglement grows more
-    slowly than the ranks of their gates take less than predicted.
+    Where nobody has tried, a bond is at most the product of the ranks of the gates across it, two
+    to the number of qubits on its shorter side, and the limit of the configuration. Circuits whose
+    entanglement grows more slowly than the ranks of their gates take less than predicted.
     """
-    key = f"mps:{request.config.max_bond_dimension}"
-    known: tuple[float, float, float, int, bool, float] | None = compiled.cache.get(key)
+    course = course_of(compiled, request)
+    if course is not None:
+        seconds = course.seconds + _looks(compiled, request, course.bond)
+        return Estimate(course.largest, course.largest, course.state_bytes, seconds, False)
+    key = f"mps:{request.config.max_bond_dimension}:{request.dtype.itemsize}"
+    known: tuple[float, int, bool, float] | None = compiled.cache.get(key)
     if known is None:
-        known = compiled.cache[key] = _walk(compiled, request.config.max_bond_dimension)
-    gates, full, leading, bond, capped, entries = known
+        known = compiled.cache[key] = _walk(compiled, request)
+    seconds, bond, capped, entries = known
+    seconds += _looks(compiled, request, bond)
     size = request.dtype.itemsize
-    seconds = gates * _SECONDS["gate"][size]
-    seconds += full * _SECONDS["decomposition"][size] + leading * _SECONDS["subspace"][size]
-    width = max(compiled.num_qubits, 1)
-    per_site = float(bond) ** 2
-    if any(isinstance(step, SampleStep) for step in compiled.steps):
-        seconds += request.shots * width * (_SHOT + 4 * per_site * _SECONDS["product"][size])
-    product = float(bond) ** 3 * _SECONDS["product"][size]
-    for step in compiled.steps:
-        if isinstance(step, SaveStep):
-            seconds += 8 * product * _contractions(step, width)
     return Estimate(bond, min(bond, _EXPECTED), entries * size, seconds, capped)
 
 
-def _walk(
-    compiled: CompiledCircuit, cap: int | None
-) -> tuple[float, float, float, int, bool, float]:
-    width = compiled.num_qubits
+def _looks(compiled: CompiledCircuit, request: EngineRequest, bond: int) -> float:
+    """Return what samples and saved values take of a state with such bonds."""
+    product = PRODUCT[request.dtype.itemsize]
+    width = max(compiled.num_qubits, 1)
+    seconds = 0.0
+    if any(isinstance(step, SampleStep) for step in compiled.steps):
+        seconds += request.shots * width * (BIT + 4 * product * float(bond) ** 2)
+    for step in compiled.steps:
+        if isinstance(step, SaveStep):
+            seconds += (SITE + 8 * product * float(bond) ** 3) * _contractions(step, width)
+    return seconds
+
+
+def _walk(compiled: CompiledCircuit, request: EngineRequest) -> tuple[float, int, bool, float]:
+    """Return seconds, the largest bond, whether one is capped, and the widest state's entries."""
+    width, cap = compiled.num_qubits, request.config.max_bond_dimension
+    size = request.dtype.itemsize
     bonds = _Bonds(width, cap)
-    gates = full = leading = 0.0
+    seconds = 0.0
     pairs: dict[int, tuple[int, int]] = {}  # the last pair that each qubit was in
     for step in gate_code(compiled).steps:
         if isinstance(step, SetStateStep):
@@ -119,10 +118,10 @@ def _walk(
             bonds.widen(min(step.qubits), max(step.qubits), float(len(step.qubits)))
             continue
         if isinstance(step, MeasureStep | ResetStep):
-            gates += 20 * len(step.qubits)
+            seconds += 20 * GATE * len(step.qubits)
             continue
         for operation in step.operations if isinstance(step, GatesStep) else ():
-            gates += 1
+            seconds += GATE
             qubits = operation.qubits
             if len(qubits) < 2:
                 continue
@@ -134,15 +133,17 @@ def _walk(
             rank = _log_rank(gate, len(qubits))
             before = bonds.bonds[pair[0]] if pair[1] - pair[0] == 1 else 0.0
             cubes = bonds.widen(*pair, rank)
+            distance = pair[1] - pair[0]
+            seconds += SITE * (1 if distance == 1 else 2 * distance)
             if cap is not None and bonds.capped and cap >= 48 and before >= math.log2(cap) - 0.1:
-                leading += 8 * float(np.exp2(3 * before))
+                seconds += 8 * SUBSPACE[size] * float(np.exp2(3 * before))
             else:
-                full += cubes
+                seconds += TRIPLE[size] * cubes
     largest = bonds.limit if bonds.capped else bonds.bonds
     wide = np.exp2(np.concatenate([[0.0], bonds.bonds, [0.0]]).clip(max=math.log2(_EXPECTED)))
     entries = float(2 * (wide[:-1] * wide[1:]).sum())
     bond = int(np.exp2(min(float(largest.max(initial=0.0)), 60)) + 0.5)
-    return gates, full, leading, bond, bonds.capped, entries
+    return seconds, bond, bonds.capped, entries
 
 
 def _log_rank(gate: Gate | None, width: int) -> float:

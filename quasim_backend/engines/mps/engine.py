@@ -5,12 +5,14 @@ from __future__ import annotations
 from quasim_backend.compile.code import CompiledCircuit, GatesStep, SaveStep
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.blas_threads import blas_threads
 from quasim_backend.engines.gate_tree import GateTree
 from quasim_backend.engines.mps.chains import DENSE_QUBITS, splits_at_any_width
 from quasim_backend.engines.mps.cost import estimate
 from quasim_backend.engines.mps.gate_state import MpsState
 from quasim_backend.engines.mps.splitting import Truncation, Worst
 from quasim_backend.engines.mps.state import MatrixProductState
+from quasim_backend.engines.mps.trial import course_of, explore, take_state
 from quasim_backend.ir.array_observables import AnyObservable, ObservableList, SparseObservable
 from quasim_backend.ir.instructions import GateOp
 
@@ -30,6 +32,8 @@ class MpsEngine:
     Exact to rounding with ``truncation_threshold=0`` and no ``max_bond_dimension``. The default
     threshold of 1e-16 discards Schmidt weight of no more than that in one cut, which is an error of
     1e-8 in the amplitudes at worst; in complex64 rounding discards about 1e-12.
+
+    Linear algebra takes one thread, or as many as the option ``num_threads`` says.
 
     In the metadata ``discarded_weight`` is the sum over all cuts, ``fidelity_estimate`` the product
     of what each kept: near the squared overlap with the exact state where cuts are independent.
@@ -87,36 +91,65 @@ class MpsEngine:
         found = estimate(compiled, request)
         return found.seconds * (max(request.shots, 1) if compiled.branches else 1)
 
+    def explore(self, compiled: CompiledCircuit, request: EngineRequest, patience: float) -> bool:
+        """Find out what a run takes by applying its gates, and keep the state for it.
+
+        Args:
+            compiled: What would be run.
+            request: What would be asked for.
+            patience: Seconds that this may take, by a count of work: the outcome is always the
+                same.
+
+        Returns:
+            Whether predictions are now those of the run's course, and no bounds.
+
+        Raises:
+            Cancelled: If the request's token was set.
+        """
+        with blas_threads(request.config.num_threads or 1):
+            return explore(compiled, request, _truncation(request, Worst()), patience)
+
     def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:
-        """Run the circuit.
+        """Run the circuit, from the state that `explore` has kept if it did.
 
         Raises:
             Cancelled: If the request's token was set.
             MemoryLimitError: If a bond grows so wide that ``max_memory_mb`` does not hold the cut.
             ApproximationError: If truncations discarded more than ``max_truncation_error``.
         """
-        config, worst = request.config, Worst()
-        cap, threshold, limit = config.max_bond_dimension, config.truncation_threshold, 1.0
-        if config.max_truncation_error is not None:
-            limit = config.max_truncation_error
-        elif cap is not None:
-            limit = _LOSS
-
-        megabytes = config.max_memory_mb
-        room = float("inf") if megabytes is None else megabytes * 2**20
+        width = max(compiled.num_qubits, 1)
+        course = course_of(compiled, request)
+        kept = take_state(compiled, request)
+        worst = Worst() if kept is None else kept.truncation.worst
 
         def start() -> MpsState:
-            truncation = Truncation(cap, threshold, limit, worst, room)
-            state = MatrixProductState(max(compiled.num_qubits, 1), request.dtype, truncation)
+            if kept is not None and course is not None:  # once: nothing branches
+                return MpsState(kept, request.cancel, course.gates)
+            state = MatrixProductState(width, request.dtype, _truncation(request, worst))
             return MpsState(state, request.cancel)
 
-        output = GateTree(compiled, request, start).run()
+        with blas_threads(request.config.num_threads or 1):
+            output = GateTree(compiled, request, start).run()
         output.metadata |= {
             "max_bond": worst.bond,
             "discarded_weight": worst.discarded,
             "fidelity_estimate": worst.fidelity,
         }
+        if kept is not None and course is not None:
+            output.metadata["time_explored"] = course.taken
         return output
+
+
+def _truncation(request: EngineRequest, worst: Worst) -> Truncation:
+    """Return the limits of a run's states."""
+    config, limit = request.config, 1.0
+    cap, megabytes = config.max_bond_dimension, config.max_memory_mb
+    if config.max_truncation_error is not None:
+        limit = config.max_truncation_error
+    elif cap is not None:
+        limit = _LOSS
+    room = float("inf") if megabytes is None else megabytes * 2**20
+    return Truncation(cap, config.truncation_threshold, limit, worst, room)
 
 
 def _wide_save(compiled: CompiledCircuit) -> str | None:

@@ -25,10 +25,17 @@ __all__ = ["MpsState"]
 class MpsState:
     """A state and the gates that wait for it; whoever looks at the state has them applied first."""
 
-    def __init__(self, state: MatrixProductState, cancel: CancelToken) -> None:
-        """Wrap a state, which is changed."""
+    def __init__(self, state: MatrixProductState, cancel: CancelToken, applied: int = 0) -> None:
+        """Wrap a state, which is changed.
+
+        Args:
+            state: The state.
+            cancel: Stops the application of gates.
+            applied: How many of the gates to come are applied already.
+        """
         self._state = state
         self._cancel = cancel
+        self._applied = applied
         self._schedule = Schedule(cancel)
 
     @property
@@ -38,6 +45,9 @@ class MpsState:
 
     def apply(self, gate: Gate, qubits: tuple[int, ...]) -> None:
         """Let a gate wait."""
+        if self._applied:
+            self._applied -= 1
+            return
         self._schedule.add(gate, qubits, self._state)
 
     def channel_weights(self, channel: Channel, qubits: tuple[int, ...]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.engines.mps.chains import Chain, chain_of_vector
+from quasim_backend.engines.mps.seconds import cut_seconds
 from quasim_backend.engines.mps.splitting import Truncation, split_left, split_right
 
 __all__ = ["MatrixProductState", "Tensor"]
@@ -103,7 +104,17 @@ class MatrixProductState:
         left, right = a.shape[0], b.shape[2]
         theta = a.reshape(2 * left, -1) @ b.reshape(len(b), 2 * right)
         theta = np.matmul(matrix.astype(self.dtype, copy=False), theta.reshape(left, 4, right))
-        self._cut(site, theta.reshape(2 * left, 2 * right), to_right=to_right)
+        theta = theta.reshape(2 * left, 2 * right)
+        # What the bond keeps lies near what it had, if that is the isometry on the far side.
+        if to_right:
+            guess = b.reshape(len(b), -1).conj().T if self.centre == site else None
+            u, rest = split_right(theta, self.truncation, guess)
+        else:
+            guess = a.reshape(2 * left, -1).conj() if self.centre > site else None
+            u, rest = split_left(theta, self.truncation, guess)
+        self.tensors[site] = u.reshape(left, 2, -1)
+        self.tensors[site + 1] = np.ascontiguousarray(rest).reshape(-1, 2, right)
+        self.centre = site + 1 if to_right else site
 
     def apply_chain(self, chain: Chain) -> None:
         """Apply a matrix product operator and normalise the state.
@@ -116,22 +127,28 @@ class MatrixProductState:
         self.move_centre(first)
         operators = dict(zip(chain.sites, chain.tensors, strict=True))
         # carry: (rows of the last isometry, operator's bond, state's bond)
-        left = len(self.tensors[first])
-        carry = np.eye(left, dtype=self.dtype)[:, None, :]
+        # Products as matrices: for narrow states most time goes into calls.
+        carry = np.eye(len(self.tensors[first]), dtype=self.dtype)[:, None, :]
         for site in range(first, last + 1):
             tensor, operator = self.tensors[site], operators.get(site)
-            grown = np.tensordot(carry, tensor, 1)  # (k, w, 2, r)
+            rows, bond, left = carry.shape
+            right = tensor.shape[2]
+            grown = carry.reshape(-1, left) @ tensor.reshape(left, 2 * right)
             if operator is None:
-                grown = grown.transpose(0, 2, 1, 3)
+                grown = grown.reshape(rows, bond, 2, right).transpose(0, 2, 1, 3)
             else:
+                grown = grown.reshape(rows, 2 * bond, right).transpose(0, 2, 1)
                 # over the operator's left bond and input
-                grown = np.tensordot(grown, operator.astype(self.dtype), ((1, 2), (0, 2)))
-                grown = grown.transpose(0, 2, 3, 1)  # (k, 2, w, r)
-            rows, _, bond, right = grown.shape
+                flat = operator.astype(self.dtype).transpose(0, 2, 1, 3).reshape(2 * bond, -1)
+                bond = operator.shape[3]
+                grown = grown.reshape(rows * right, -1) @ flat
+                grown = grown.reshape(rows, right, 2, bond).transpose(0, 2, 3, 1)
             if site == last:
                 self.tensors[site] = grown.reshape(rows, 2, right)
                 break
-            q, r = np.linalg.qr(grown.reshape(2 * rows, bond * right))
+            shape = (2 * rows, bond * right)
+            self.truncation.spend(cut_seconds(shape, self.dtype.itemsize))
+            q, r = np.linalg.qr(grown.reshape(shape))
             self.tensors[site] = q.reshape(rows, 2, -1)
             carry = r.reshape(-1, bond, right)
         self.centre = last
@@ -163,17 +180,6 @@ class MatrixProductState:
         self.replace(tensors)
 
     # --- pieces -------------------------------------------------------------------------------
-
-    def _cut(self, site: int, theta: Tensor, *, to_right: bool) -> None:
-        """Write two neighbours' joint tensor ``(2 left, 2 right)`` back as two."""
-        rows, columns = theta.shape
-        if to_right:
-            u, b = split_right(theta, self.truncation)
-        else:
-            u, b = split_left(theta, self.truncation)
-        self.tensors[site] = u.reshape(rows // 2, 2, -1)
-        self.tensors[site + 1] = np.ascontiguousarray(b).reshape(-1, 2, columns // 2)
-        self.centre = site + 1 if to_right else site
 
     def _cut_left(self) -> None:
         """Cut the bond left of the centre, which moves there."""
