@@ -401,6 +401,8 @@ class GateTree:
         kept = node.saves <= node.muted
         if not kept and self._sink.wants(step.save, node.shots, node.bits):
             value = _saved_value(node.state, step.save)
+            if step.save.kind in ("statevector", "amplitudes"):
+                value = value.astype(self._request.dtype, copy=False)
             self._sink.add(step.save, node.shots, node.bits, value)
         node.pc += 1
         return True

@@ -13,8 +13,6 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from quasim_backend.compile.code import CompiledCircuit, GatesStep, NoisyStep, SaveStep
 from quasim_backend.engines.base import Engine, EngineRequest
 from quasim_backend.plugins.specs import EngineSpec
@@ -69,9 +67,7 @@ def exactly(request: EngineRequest, name: str) -> EngineRequest:
     """
     changes: dict[str, object] = {}
     if name == "matrix_product_state":
-        # Amplitudes are known to a few units of rounding, Schmidt weights to their square.
-        threshold = float((4 * np.finfo(request.dtype).eps) ** 2)
-        changes = {"max_bond_dimension": None, "truncation_threshold": threshold}
+        changes = {"max_bond_dimension": None, "truncation_threshold": 0.0}
     elif name == "pauli_propagation":
         changes = {"pauli_threshold": 0.0, "max_pauli_weight": None}
     if not changes or name in request.config.fallback:

@@ -71,6 +71,8 @@ def check_clifford_saves(subject: Subject) -> None:
         for label, value in wanted.items():
             goal = 40 * subject.goals.value + subject.goals.amplitude
             assert_close(saved[label], value, goal, f"saved '{label}' of Clifford circuit {number}")
+        for label in ("amplitudes", "end"):
+            assert saved[label].dtype == subject.dtype, f"saved '{label}' is {saved[label].dtype}"
 
 
 def check_clifford_dynamics(subject: Subject) -> None:

@@ -298,6 +298,8 @@ def _compare_saves(
     assert set(saved) == set(wanted), f"saved labels are {sorted(saved)}."
     for label, (value, goal) in wanted.items():
         assert_close(saved[label], value, goal, f"saved '{label}' of circuit {number}")
+    for label in ("statevector", "amplitudes", "end"):
+        assert saved[label].dtype == subject.dtype, f"saved '{label}' is {saved[label].dtype}"
 
 
 def check_save_subtypes(subject: Subject) -> None:

@@ -141,9 +141,7 @@ class ReducedRun:
         self._rotate(whole, self._reduction.turns[: reading.turns], width)
         return whole
 
-    def _amplitudes(
-        self, state: State, reading: Reading, indices: Sequence[int]
-    ) -> NDArray[np.complex128]:
+    def _amplitudes(self, state: State, reading: Reading, indices: Sequence[int]) -> NDArray[Any]:
         """Return ``<b|C|state> = <C^dagger 0...0|C^dagger X^b C|state>`` for each index ``b``."""
         width = self._compiled.num_qubits
         start = ChForm(width)
@@ -165,7 +163,7 @@ class ReducedRun:
                 moved[word] ^= x
             weights = coefficients * (1 - 2.0 * (signs & 1))
             result[number] = 1j ** image[2] * np.vdot(start.amplitudes(moved), weights)
-        return result
+        return result.astype(self._request.dtype, copy=False)
 
     def _coordinates(self, state: State) -> NDArray[np.complex128]:
         """Return the coefficients of the basis states in `_places`."""

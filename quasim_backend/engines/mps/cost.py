@@ -19,7 +19,7 @@ from quasim_backend.compile.code import (
 )
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineRequest
-from quasim_backend.engines.mps.seconds import BIT, GATE, PRODUCT, SITE, SUBSPACE, TRIPLE
+from quasim_backend.engines.mps.seconds import BIT, ENTRY, GATE, PRODUCT, SITE, SUBSPACE, TRIPLE
 from quasim_backend.engines.mps.trial import course_of
 from quasim_backend.ir.array_observables import ObservableList
 from quasim_backend.ir.gates import Gate
@@ -80,33 +80,30 @@ def estimate(compiled: CompiledCircuit, request: EngineRequest) -> Estimate:
     if course is not None:
         seconds = course.seconds + _looks(compiled, request, course.bond)
         return Estimate(course.largest, course.largest, course.state_bytes, seconds, False)
-    key = f"mps:{request.config.max_bond_dimension}:{request.dtype.itemsize}"
+    key = f"mps:{request.config.max_bond_dimension}"
     known: tuple[float, int, bool, float] | None = compiled.cache.get(key)
     if known is None:
         known = compiled.cache[key] = _walk(compiled, request)
     seconds, bond, capped, entries = known
     seconds += _looks(compiled, request, bond)
-    size = request.dtype.itemsize
-    return Estimate(bond, min(bond, _EXPECTED), entries * size, seconds, capped)
+    return Estimate(bond, min(bond, _EXPECTED), entries * ENTRY, seconds, capped)
 
 
 def _looks(compiled: CompiledCircuit, request: EngineRequest, bond: int) -> float:
     """Return what samples and saved values take of a state with such bonds."""
-    product = PRODUCT[request.dtype.itemsize]
     width = max(compiled.num_qubits, 1)
     seconds = 0.0
     if any(isinstance(step, SampleStep) for step in compiled.steps):
-        seconds += request.shots * width * (BIT + 4 * product * float(bond) ** 2)
+        seconds += request.shots * width * (BIT + 4 * PRODUCT * float(bond) ** 2)
     for step in compiled.steps:
         if isinstance(step, SaveStep):
-            seconds += (SITE + 8 * product * float(bond) ** 3) * _contractions(step, width)
+            seconds += (SITE + 8 * PRODUCT * float(bond) ** 3) * _contractions(step, width)
     return seconds
 
 
 def _walk(compiled: CompiledCircuit, request: EngineRequest) -> tuple[float, int, bool, float]:
     """Return seconds, the largest bond, whether one is capped, and the widest state's entries."""
     width, cap = compiled.num_qubits, request.config.max_bond_dimension
-    size = request.dtype.itemsize
     bonds = _Bonds(width, cap)
     seconds = 0.0
     pairs: dict[int, tuple[int, int]] = {}  # the last pair that each qubit was in
@@ -136,9 +133,9 @@ def _walk(compiled: CompiledCircuit, request: EngineRequest) -> tuple[float, int
             distance = pair[1] - pair[0]
             seconds += SITE * (1 if distance == 1 else 2 * distance)
             if cap is not None and bonds.capped and cap >= 48 and before >= math.log2(cap) - 0.1:
-                seconds += 8 * SUBSPACE[size] * float(np.exp2(3 * before))
+                seconds += 8 * SUBSPACE * float(np.exp2(3 * before))
             else:
-                seconds += TRIPLE[size] * cubes
+                seconds += TRIPLE * cubes
     largest = bonds.limit if bonds.capped else bonds.bonds
     wide = np.exp2(np.concatenate([[0.0], bonds.bonds, [0.0]]).clip(max=math.log2(_EXPECTED)))
     entries = float(2 * (wide[:-1] * wide[1:]).sum())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from quasim_backend.compile.code import CompiledCircuit, GatesStep, SaveStep
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
@@ -10,6 +12,7 @@ from quasim_backend.engines.gate_tree import GateTree
 from quasim_backend.engines.mps.chains import DENSE_QUBITS, splits_at_any_width
 from quasim_backend.engines.mps.cost import estimate
 from quasim_backend.engines.mps.gate_state import MpsState
+from quasim_backend.engines.mps.seconds import ENTRY
 from quasim_backend.engines.mps.splitting import Truncation, Worst
 from quasim_backend.engines.mps.state import MatrixProductState
 from quasim_backend.engines.mps.trial import course_of, explore, take_state
@@ -31,7 +34,8 @@ class MpsEngine:
 
     Exact to rounding with ``truncation_threshold=0`` and no ``max_bond_dimension``. The default
     threshold of 1e-16 discards Schmidt weight of no more than that in one cut, which is an error of
-    1e-8 in the amplitudes at worst; in complex64 rounding discards about 1e-12.
+    1e-8 in the amplitudes at worst; complex64, which is computed in complex128, discards what its
+    own rounding would.
 
     Linear algebra takes one thread, or as many as the option ``num_threads`` says.
 
@@ -64,7 +68,7 @@ class MpsEngine:
         gets there: one cut takes minutes then. ``max_memory_mb`` stops those.
         """
         found = estimate(compiled, request)
-        size = request.dtype.itemsize
+        size = ENTRY
         total = 2 * found.state_bytes + 6 * size * (2.0 * found.expected_bond) ** 2
         if compiled.branches:
             total += min(found.state_bytes * max(request.shots, 1), request.workspace_bytes)
@@ -125,7 +129,7 @@ class MpsEngine:
         def start() -> MpsState:
             if kept is not None and course is not None:  # once: nothing branches
                 return MpsState(kept, request.cancel, course.gates)
-            state = MatrixProductState(width, request.dtype, _truncation(request, worst))
+            state = MatrixProductState(width, _truncation(request, worst))
             return MpsState(state, request.cancel)
 
         with blas_threads(request.config.num_threads or 1):
@@ -149,7 +153,9 @@ def _truncation(request: EngineRequest, worst: Worst) -> Truncation:
     elif cap is not None:
         limit = _LOSS
     room = float("inf") if megabytes is None else megabytes * 2**20
-    return Truncation(cap, config.truncation_threshold, limit, worst, room)
+    # Amplitudes are known to a few units of rounding, Schmidt weights to their square.
+    rounding = float((4 * np.finfo(request.dtype).eps) ** 2)
+    return Truncation(cap, max(config.truncation_threshold, rounding), limit, worst, room)
 
 
 def _wide_save(compiled: CompiledCircuit) -> str | None:

@@ -37,7 +37,7 @@ def pauli_expectations(
         if start != first:
             state.move_centre(start)
             first, trail = start, ()
-            environments = [np.eye(len(state.tensors[start]), dtype=state.dtype)]
+            environments = [np.eye(len(state.tensors[start]), dtype=complex)]
         shared = 0
         while shared < min(len(trail), len(letters)) and trail[shared] == letters[shared]:
             shared += 1
@@ -67,7 +67,7 @@ def reduced_density_matrix(
     state.move_into(first, last)
     left = len(state.tensors[first])
     # (kept bits of the ket, those of the bra, ket's bond, bra's bond), the newest bit the lowest
-    block = np.eye(left, dtype=state.dtype).reshape(1, 1, left, left)
+    block = np.eye(left, dtype=complex).reshape(1, 1, left, left)
     for site in range(first, last + 1):
         tensor = state.tensors[site]
         ket = np.tensordot(block, tensor, ((2,), (0,)))  # (x, y, bra, a, right)
@@ -91,7 +91,7 @@ def probabilities(state: MatrixProductState, qubits: Sequence[int]) -> NDArray[n
     first, last = min(kept), max(kept)
     state.move_into(first, last)
     left = len(state.tensors[first])
-    block = np.eye(left, dtype=state.dtype)[None]  # (kept bits, ket's bond, bra's bond)
+    block = np.eye(left, dtype=complex)[None]  # (kept bits, ket's bond, bra's bond)
     for site in range(first, last + 1):
         tensor = state.tensors[site]
         halves = [_between(block, tensor[:, bit]) for bit in (0, 1)]
@@ -124,9 +124,9 @@ def _through(environment: Tensor, tensor: Tensor, letter: int) -> Tensor:
     if letter == 1:
         ket = ket[:, ::-1]
     elif letter == 2:
-        ket = ket * np.array([1, -1], ket.real.dtype)[:, None]
+        ket = ket * np.array([1, -1])[:, None]
     elif letter == 3:
-        ket = ket[:, ::-1] * np.array([-1j, 1j], ket.dtype)[:, None]
+        ket = ket[:, ::-1] * np.array([-1j, 1j])[:, None]
     rows, _, right = ket.shape
     bra = tensor.reshape(2 * rows, right)
     return np.asarray(ket).reshape(2 * rows, right).T @ bra.conj()

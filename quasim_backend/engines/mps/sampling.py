@@ -36,7 +36,7 @@ def sample(state: MatrixProductState, qubits: Sequence[int], digits: Digits) -> 
     state.move_centre(last)
     rows = {q: row for row, q in enumerate(qubits)}
     result = np.zeros((len(qubits), len(digits)), np.uint8)
-    prefixes = np.ones((1, 1), state.dtype)  # (prefixes, bond), each of norm 1
+    prefixes = np.ones((1, 1), complex)  # (prefixes, bond), each of norm 1
     own = np.zeros(len(digits), np.int64)  # each shot's prefix
     for site in range(last, min(qubits, default=last + 1) - 1, -1):
         tensor = state.tensors[site]
@@ -55,7 +55,7 @@ def amplitudes(state: MatrixProductState, indices: Sequence[int]) -> NDArray[np.
 
     Indices may have any number of bits.
     """
-    prefixes = np.ones((1, 1), state.dtype)
+    prefixes = np.ones((1, 1), complex)
     own = np.zeros(len(indices), np.int64)
     for site in reversed(range(len(state))):
         bits = np.array([index >> site & 1 for index in indices], np.int64)
@@ -65,8 +65,8 @@ def amplitudes(state: MatrixProductState, indices: Sequence[int]) -> NDArray[np.
 
 
 def vector(state: MatrixProductState) -> Tensor:
-    """Return all ``2**n`` amplitudes in the state's dtype, qubit 0 the lowest bit."""
-    rows = np.ones((1, 1), state.dtype)
+    """Return all ``2**n`` amplitudes, complex128, qubit 0 the lowest bit."""
+    rows = np.ones((1, 1), complex)
     for tensor in reversed(state.tensors):
         rows = np.tensordot(rows, tensor, ((1,), (2,)))  # (bits above, left, bit)
         rows = rows.transpose(0, 2, 1).reshape(-1, len(tensor))

@@ -37,8 +37,11 @@ _COPIES = 6
 _WORTH = 1.5
 """How far the cap must be below full rank."""
 
-_CLEAR = {16: 1e-11, 8: 1e-5}
-"""Discarded weight that stands out of rounding well enough, by bytes of an entry."""
+_ROUNDING = (4 * float(np.finfo(np.float64).eps)) ** 2
+"""Relative Schmidt weight that is nothing but rounding, for each singular value."""
+
+_CLEAR = 1e-11
+"""Discarded weight that stands out of rounding well enough."""
 
 _LEAD = 0.2
 """Share of its patience that a state may take before anything is done."""
@@ -175,10 +178,10 @@ def split_right(
     """
     full = min(theta.shape)
     truncation.check_room(theta)
-    truncation.spend(cut_seconds(theta.shape, theta.itemsize))
+    truncation.spend(cut_seconds(theta.shape))
     cap = full if truncation.cap is None else min(truncation.cap, full)
     capped = cap >= _SUBSPACE_FROM and full >= _WORTH * cap
-    clear = max(_CLEAR[theta.itemsize], truncation.threshold)
+    clear = max(_CLEAR, truncation.threshold)
     if capped and truncation.loses:
         u, b, lost = _leading(theta, cap, guess)
         if lost > clear:
@@ -186,9 +189,9 @@ def split_right(
             return u, b
         truncation.loses = False
     u, s, vh = _svd(theta)
-    weights = np.square(s.astype(np.float64))
+    weights = np.square(s)
     total = float(weights.sum())
-    rounding = (4 * float(np.finfo(theta.dtype).eps)) ** 2 * full
+    rounding = _ROUNDING * full
     rank, lost = _rank(weights, max(truncation.threshold, rounding) * total, cap)
     lost /= total
     if capped:
@@ -213,11 +216,9 @@ def _leading(theta: Matrix, cap: int, guess: Matrix | None) -> tuple[Matrix, Mat
     """Return an isometry, the rest at norm 1, and the relative weight lost."""
     rows, columns = theta.shape
     if guess is None:
-        start = _direction(columns, min(cap + cap // 8 + 8, rows, columns), theta.dtype)
+        start = _direction(columns, min(cap + cap // 8 + 8, rows, columns))
     else:
-        start = _direction(columns, cap, theta.dtype) * theta.real.dtype.type(
-            _STRAY / np.sqrt(columns)
-        )
+        start = _direction(columns, cap) * (_STRAY / np.sqrt(columns))
         known = guess[:, :cap]
         start[:, : known.shape[1]] += known
     basis, _ = np.linalg.qr(theta @ (theta.conj().T @ (theta @ start)))
@@ -227,7 +228,7 @@ def _leading(theta: Matrix, cap: int, guess: Matrix | None) -> tuple[Matrix, Mat
         vectors = vectors[:, ::-1][:, :cap]
         basis, b = basis @ vectors, vectors.conj().T @ b
     total, kept = _weight(theta), _weight(b)
-    b /= b.real.dtype.type(np.sqrt(kept))
+    b /= np.sqrt(kept)
     return basis, b, 1.0 - kept / total
 
 
@@ -243,19 +244,16 @@ def _rank(weights: NDArray[np.float64], allowed: float, cap: int) -> tuple[int, 
 
 
 def _weight(matrix: Matrix) -> float:
-    """Return the sum of squares, in double precision."""
+    """Return the sum of squares."""
     flat = matrix.reshape(-1)
-    if flat.dtype == np.complex64:
-        parts = flat.view(np.float32)
-        return float(np.einsum("i,i->", parts, parts, dtype=np.float64))
     return float(np.vdot(flat, flat).real)
 
 
 @lru_cache(maxsize=64)
-def _direction(rows: int, columns: int, dtype: np.dtype[Any]) -> Matrix:
+def _direction(rows: int, columns: int) -> Matrix:
     """Return directions that nothing in a circuit is aligned with, the same in every process."""
     drawn = np.random.default_rng((rows, columns)).standard_normal((rows, columns))
-    return drawn.astype(dtype)
+    return drawn.astype(complex)
 
 
 def _svd(theta: Matrix) -> tuple[Matrix, Matrix, Matrix]:
@@ -263,6 +261,6 @@ def _svd(theta: Matrix) -> tuple[Matrix, Matrix, Matrix]:
     try:
         return np.linalg.svd(theta, full_matrices=False)
     except np.linalg.LinAlgError:
-        rotation, _ = np.linalg.qr(_direction(theta.shape[1], theta.shape[1], theta.dtype))
+        rotation, _ = np.linalg.qr(_direction(theta.shape[1], theta.shape[1]))
         u, s, vh = np.linalg.svd(theta @ rotation, full_matrices=False)
         return u, s, vh @ rotation.conj().T

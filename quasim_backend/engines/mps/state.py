@@ -24,23 +24,21 @@ Tensor: TypeAlias = NDArray[Any]
 
 
 class MatrixProductState:
-    """A state of norm 1.
+    """A state of norm 1, in complex128: NumPy decomposes in double precision whatever it is given.
 
     Attributes:
         tensors: ``(left, 2, right)`` for each qubit; not to be written to.
         centre: The qubit whose tensor is the centre.
         truncation: What cuts may discard, and what they did.
-        dtype: complex64 or complex128.
     """
 
-    def __init__(self, num_qubits: int, dtype: np.dtype[Any], truncation: Truncation) -> None:
+    def __init__(self, num_qubits: int, truncation: Truncation) -> None:
         """Start in ``|0...0>``."""
-        zero = np.zeros((1, 2, 1), dtype)
+        zero = np.zeros((1, 2, 1), complex)
         zero[0, 0, 0] = 1
         self.tensors: list[Tensor] = [zero] * num_qubits
         self.centre = 0
         self.truncation = truncation
-        self.dtype = dtype
 
     def __len__(self) -> int:
         """Return the number of qubits."""
@@ -58,7 +56,7 @@ class MatrixProductState:
 
     def copy(self) -> MatrixProductState:
         """Return an independent copy; tensors are shared, since nobody writes to them."""
-        result = MatrixProductState(0, self.dtype, self.truncation.copy())
+        result = MatrixProductState(0, self.truncation.copy())
         result.tensors, result.centre = list(self.tensors), self.centre
         return result
 
@@ -89,7 +87,7 @@ class MatrixProductState:
 
     def apply_one(self, matrix: Tensor, site: int) -> None:
         """Apply a unitary to one qubit: every tensor stays canonical."""
-        self.tensors[site] = np.matmul(matrix.astype(self.dtype, copy=False), self.tensors[site])
+        self.tensors[site] = np.matmul(matrix, self.tensors[site])
 
     def apply_pair(self, matrix: Tensor, site: int, *, to_right: bool) -> None:
         """Apply an operator to the neighbours ``site`` and ``site + 1``, and cut their bond.
@@ -103,7 +101,7 @@ class MatrixProductState:
         a, b = self.tensors[site], self.tensors[site + 1]
         left, right = a.shape[0], b.shape[2]
         theta = a.reshape(2 * left, -1) @ b.reshape(len(b), 2 * right)
-        theta = np.matmul(matrix.astype(self.dtype, copy=False), theta.reshape(left, 4, right))
+        theta = np.matmul(matrix, theta.reshape(left, 4, right))
         theta = theta.reshape(2 * left, 2 * right)
         # What the bond keeps lies near what it had, if that is the isometry on the far side.
         if to_right:
@@ -128,7 +126,7 @@ class MatrixProductState:
         operators = dict(zip(chain.sites, chain.tensors, strict=True))
         # carry: (rows of the last isometry, operator's bond, state's bond)
         # Products as matrices: for narrow states most time goes into calls.
-        carry = np.eye(len(self.tensors[first]), dtype=self.dtype)[:, None, :]
+        carry = np.eye(len(self.tensors[first]), dtype=complex)[:, None, :]
         for site in range(first, last + 1):
             tensor, operator = self.tensors[site], operators.get(site)
             rows, bond, left = carry.shape
@@ -139,7 +137,7 @@ class MatrixProductState:
             else:
                 grown = grown.reshape(rows, 2 * bond, right).transpose(0, 2, 1)
                 # over the operator's left bond and input
-                flat = operator.astype(self.dtype).transpose(0, 2, 1, 3).reshape(2 * bond, -1)
+                flat = operator.transpose(0, 2, 1, 3).reshape(2 * bond, -1)
                 bond = operator.shape[3]
                 grown = grown.reshape(rows * right, -1) @ flat
                 grown = grown.reshape(rows, right, 2, bond).transpose(0, 2, 3, 1)
@@ -147,7 +145,7 @@ class MatrixProductState:
                 self.tensors[site] = grown.reshape(rows, 2, right)
                 break
             shape = (2 * rows, bond * right)
-            self.truncation.spend(cut_seconds(shape, self.dtype.itemsize))
+            self.truncation.spend(cut_seconds(shape))
             q, r = np.linalg.qr(grown.reshape(shape))
             self.tensors[site] = q.reshape(rows, 2, -1)
             carry = r.reshape(-1, bond, right)
@@ -160,13 +158,13 @@ class MatrixProductState:
     def apply_local(self, operator: Tensor, site: int) -> None:
         """Apply any operator to one qubit, normalise, and narrow the bonds that it loosened."""
         self.move_centre(site)
-        self.tensors[site] = np.matmul(operator.astype(self.dtype), self.tensors[site])
+        self.tensors[site] = np.matmul(operator, self.tensors[site])
         self._normalise()
         self._narrow(site)
 
     def replace(self, tensors: Sequence[Tensor]) -> None:
         """Become the state of the given tensors, of any form, and normalise."""
-        self.tensors = [np.asarray(t, self.dtype) for t in tensors]
+        self.tensors = [np.asarray(t, complex) for t in tensors]
         self.centre = 0
         # From no form at all: one way makes isometries, the way back cuts.
         self.move_centre(len(self) - 1)
@@ -216,7 +214,7 @@ class MatrixProductState:
 
     def _normalise(self) -> None:
         tensor = self.tensors[self.centre]
-        self.tensors[self.centre] = tensor / tensor.dtype.type(np.linalg.norm(tensor))
+        self.tensors[self.centre] = tensor / np.linalg.norm(tensor)
 
 
 def _from_left(matrix: Tensor, tensor: Tensor) -> Tensor:

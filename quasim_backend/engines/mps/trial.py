@@ -84,7 +84,7 @@ def explore(
         return False
     began = time.perf_counter()
     width = max(compiled.num_qubits, 1)
-    state = MatrixProductState(width, request.dtype, truncation)
+    state = MatrixProductState(width, truncation)
     truncation.patience = patience - gates
     waiting = MpsState(state, request.cancel)
     try:
