@@ -353,33 +353,6 @@ def test_new_parameters_need_no_new_path(monkeypatch):
     assert len(searched) <= 1
 
 
-def test_derivatives_agree_with_those_of_state_vectors():
-    names = [Parameter(f"p{i}") for i in range(5)]
-    circuit = Circuit(4).h(0).h(1).h(2)
-    circuit.ry(names[0], 0).cx(0, 1).rx(names[1] * 2 + 0.3, 1)
-    circuit.gate("rx", [1, 2], [names[2]], controls=1)
-    circuit.gate("rzz", [0, 2], [names[0] * -0.5]).cp(names[3], 2, 3)
-    circuit.u(names[4], names[1], 0.4, 3).pauli_rotation("XYZX", names[2], [0, 1, 2, 3])
-    circuit.gate("rz", [3, 1, 0], [names[4]], controls=2)
-    observables = [PauliSum.of({"ZXIY": 0.7, "IZZI": -0.4}), PauliSum.of("XXXX")]
-    values = np.random.default_rng(5).uniform(0, 6, 5)
-    order = [circuit.parameters.index(p) for p in names]
-    vector = np.empty(5)
-    vector[order] = values
-    with Runtime(Config(simulation_precision="fp64", method="statevector")) as session:
-        means, slopes = session.gradient(circuit, observables, vector)
-    circuit.save("expectation", "a", observable=observables[0])
-    for row, observable in enumerate(observables):
-        with_save = Circuit(4)
-        with_save.instructions = [*circuit.instructions[:-1]]
-        with_save.save("expectation", "a", observable=observable)
-        compiled = compile_circuit(with_save)
-        request = EngineRequest(ReferenceKernels(), np.dtype(np.complex128), vector)
-        found, jacobian = TensorNetworkEngine().jacobian(compiled, request)
-        np.testing.assert_allclose(found, means[row : row + 1], rtol=0, atol=GOAL)
-        np.testing.assert_allclose(jacobian, slopes[row : row + 1], rtol=0, atol=GOAL)
-
-
 # --- wide circuits ------------------------------------------------------------------------------
 
 

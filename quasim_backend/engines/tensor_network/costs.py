@@ -76,8 +76,17 @@ class Cost:
         )
 
 
-def path_cost(problem: Problem, path: Iterable[tuple[int, int]], sliced: int = 0) -> Cost:
-    """Return the cost of a path, with some indices sliced."""
+def path_cost(
+    problem: Problem, path: Iterable[tuple[int, int]], sliced: int = 0, *, keep: bool = False
+) -> Cost:
+    """Return the cost of a path.
+
+    Args:
+        problem: The network.
+        path: The path.
+        sliced: Set of indices that are sliced.
+        keep: Whether all intermediate tensors stay in memory, as they do for derivatives.
+    """
     kept = ~sliced
     sets = [t & kept for t in problem.tensors]
     open_set = problem.open & kept
@@ -98,7 +107,8 @@ def path_cost(problem: Problem, path: Iterable[tuple[int, int]], sliced: int = 0
         moved += sizes[a] + sizes[b] + size
         live += size
         peak = max(peak, live)
-        live -= (sizes[a] if a >= count else 0) + (sizes[b] if b >= count else 0)
+        if not keep:
+            live -= (sizes[a] if a >= count else 0) + (sizes[b] if b >= count else 0)
         width = max(width, result.bit_count())
         sets.append(result)
         sizes.append(size)

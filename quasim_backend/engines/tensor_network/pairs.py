@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from quasim_backend.engines.tensor_network.network import Array, Indices
 
 __all__ = ["Pair", "planned_pairs"]
@@ -34,7 +32,6 @@ class Pair:
         order_b: As ``order_a``.
         shape_b: (batch, inner, right); (inner, right) without batch.
         shape: Of the result.
-        by_terms: Add up over the inner index; else call BLAS.
     """
 
     order_a: Indices | None
@@ -42,7 +39,6 @@ class Pair:
     order_b: Indices | None
     shape_b: tuple[int, ...]
     shape: tuple[int, ...]
-    by_terms: bool
 
     def __call__(self, a: Array, b: Array) -> Array:
         """Return the contraction; ``a`` and ``b`` are not changed."""
@@ -50,14 +46,25 @@ class Pair:
             a = a.transpose(self.order_a)
         if self.order_b is not None:
             b = b.transpose(self.order_b)
-        a, b = a.reshape(self.shape_a), b.reshape(self.shape_b)
-        if not self.by_terms:
-            product: Array = np.matmul(a, b)
-            return product.reshape(self.shape)
-        result = a[:, :, 0, None] * b[:, None, 0, :]
-        for k in range(1, self.shape_a[2]):
-            result += a[:, :, k, None] * b[:, None, k, :]
-        return result.reshape(self.shape)
+        product = _product(a.reshape(self.shape_a), b.reshape(self.shape_b))
+        return product.reshape(self.shape)
+
+    def adjoint_a(self, cotangent: Array, b: Array) -> Array:
+        """Return the derivative by ``a``, given the one by the result; no array is conjugated."""
+        if self.order_b is not None:
+            b = b.transpose(self.order_b)
+        product = _product(self._matrices(cotangent), b.reshape(self.shape_b).swapaxes(-1, -2))
+        return _back(product, self.order_a)
+
+    def adjoint_b(self, cotangent: Array, a: Array) -> Array:
+        """Return the derivative by ``b``, given the one by the result."""
+        if self.order_a is not None:
+            a = a.transpose(self.order_a)
+        product = _product(a.reshape(self.shape_a).swapaxes(-1, -2), self._matrices(cotangent))
+        return _back(product, self.order_b)
+
+    def _matrices(self, result: Array) -> Array:
+        return result.reshape((*self.shape_a[:-1], self.shape_b[-1]))
 
 
 def planned_pairs(
@@ -147,16 +154,35 @@ def _pair(
     sizes = [1 << len(group) for group in (batch, left, inner, right)]
     b, m, k, n = sizes
     shape = (2,) * (len(batch) + len(left) + len(right))
-    by_terms = b > 1 and k <= _FEW and m * n <= _SMALL
-    plain = b == 1 and not by_terms
+    plain = b == 1
     return Pair(
         _order(first, [*batch, *left, *inner]),
         (m, k) if plain else (b, m, k),
         _order(second, [*batch, *inner, *right]),
         (k, n) if plain else (b, k, n),
         shape,
-        by_terms,
     )
+
+
+def _product(a: Array, b: Array) -> Array:
+    """Return products of matrices, one or a batch, with operators that devices' arrays have too."""
+    if a.ndim == 2 or a.shape[2] > _FEW or a.shape[1] * b.shape[2] > _SMALL:
+        return a @ b
+    result = a[:, :, 0, None] * b[:, None, 0, :]
+    for k in range(1, a.shape[2]):
+        result += a[:, :, k, None] * b[:, None, k, :]
+    return result
+
+
+def _back(product: Array, order: Indices | None) -> Array:
+    """Undo the order of axes and their joining."""
+    tensor = product.reshape((2,) * (product.size.bit_length() - 1))
+    if order is None:
+        return tensor
+    back = [0] * len(order)
+    for place, axis in enumerate(order):
+        back[axis] = place
+    return tensor.transpose(back)
 
 
 def _order(now: Indices, then: Sequence[int]) -> Indices | None:

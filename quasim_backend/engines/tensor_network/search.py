@@ -31,12 +31,14 @@ class SearchOptions:
         seconds: Longest time.
         itemsize: Bytes of a number.
         most_bytes: Limit for memory of one slice.
+        keep: Whether all its intermediate tensors stay in memory.
     """
 
     strategy: str = "auto"
     seconds: float = 2.0
     itemsize: int = 8
     most_bytes: int = 512 << 20
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def _enough(best: Plan, started: float, options: SearchOptions) -> bool:
 
 def _sliced(problem: Problem, path: Path, options: SearchOptions) -> Plan:
     most = options.most_bytes / options.itemsize
-    sliced, cost = slices_for(problem, path, most)
+    sliced, cost = slices_for(problem, path, most, keep=options.keep)
     return Plan(path, sliced, cost, 0.0)
 
 

@@ -14,12 +14,18 @@ conjugate. Its result is ``Tr(O rho)``, linear in ``rho[ket, bra]``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from quasim_backend.engines.tensor_network.network import Array, Indices, Leaf, Network
+from quasim_backend.engines.tensor_network.network import (
+    Array,
+    Entries,
+    Indices,
+    Leaf,
+    Network,
+)
 from quasim_backend.engines.tensor_network.pieces import Matrix, Piece, pieces_of, times
 from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.instructions import ChannelOp, GateOp
@@ -170,7 +176,7 @@ class Wires:
             elif isinstance(waiting, tuple):
                 self._both((q,), np.array([waiting[0], waiting[2]]), None)
             else:
-                self._both((q,), None, _first_column(_product(waiting)))
+                self._both((q,), None, _product(waiting).then(_first_column))
         return self.network
 
     # --- pieces ---------------------------------------------------------------------------------
@@ -261,7 +267,7 @@ class Wires:
             value = piece.value
             if conj and value is not None:
                 value = value.conj()
-            self._leaf(tuple(slots), (False,) * count, value, _conjugate(make) if conj else make)
+            self._leaf(tuple(slots), (False,) * count, value, _side(make, conj))
             for q, slot, table in zip(places, piece.slot_of, piece.tables, strict=True):
                 self._leaf((slots[slot], index[q]), (False, turned[q]), table)
 
@@ -331,15 +337,14 @@ class Wires:
             value, make = np.array(((a, b), (c, d))), None
         else:
             if all(len(f) == 3 and f[2] for f in waiting):
-                self._both((q,), None, _diagonal(_product(waiting)))
+                self._both((q,), None, _product(waiting).then(np.diag))
                 return
             value, make = None, _product(waiting)
         kets = [self.network.new_index()]
         bras = [self.network.new_index()] if self._doubled else kets
         for index, turned, new, conj in self._sides(kets, bras):
             one = value.conj() if conj and value is not None else value
-            made = _conjugate(make) if conj else make
-            self._leaf((index[q], new[0]), (turned[q], False), one, made)
+            self._leaf((index[q], new[0]), (turned[q], False), one, _side(make, conj))
         self._begin(q, kets[0], bras[0], SPLIT)
 
     def _vector(self, q: int, first: complex, second: complex) -> None:
@@ -357,47 +362,45 @@ class Wires:
             sides.append((self._bra, self._bra_turned, bras, True))
         return sides
 
-    def _both(
-        self, qubits: Sequence[int], value: Array | None, make: Callable[..., Array] | None
-    ) -> None:
+    def _both(self, qubits: Sequence[int], value: Array | None, make: Entries | None) -> None:
         """Add a tensor on the qubits' indices, and its conjugate on the bras'."""
         for index, turned, _, conj in self._sides([], []):
             one = value.conj() if conj and value is not None else value
-            made = _conjugate(make) if conj else make
-            self._leaf([index[q] for q in qubits], [turned[q] for q in qubits], one, made)
+            turns = [turned[q] for q in qubits]
+            self._leaf([index[q] for q in qubits], turns, one, _side(make, conj))
 
     def _leaf(
         self,
         indices: Sequence[int],
         turned: Sequence[bool],
         value: Array | None,
-        make: Callable[..., Array] | None = None,
+        make: Entries | None = None,
     ) -> None:
         if True in turned:
             axes = tuple(i for i, t in enumerate(turned) if t)
             if value is not None:
                 value = np.flip(value, axes)
             elif make is not None:
-                make = _turned(make, axes)
+                make = make.then(lambda entries: np.flip(entries, axes))
         self.network.leaves.append(Leaf(tuple(indices), value, make))
 
-    def _made(self, piece: Piece) -> Callable[..., Array] | None:
+    def _made(self, piece: Piece) -> Entries | None:
         if piece.make is None:
             return None
         make, number = piece.make, self._angle(piece)
-        return lambda angles: make(angles[number])
+        return Entries(lambda angles: make(angles[number]), (number,))
 
     def _angle(self, piece: Piece) -> int:
         angle = piece.angle
         assert isinstance(angle, Affine)
         terms = tuple((self.sources[p], w) for p, w in angle.terms)
-        return self.network.angles.add(angle.offset, terms)
+        return self.network.angles.add(angle.offset, terms, piece.frequency)
 
 
 # --- values that depend on angles ---------------------------------------------------------------
 
 
-def _product(factors: Sequence[Any]) -> Callable[[Sequence[float]], Array]:
+def _product(factors: Sequence[Any]) -> Entries:
     def make(angles: Sequence[float]) -> Array:
         result: Matrix | None = None
         for factor in factors:
@@ -405,20 +408,12 @@ def _product(factors: Sequence[Any]) -> Callable[[Sequence[float]], Array]:
             result = one if result is None else times(result, one)
         return np.array(result, complex).reshape(2, 2)
 
-    return make
+    return Entries(make, tuple(f[1] for f in factors if len(f) == 3))
 
 
-def _conjugate(make: Callable[..., Array] | None) -> Callable[..., Array] | None:
-    return None if make is None else lambda angles: make(angles).conj()
+def _side(make: Entries | None, conj: bool) -> Entries | None:
+    return make.conjugate() if conj and make is not None else make
 
 
-def _diagonal(make: Callable[..., Array]) -> Callable[..., Array]:
-    return lambda angles: np.diag(make(angles))
-
-
-def _first_column(make: Callable[..., Array]) -> Callable[..., Array]:
-    return lambda angles: make(angles)[:, 0]
-
-
-def _turned(make: Callable[..., Array], axes: tuple[int, ...]) -> Callable[..., Array]:
-    return lambda angles: np.flip(make(angles), axes)
+def _first_column(matrix: Array) -> Array:
+    return matrix[:, 0]

@@ -29,8 +29,8 @@ from quasim_backend.engines.tensor_network.costs import Cost
 from quasim_backend.engines.tensor_network.gradients import value_and_gradient
 from quasim_backend.engines.tensor_network.memory import Memory
 from quasim_backend.engines.tensor_network.network import Array
-from quasim_backend.engines.tensor_network.program import Run
 from quasim_backend.engines.tensor_network.questions import Question
+from quasim_backend.engines.tensor_network.run import Run
 from quasim_backend.engines.tensor_network.sampling import GROUP, draw, sample_questions
 from quasim_backend.engines.tensor_network.search import SearchOptions, find_plan
 from quasim_backend.engines.tensor_network.timeline import Timeline
@@ -40,6 +40,8 @@ from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir.array_observables import ObservableList
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
+from quasim_backend.kernels.base import ArrayKernels
+from quasim_backend.options import Config
 
 __all__ = ["LONGEST", "Estimate", "Work"]
 
@@ -48,6 +50,11 @@ LONGEST = 86400.0
 _REHEARSED = 6
 """Questions that an estimate looks at; the others are taken to cost as much on average."""
 _REHEARSAL_SECONDS = 0.2
+_WORTH_A_DEVICE = 0.05
+"""Predicted seconds on the host from which ``device="auto"`` contracts on a GPU that it has.
+
+Predicted, not measured: a hundred contractions take Python some milliseconds to start there.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +78,13 @@ class Work:
         self._request = request
         self._code = gate_code(compiled)
         self.timeline = Timeline.of(self._code)
-        config = request.config
+        config, kernels = request.config, request.kernels
+        self._device = kernels if isinstance(kernels, ArrayKernels) else None
         self._options = SearchOptions(
             config.contraction_strategy,
             config.contraction_seconds,
             request.dtype.itemsize,
-            max(request.workspace_bytes, 1 << 20),
+            max(_workspace(request, self._device), 1 << 20),
         )
         # Questions about a circuit are remembered with the circuit itself, not with the code that
         # has one more save at its end.
@@ -91,6 +99,7 @@ class Work:
             "peak_bytes": 0,
             "width": 0,
             "slices": 1,
+            "contracted_on": "cpu",
             "simplify_seconds": 0.0,
             "search_seconds": 0.0,
             "contraction_seconds": 0.0,
@@ -184,15 +193,28 @@ class Work:
             self._cache.put(("cost", key), found)
         return found
 
-    def _options_for(self, network: Reduced) -> SearchOptions:
+    def _options_for(self, network: Reduced, *, keep: bool = False) -> SearchOptions:
         """Return the options of a search: a result that is wanted is no workspace."""
         result = self._options.itemsize << network.problem.open.bit_count()
-        return replace(self._options, most_bytes=max(self._options.most_bytes, 4 * result))
+        most = max(self._options.most_bytes, 4 * result)
+        return replace(self._options, most_bytes=most, keep=keep)
 
     # --- answers ----------------------------------------------------------------------------------
 
-    def _key(self, question: Question) -> Hashable:
-        return (question.key, question.doubled, self._options, id(self._request.initial_state))
+    def _key(self, question: Question, *, keep: bool = False) -> Hashable:
+        given = id(self._request.initial_state)
+        return (question.key, question.doubled, self._options, given, keep)
+
+    def _where(self, contraction: Contraction) -> ArrayKernels | None:
+        """Return the device to contract on, or None for the host."""
+        if self._device is None:
+            return None
+        asked = self._request.config.device == "gpu" or self._request.config.require_gpu
+        asked |= self._request.config.kernels is not None
+        if not asked and contraction.plan.cost.seconds(self._options.itemsize) < _WORTH_A_DEVICE:
+            return None
+        self._notes["contracted_on"] = "gpu"
+        return self._device
 
     def _reduced(self, question: Question) -> Reduced:
         """Return the simplified network of a question to be looked at, kept until it is planned."""
@@ -213,16 +235,16 @@ class Work:
     def _given_state(self) -> bool:
         return self._request.initial_state is not None
 
-    def _contraction(self, question: Question) -> Contraction:
-        key = self._key(question)
+    def _contraction(self, question: Question, *, keep: bool = False) -> Contraction:
+        key = self._key(question, keep=keep)
         found: Contraction | None = None if self._given_state() else self._cache.get(key)
         if found is None:
             # Planning makes the network its own, so that no other run may have it.
             kept: Reduced | None = None
             if not self._given_state():
-                kept = self._cache.take(("reduced", key))
+                kept = self._cache.take(("reduced", self._key(question)))
             network = kept or self._built(question)
-            found = planned(network, self._options_for(network))
+            found = planned(network, self._options_for(network, keep=keep))
             self._notes["simplify_seconds"] += network.seconds
             self._notes["search_seconds"] += found.plan.seconds
             if not self._given_state():
@@ -258,7 +280,8 @@ class Work:
         if run is None:
             threads = request.config.num_threads or os.cpu_count() or 1
             check = request.cancel.check
-            run = contraction.run(request.parameters, request.dtype, check, threads)
+            kernels = self._where(contraction)
+            run = contraction.run(request.parameters, request.dtype, check, threads, kernels)
             self._runs[question.key] = run
         answer = run.at(bits)
         cost, notes = contraction.plan.cost, self._notes
@@ -301,22 +324,30 @@ class Work:
             raise UnsupportedError("Derivatives need a save of kind 'expectation'; there is none.")
         save, events, _ = saves[-1]
         request = self._request
-        threads = request.config.num_threads or os.cpu_count() or 1
-        sums = ask.expectation(save.observable or PauliSum(()), events)
-        values = np.zeros(len(sums), complex)
-        slopes = np.zeros((len(sums), len(request.parameters)), complex)
+        observable = save.observable or PauliSum(())
+        if not observable.hermitian:
+            raise UnsupportedError(
+                f"Only Hermitian observables are differentiated; got {observable}."
+            )
+        sums = ask.expectation(observable, events)
+        values = np.zeros(len(sums))
+        slopes = np.zeros((len(sums), len(request.parameters)))
+        known: dict[Hashable, tuple[float, NDArray[np.float64]]] = {}
         for row, terms in enumerate(sums):
             for weight, question in terms:
-                value, gradient = value_and_gradient(
-                    self._contraction(question),
-                    request.parameters,
-                    request.dtype,
-                    request.cancel.check,
-                    threads,
-                )
-                values[row] += weight * value
-                slopes[row] += weight * gradient
-        return values.real, slopes.real
+                if question.key not in known:
+                    known[question.key] = self._value_and_gradient(question)
+                value, gradient = known[question.key]
+                values[row] += weight.real * value
+                slopes[row] += weight.real * gradient
+        return values, slopes
+
+    def _value_and_gradient(self, question: Question) -> tuple[float, NDArray[np.float64]]:
+        request = self._request
+        request.cancel.check()
+        contraction = self._contraction(question, keep=True)
+        kernels, check = self._where(contraction), request.cancel.check
+        return value_and_gradient(contraction, request.parameters, request.dtype, check, kernels)
 
     def _value(self, save: Save, events: int) -> Any:
         n, every = self.timeline.num_qubits, tuple(range(self.timeline.num_qubits))
@@ -389,6 +420,18 @@ class Work:
             confuse(values, positions, readout, uniforms.draw(every, number))
         memory.write_bits(every, step.clbits, values)
         return memory.words
+
+
+def _workspace(request: EngineRequest, device: ArrayKernels | None) -> int:
+    """Return the limit for the tensors of a contraction, in bytes.
+
+    On a device: half of what is free there, since tensors are copied to bring axes into order, if
+    ``max_workspace_mb`` is left at its default. A power of two, so that paths are found again.
+    """
+    free = None if device is None else device.free_bytes()
+    if free is None or request.config.max_workspace_mb != Config.max_workspace_mb:
+        return request.workspace_bytes
+    return 1 << max(free // 2, 1).bit_length() - 1
 
 
 def _listed(observable: Any) -> Sequence[Any]:
