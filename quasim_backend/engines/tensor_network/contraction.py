@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from quasim_backend.engines.tensor_network.costs import Problem
 from quasim_backend.engines.tensor_network.network import AngleTable, Indices, Network
-from quasim_backend.engines.tensor_network.pairs import planned_pairs
+from quasim_backend.engines.tensor_network.pairs import Order, planned_pairs
 from quasim_backend.engines.tensor_network.program import SLICES, Program
 from quasim_backend.engines.tensor_network.run import Run
 from quasim_backend.engines.tensor_network.search import PathCache, Plan, SearchOptions
@@ -125,4 +125,4 @@ def planned(network: Reduced, options: SearchOptions) -> Contraction:
 def _ordered(program: Program, number: int, indices: Indices, wanted: Indices) -> None:
     """Bring the result's axes into order; it must be the last operation."""
     if indices != wanted or number != len(program.operations) - 1:
-        program.add("order", (number,), tuple(indices.index(i) for i in wanted))
+        program.add("order", (number,), Order.of([indices.index(i) for i in wanted]))

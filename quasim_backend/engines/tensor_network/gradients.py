@@ -106,7 +106,7 @@ class _Sweep:
         """Go back over operations of one level, given what comes from later ones."""
         kernels, operations = self._run.kernels, self._program.operations
         for number in reversed(list(numbers)):
-            values[number] = None
+            value, values[number] = values[number], None
             cotangent = self._cotangents.pop(number, None)
             if cotangent is None:
                 continue
@@ -116,6 +116,8 @@ class _Sweep:
             device = None if operation.contracts else kernels
             if device is not None and not isinstance(cotangent, np.ndarray):
                 cotangent = device.to_host(cotangent)
+            if not operation.contracts:
+                cotangent = cotangent.reshape(value.shape)
             if operation.kind == "leaf":
                 self._by_angles(operation, cotangent)
             elif operation.kind == "bits":
@@ -123,7 +125,8 @@ class _Sweep:
                 if source not in self._cotangents:
                     self._cotangents[source] = values[source] * 0
                 bits = [number_of_slice >> i & 1 for i in range(self._program.num_sliced)]
-                self._cotangents[source][key_of(operation.data, bits)] += cotangent
+                key = key_of(operation.data, bits)
+                self._cotangents[source][key] += cotangent.reshape(value.shape)
             else:
                 for place, source in enumerate(operation.sources):
                     if self._wanted[source]:
@@ -165,7 +168,7 @@ def _adjoint(operation: Operation, place: int, cotangent: Any, values: list[Any]
         other = values[sources[1 - place]]
         return data.adjoint_b(cotangent, other) if place else data.adjoint_a(cotangent, other)
     if kind == "order":
-        return cotangent.transpose(np.argsort(data).tolist())
+        return cotangent if data is None else data.back(cotangent)
     if kind == "view":
         result = np.zeros_like(own)
         result[data] = cotangent

@@ -14,12 +14,55 @@ from dataclasses import dataclass
 
 from quasim_backend.engines.tensor_network.network import Array, Indices
 
-__all__ = ["Pair", "planned_pairs"]
+__all__ = ["Order", "Pair", "planned_pairs"]
 
 _FEW = 8
 """Inner size up to which many small products are done by multiplying and adding whole batches."""
 _SMALL = 256
 """Entries of one product up to which that pays."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Order:
+    """A new order of axes of size 2, in which axes that stay side by side are taken as one.
+
+    Few and long axes are faster to bring into order, and devices' arrays have 25 axes at most.
+
+    Attributes:
+        shape: Of the array, neighbours joined.
+        axes: The new order of these.
+    """
+
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, order: Sequence[int]) -> Order | None:
+        """Return a new order of single axes, or None if it is the one they have."""
+        runs: list[list[int]] = []
+        for axis in order:
+            if runs and runs[-1][-1] == axis - 1:
+                runs[-1].append(axis)
+            else:
+                runs.append([axis])
+        if len(runs) <= 1:
+            return None
+        before = sorted(range(len(runs)), key=lambda r: runs[r][0])
+        axes = [0] * len(runs)
+        for place, run in enumerate(before):
+            axes[run] = place
+        return cls(tuple(1 << len(runs[r]) for r in before), tuple(axes))
+
+    def __call__(self, array: Array) -> Array:
+        """Return a contiguous array of any shape with its axes in the new order."""
+        return array.reshape(self.shape).transpose(self.axes)
+
+    def back(self, array: Array) -> Array:
+        """Return an array in the new order with its axes in the old one."""
+        places = [0] * len(self.axes)
+        for place, axis in enumerate(self.axes):
+            places[axis] = place
+        return array.reshape([self.shape[axis] for axis in self.axes]).transpose(places)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -31,37 +74,32 @@ class Pair:
         shape_a: (batch, left, inner); (left, inner) without batch.
         order_b: As ``order_a``.
         shape_b: (batch, inner, right); (inner, right) without batch.
-        shape: Of the result.
     """
 
-    order_a: Indices | None
+    order_a: Order | None
     shape_a: tuple[int, ...]
-    order_b: Indices | None
+    order_b: Order | None
     shape_b: tuple[int, ...]
-    shape: tuple[int, ...]
 
     def __call__(self, a: Array, b: Array) -> Array:
-        """Return the contraction; ``a`` and ``b`` are not changed."""
-        if self.order_a is not None:
-            a = a.transpose(self.order_a)
-        if self.order_b is not None:
-            b = b.transpose(self.order_b)
-        product = _product(a.reshape(self.shape_a), b.reshape(self.shape_b))
-        return product.reshape(self.shape)
+        """Return the contraction, axes joined; ``a`` and ``b``, of any shape, are not changed."""
+        return _product(self._first(a), self._second(b))
 
     def adjoint_a(self, cotangent: Array, b: Array) -> Array:
         """Return the derivative by ``a``, given the one by the result; no array is conjugated."""
-        if self.order_b is not None:
-            b = b.transpose(self.order_b)
-        product = _product(self._matrices(cotangent), b.reshape(self.shape_b).swapaxes(-1, -2))
-        return _back(product, self.order_a)
+        product = _product(self._matrices(cotangent), self._second(b).swapaxes(-1, -2))
+        return product if self.order_a is None else self.order_a.back(product)
 
     def adjoint_b(self, cotangent: Array, a: Array) -> Array:
         """Return the derivative by ``b``, given the one by the result."""
-        if self.order_a is not None:
-            a = a.transpose(self.order_a)
-        product = _product(a.reshape(self.shape_a).swapaxes(-1, -2), self._matrices(cotangent))
-        return _back(product, self.order_b)
+        product = _product(self._first(a).swapaxes(-1, -2), self._matrices(cotangent))
+        return product if self.order_b is None else self.order_b.back(product)
+
+    def _first(self, a: Array) -> Array:
+        return (a if self.order_a is None else self.order_a(a)).reshape(self.shape_a)
+
+    def _second(self, b: Array) -> Array:
+        return (b if self.order_b is None else self.order_b(b)).reshape(self.shape_b)
 
     def _matrices(self, result: Array) -> Array:
         return result.reshape((*self.shape_a[:-1], self.shape_b[-1]))
@@ -153,14 +191,12 @@ def _pair(
 ) -> Pair:
     sizes = [1 << len(group) for group in (batch, left, inner, right)]
     b, m, k, n = sizes
-    shape = (2,) * (len(batch) + len(left) + len(right))
     plain = b == 1
     return Pair(
         _order(first, [*batch, *left, *inner]),
         (m, k) if plain else (b, m, k),
         _order(second, [*batch, *inner, *right]),
         (k, n) if plain else (b, k, n),
-        shape,
     )
 
 
@@ -174,17 +210,5 @@ def _product(a: Array, b: Array) -> Array:
     return result
 
 
-def _back(product: Array, order: Indices | None) -> Array:
-    """Undo the order of axes and their joining."""
-    tensor = product.reshape((2,) * (product.size.bit_length() - 1))
-    if order is None:
-        return tensor
-    back = [0] * len(order)
-    for place, axis in enumerate(order):
-        back[axis] = place
-    return tensor.transpose(back)
-
-
-def _order(now: Indices, then: Sequence[int]) -> Indices | None:
-    order = tuple(now.index(i) for i in then)
-    return None if order == tuple(range(len(order))) else order
+def _order(now: Indices, then: Sequence[int]) -> Order | None:
+    return Order.of([now.index(i) for i in then])

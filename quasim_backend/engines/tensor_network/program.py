@@ -41,9 +41,9 @@ class Operation:
         kind: ``value`` (constant array in ``data``), ``leaf`` (made from angles by ``data``, an
             `quasim_backend.engines.tensor_network.network.Entries`), ``view`` (indexed by
             ``data``), ``bits`` (``data`` are (axis, number of the bit) pairs, higher axes first),
-            ``one`` (einsum of one array), ``two`` (einsum of two), ``order`` (axes in the order
-            ``data``), ``product`` (``data`` is a
-            `quasim_backend.engines.tensor_network.pairs.Pair`).
+            ``one`` (einsum of one array), ``two`` (einsum of two), ``order`` and ``product``
+            (``data`` is an `Order`, or None, and a `Pair` of
+            `quasim_backend.engines.tensor_network.pairs`).
         sources: Numbers of the operations whose results it takes.
         data: As the kind says.
         level: When it is done.

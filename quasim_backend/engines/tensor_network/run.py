@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from quasim_backend.engines.tensor_network.network import Array
+from quasim_backend.engines.tensor_network.pairs import Order
 from quasim_backend.engines.tensor_network.program import (
     BITS,
     CONSTANT,
@@ -99,7 +100,8 @@ class Run:
             total = self._slices(values, bits, progress) if self.program.num_sliced else values[-1]
             if self.kernels is not None and self.program.operations[-1].contracts:
                 total = self.kernels.to_host(total)
-        return total * total.dtype.type(self.program.scale)  # type: ignore[no-any-return]
+        result = total * total.dtype.type(self.program.scale)
+        return result.reshape((2,) * (result.size.bit_length() - 1))  # type: ignore[no-any-return]
 
     def slice(self, values: Sequence[Any], number: int, bits: Sequence[int] = ()) -> list[Any]:
         """Return the values of one slice, given those of the levels before."""
@@ -164,7 +166,7 @@ class Run:
             elif kind == "bits":
                 values[number] = values[sources[0]][key_of(operation.data, bits)]
             else:
-                values[number] = values[sources[0]].transpose(operation.data)
+                values[number] = ordered(operation.data, values[sources[0]])
             if not keep:
                 for source in operation.drops:
                     values[source] = None
@@ -184,7 +186,7 @@ class Run:
         elif kind == "view":
             result = values[sources[0]][data]
         elif kind == "order":
-            result = values[sources[0]].transpose(data)
+            result = ordered(data, values[sources[0]])
         else:
             result = np.einsum(data, values[sources[0]])
         return result
@@ -198,6 +200,11 @@ class Run:
             shape, size = values[number].shape, values[number].size
             values[number] = arrived[start : start + size].reshape(shape)
             start += size
+
+
+def ordered(order: Order | None, array: Any) -> Any:
+    """Return an array with its axes in another order, contiguous for the next one."""
+    return array if order is None else order(array).reshape(-1)
 
 
 def key_of(pairs: Sequence[tuple[int, int]], bits: Sequence[int]) -> tuple[Any, ...]:

@@ -40,7 +40,7 @@ from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir.array_observables import ObservableList
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
-from quasim_backend.kernels.base import ArrayKernels
+from quasim_backend.kernels.base import ArrayKernels, state_of
 from quasim_backend.options import Config
 
 __all__ = ["LONGEST", "Estimate", "Work"]
@@ -229,8 +229,15 @@ class Work:
     def _built(self, question: Question) -> Reduced:
         wires = Wires(self.timeline.num_qubits, question.doubled)
         question.ask(wires)
-        self.timeline.go_back(wires, question.events, self._request.initial_state)
+        self.timeline.go_back(wires, question.events, self._initial_state())
         return reduced(wires.finish())
+
+    def _initial_state(self) -> Array | None:
+        """Return the amplitudes to start from, on the host."""
+        given, kernels = self._request.initial_state, self._request.kernels
+        if given is None or isinstance(given, np.ndarray):
+            return given
+        return kernels.to_host(state_of(kernels, given, self._request.dtype))
 
     def _given_state(self) -> bool:
         return self._request.initial_state is not None
@@ -313,6 +320,9 @@ class Work:
         if request.want_state:
             found = self._answer(ask.state(timeline.num_qubits, len(timeline.events)))
             output.state = np.ascontiguousarray(found.reshape(-1))
+            if request.on_device and self._device is not None:
+                output.state = state_of(self._device, output.state, request.dtype)
+                output.state = self._device.to_device(output.state)
         if request.shots:
             output.packed = self._samples()
         return output
