@@ -417,12 +417,6 @@ def test_a_matrix_that_is_not_unitary_is_named_with_its_place():
         session.measure(circuit, ["IIZ"])
 
 
-def test_measurement_before_the_end_is_refused():
-    circuit = Circuit(1, 2).h(0).measure(0, 0).h(0).measure(0, 1)
-    with runtime() as session, pytest.raises(UnsupportedError, match="measured before the end"):
-        session.run(circuit, shots=10)
-
-
 def test_too_large_says_flops_memory_and_what_to_do():
     circuit = entangled(64, 20)
     session = runtime(contraction_strategy="greedy", contraction_seconds=0.2)

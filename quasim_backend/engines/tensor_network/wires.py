@@ -32,13 +32,16 @@ from quasim_backend.ir.instructions import ChannelOp, GateOp
 from quasim_backend.ir.observables import PauliString
 from quasim_backend.ir.parameters import Affine, Parameter
 
-__all__ = ["ZERO", "Wires"]
+__all__ = ["ZERO", "Outcome", "Wires"]
 
 ZERO = 4e-16
 """Entries of products of 2x2 unitaries below this are taken to be zeros that were rounded."""
 
 FREE, DIAGONAL, SPLIT = 0, 1, 2
 """What the question is on a qubit: the identity, something that commutes with Z, anything."""
+
+Outcome: TypeAlias = tuple[int, int]
+"""What a measurement found: the number of events before it, and the qubit."""
 
 _Waiting: TypeAlias = "Matrix | list[Any]"
 """A product, or its factors from late to early: matrices, and (make, angle number, diagonal)."""
@@ -66,6 +69,9 @@ class Wires:
         self._bra_turned = [False] * num_qubits
         self._waiting: list[_Waiting | None] = [None] * num_qubits
         self._kind = [FREE if doubled else SPLIT] * num_qubits
+        self._given: Sequence[Outcome] = ()
+        self._asked: Sequence[Outcome] = ()
+        self._outcomes: dict[Outcome, int] = {}
 
     # --- the question ---------------------------------------------------------------------------
 
@@ -108,6 +114,25 @@ class Wires:
             self.network.leaves.append(Leaf((*bras[::-1], *kets[::-1]), tensor))
         return (*kets, *bras)
 
+    def ask_outcomes(self, given: Sequence[Outcome], asked: Sequence[Outcome], events: int) -> None:
+        """Ask for outcomes of measurements: those given get bits, those asked for are open.
+
+        Args:
+            given: Outcomes that bits are given for, in their order.
+            asked: Outcomes to leave open, the first lowest.
+            events: What is asked now; earlier measurements get their indices on the way back.
+        """
+        self._given, self._asked = given, asked
+        self._outcomes = dict.fromkeys((*given, *asked), -1)
+        for outcome in self._outcomes:
+            if outcome[0] == events:
+                (self._outcomes[outcome],) = self.ask_diagonal((outcome[1],))
+
+    @property
+    def looks_for_outcomes(self) -> bool:
+        """Whether an earlier measurement has an outcome that was asked for."""
+        return -1 in self._outcomes.values()
+
     def ask_pauli(self, string: PauliString) -> None:
         """Put a Pauli string between ket and bra."""
         for q in range(string.width):
@@ -143,16 +168,24 @@ class Wires:
             if self._kind[q] != FREE:
                 self._end((q,), np.array([1, 0], complex))
 
-    def before_unread_measurement(self, qubits: Iterable[int]) -> None:
-        """Go back over a measurement whose outcome nobody reads: ket and bra must agree."""
+    def before_measurement(self, qubits: Iterable[int], event: int) -> None:
+        """Go back over a measurement, the event of that number: ket and bra must agree.
+
+        Their common index is the outcome, which is summed over unless it is asked for.
+        """
         copy = np.eye(2, dtype=complex)
         for q in qubits:
+            wanted = (event, q) in self._outcomes
             if self._kind[q] == SPLIT:
                 self._flush(q)
                 index = self.network.new_index()
                 self._leaf((self._ket[q], index), (self._ket_turned[q], False), copy)
                 self._leaf((self._bra[q], index), (self._bra_turned[q], False), copy)
                 self._begin(q, index, index, DIAGONAL)
+            elif wanted and self._kind[q] == FREE:
+                self.ask_diagonal((q,))
+            if wanted:
+                self._outcomes[event, q] = self._ket[q]
 
     def before_state(self, qubits: Sequence[int], amplitudes: Array) -> None:
         """Go back over a preparation of ``(2**k,)`` amplitudes: what was before is traced."""
@@ -177,7 +210,20 @@ class Wires:
                 self._both((q,), np.array([waiting[0], waiting[2]]), None)
             else:
                 self._both((q,), None, _product(waiting).then(_first_column))
+        if self._outcomes:
+            found = [self._own(outcome) for outcome in (*self._given, *self._asked)]
+            self.network.bits = tuple(found[: len(self._given)])
+            self.network.open = tuple(reversed(found[len(self._given) :]))
         return self.network
+
+    def _own(self, outcome: Outcome) -> int:
+        """Return an index that is this outcome's alone: a repeated measurement has the same."""
+        index = self._outcomes.pop(outcome)
+        if index not in self._outcomes.values():
+            return index
+        copy = self.network.new_index()
+        self.network.leaves.append(Leaf((index, copy), np.eye(2, dtype=complex)))
+        return copy
 
     # --- pieces ---------------------------------------------------------------------------------
 

@@ -16,7 +16,6 @@ from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.averages import moments_of
 from quasim_backend.engines.base import EngineOutput, EngineRequest
-from quasim_backend.engines.classical_memory import PackedMemory, confuse
 from quasim_backend.engines.saves import SaveSink
 from quasim_backend.engines.tensor_network import questions as ask
 from quasim_backend.engines.tensor_network.contraction import (
@@ -30,6 +29,7 @@ from quasim_backend.engines.tensor_network.gradients import value_and_gradient
 from quasim_backend.engines.tensor_network.memory import Memory
 from quasim_backend.engines.tensor_network.network import Array
 from quasim_backend.engines.tensor_network.questions import Question
+from quasim_backend.engines.tensor_network.records import memory_of
 from quasim_backend.engines.tensor_network.run import Run
 from quasim_backend.engines.tensor_network.sampling import GROUP, draw, sample_questions
 from quasim_backend.engines.tensor_network.search import SearchOptions, find_plan
@@ -115,7 +115,7 @@ class Work:
             found += self._save_questions(save, events)
         if request.want_state:
             found.append((ask.state(timeline.num_qubits, len(timeline.events)), 1))
-        if timeline.sample is not None and request.shots:
+        if request.shots:
             prefixes = 1
             for question in self._sample_questions():
                 found.append((question, prefixes))
@@ -155,14 +155,7 @@ class Work:
 
     def _sample_questions(self) -> list[Question]:
         timeline = self.timeline
-        assert timeline.sample is not None
-        return sample_questions(
-            self._sampled(), timeline.num_qubits, len(timeline.events), pure=timeline.pure[-1]
-        )
-
-    def _sampled(self) -> list[int]:
-        assert self.timeline.sample is not None
-        return sorted(set(self.timeline.sample.qubits))
+        return sample_questions(timeline.outcomes, timeline.num_qubits, pure=timeline.pure[-1])
 
     def rehearsal(self) -> list[Estimate]:
         """Return what some of the questions cost along a greedy path."""
@@ -413,23 +406,14 @@ class Work:
         return result
 
     def _samples(self) -> NDArray[np.uint64]:
-        request, step = self._request, self.timeline.sample
-        shots = request.shots
-        memory = PackedMemory(shots, self._code.num_clbits)
-        every = np.arange(shots)
-        memory.write_value(every, self.timeline.memory)
-        if step is None:
-            return memory.words
-        uniforms = ShotUniforms(request.seed, shots, request.uniforms, branches=False)
-        qubits, asked = self._sampled(), self._sample_questions()
-        widths = [min(GROUP, len(qubits) - start) for start in range(0, len(qubits), GROUP)]
-        bits = draw(asked, widths, shots, self._answer, lambda g: uniforms.draw(every, g))
-        place = {q: i for i, q in enumerate(qubits)}
-        values = bits[[place[q] for q in step.qubits]]
-        for number, (positions, readout) in zip(itertools.count(len(asked)), step.readouts):
-            confuse(values, positions, readout, uniforms.draw(every, number))
-        memory.write_bits(every, step.clbits, values)
-        return memory.words
+        request, outcomes, asked = self._request, self.timeline.outcomes, self._sample_questions()
+        every = np.arange(request.shots)
+        uniforms = ShotUniforms(request.seed, request.shots, request.uniforms, branches=False)
+        widths = [min(GROUP, len(outcomes) - start) for start in range(0, len(outcomes), GROUP)]
+        bits = draw(asked, widths, request.shots, self._answer, lambda g: uniforms.draw(every, g))
+        later = itertools.count(len(asked))
+        rows = dict(zip(outcomes, bits, strict=True))
+        return memory_of(self._code, rows, request.shots, lambda: uniforms.draw(every, next(later)))
 
 
 def _workspace(request: EngineRequest, device: ArrayKernels | None) -> int:
