@@ -139,7 +139,7 @@ def test_what_depends_on_outcomes_is_refused_with_engines_that_run_it():
     with session() as rt:
         with pytest.raises(UnsupportedError, match=r"one course only. Use 'statevector'"):
             rt.run(branching, shots=10)
-        with pytest.raises(UnsupportedError, match="save 'a' is of single shots.*'average'"):
+        with pytest.raises(UnsupportedError, match=r"save 'a' is of single shots.*'average'"):
             rt.run(single, shots=10)
     with session(method="auto") as rt:
         assert set(rt.run(branching, shots=50).packed[:, 0].tolist()) == {0, 1}
