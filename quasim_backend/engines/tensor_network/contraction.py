@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,8 @@ def planned(network: Reduced, options: SearchOptions) -> Contraction:
     Raises:
         UnsupportedError: If the strategy cannot be used.
     """
-    plan = paths.plan(network.problem, options)
+    again = options.again or bool(network.angles.offsets)
+    plan = paths.plan(network.problem, replace(options, again=again))
     simplified = network.simplified
     program, numbers = simplified.program, list(simplified.numbers)
     tensors = list(simplified.tensors)

@@ -45,7 +45,8 @@ def sample_questions(outcomes: Sequence[Outcome], num_qubits: int, *, pure: bool
         ) -> None:
             wires.ask_outcomes(before, group, events)
 
-        questions.append(Question(("sample", before, group), events, not whole, ask))
+        key = ("sample", before, group)
+        questions.append(Question(key, events, not whole, ask, bool(before)))
     return questions
 
 

@@ -244,7 +244,8 @@ class Work:
             if not self._given_state():
                 kept = self._cache.take(("reduced", self._key(question)))
             network = kept or self._built(question)
-            found = planned(network, self._options_for(network, keep=keep))
+            options = replace(self._options_for(network, keep=keep), again=question.again)
+            found = planned(network, options)
             self._notes["simplify_seconds"] += network.seconds
             self._notes["search_seconds"] += found.plan.seconds
             if not self._given_state():
@@ -394,8 +395,11 @@ class Work:
     def _amplitudes(self, indices: Sequence[int], events: int) -> NDArray[Any]:
         n = self.timeline.num_qubits
         result = np.empty(len(indices), self._request.dtype)
-        for mask, members in ask.amplitude_groups(indices):
-            question = ask.amplitudes_question(n, mask, events)
+        groups = ask.amplitude_groups(indices)
+        masks = [mask for mask, _ in groups]
+        for mask, members in groups:
+            again = masks.count(mask) > 1
+            question = ask.amplitudes_question(n, mask, events, again=again)
             first = indices[members[0]]
             bits = [first >> q & 1 for q in range(n) if not mask >> q & 1]
             flat = self._answer(question, bits).reshape(-1)
