@@ -156,7 +156,7 @@ def _varied(problem: Problem, trial: int) -> Path:
 def _left(best: Plan, started: float, options: SearchOptions) -> float:
     """Return the seconds for which it pays to search on."""
     runs = _AGAIN if options.again else 1
-    return runs * best.cost.seconds(options.itemsize) - (time.perf_counter() - started)
+    return runs * best.cost.work_seconds(options.itemsize) - (time.perf_counter() - started)
 
 
 def _sliced(problem: Problem, path: Path, options: SearchOptions) -> Plan:
