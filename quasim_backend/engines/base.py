@@ -90,7 +90,9 @@ class Engine(Protocol):
     An engine whose states are no amplitudes sets ``runs_gates = True`` and reads
     `quasim_backend.compile.compiler.gate_code`; others never see code that has no plans. One that
     has saves of its own kind names them in ``save_kinds``; others never see those. One whose
-    predictions take time says how many seconds in ``prediction_seconds``.
+    predictions take time says how many seconds in ``prediction_seconds``. One that differentiates
+    expectation values has a method ``jacobian`` with the arguments of ``run``; see
+    `quasim_backend.session.derivatives`.
     """
 
     name: str

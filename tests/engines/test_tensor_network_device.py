@@ -61,10 +61,12 @@ class StrictArray:
         assert not isinstance(other, np.generic)
         return other
 
-    def reshape(self, *shape):
-        return StrictArray(self._inner.reshape(*shape))
+    def reshape(self, shape):
+        assert isinstance(shape, int | tuple)
+        return StrictArray(self._inner.reshape(shape))
 
     def transpose(self, axes):
+        assert isinstance(axes, tuple)
         return StrictArray(self._inner.transpose(axes))
 
     def swapaxes(self, first, second):

@@ -62,7 +62,8 @@ class Order:
         places = [0] * len(self.axes)
         for place, axis in enumerate(self.axes):
             places[axis] = place
-        return array.reshape([self.shape[axis] for axis in self.axes]).transpose(places)
+        shape = tuple(self.shape[axis] for axis in self.axes)
+        return array.reshape(shape).transpose(tuple(places))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
