@@ -7,7 +7,7 @@ import pytest
 
 from quasim_backend import Circuit, Config, Runtime
 from quasim_backend.engines.tensor_network.contraction import planned, reduced
-from quasim_backend.engines.tensor_network.costs import path_cost
+from quasim_backend.engines.tensor_network.costs import path_cost, path_sets
 from quasim_backend.engines.tensor_network.gradients import value_and_gradient
 from quasim_backend.engines.tensor_network.greedy import greedy_path
 from quasim_backend.engines.tensor_network.pairs import Pair
@@ -139,7 +139,10 @@ def test_slices_add_up():
     wires.ask_pauli(PauliString.from_label(label))
     wires.before(circuit.instructions)
     network = reduced(wires.finish())
-    whole = path_cost(network.problem, greedy_path(network.problem), keep=True).peak
+    path = greedy_path(network.problem)
+    whole = path_cost(network.problem, path, keep=True).peak
+    made = path_sets(network.problem, path)[len(network.problem.tensors) :]
+    assert whole == sum(2 ** indices.bit_count() for indices in made)
     limit = int(16 * whole / 6)
     contraction = planned(network, SearchOptions("greedy", 0.2, 16, limit, keep=True))
     assert contraction.plan.cost.slices >= 2
