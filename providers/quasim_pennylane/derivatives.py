@@ -15,7 +15,7 @@ from quasim_pennylane import gradients
 from quasim_pennylane.execution import Executor
 from quasim_pennylane.noise import DeviceNoise
 from quasim_pennylane.support import refuses_gradient
-from quasim_pennylane.without_states import METHODS
+from quasim_pennylane.without_states import METHODS, has_derivatives
 
 __all__ = ["ADJOINT_METHODS", "Derivatives", "uses_products"]
 
@@ -35,7 +35,7 @@ class Derivatives:
         self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> bool:
         """Return whether a circuit can be differentiated by the adjoint method."""
-        if self._noise is not None or self._runtime.config.method in METHODS:
+        if self._noise is not None or not self._differentiates(circuit):
             return False
         if execution_config is None:
             return True
@@ -86,7 +86,8 @@ class Derivatives:
         self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> bool:
         """Return whether Jacobian-vector products are computed, which is so for all gradients."""
-        return self.supports_derivatives(execution_config, circuit)
+        method = self._runtime.config.method
+        return method not in METHODS and self.supports_derivatives(execution_config, circuit)
 
     def compute_jvp(
         self,
@@ -144,8 +145,18 @@ class Derivatives:
         prepared, finals = self._executor.finals(tape)
         return gradients.vjp(tape, prepared, finals, self._executor.analyst, dy)
 
+    def _differentiates(self, tape: QuantumScript | None) -> bool:
+        method = self._runtime.config.method
+        return method not in METHODS or has_derivatives(method, tape)
+
     def _refuse(self, tape: QuantumScript) -> None:
         reason = gradients.refuse_adjoint(tape)
+        if reason is None and not self._differentiates(tape):
+            reason = (
+                f"is one of tensor networks and state vectors, of tensor networks for expectation "
+                f"values of Pauli operators only; method='{self._runtime.config.method}' has no "
+                f"derivative of {tape.measurements}"
+            )
         if self._noise is not None:
             reason = "needs circuits without noise; use parameter-shift or finite-diff"
         if reason is not None:

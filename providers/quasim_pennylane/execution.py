@@ -20,7 +20,7 @@ from quasim_pennylane.samplers import Sampler, StateSampler, TreeSampler
 from quasim_pennylane.sampling import measure_with_shots
 from quasim_pennylane.states import FinalState, final_state
 from quasim_pennylane.translate import Places, has_rule
-from quasim_pennylane.without_states import METHODS, WithoutStates
+from quasim_pennylane.without_states import METHODS, EngineRun, WithoutStates
 
 __all__ = ["Executor"]
 
@@ -89,7 +89,14 @@ class Executor:
             return known[1], known[2]
         prepared = self._programs.prepare(tape.operations, places_of(tape))
         entries = [None] if tape.batch_size is None else range(tape.batch_size)
+        if self.is_stateless(prepared.places):
+            runs = [EngineRun(self._runtime, prepared, e) for e in entries]
+            return prepared, [FinalState(run, prepared.places, 1.0) for run in runs]
         return prepared, [final_state(prepared, self._runtime, e) for e in entries]
+
+    def is_stateless(self, places: Places) -> bool:
+        """Return whether circuits on these wires are run without amplitudes if they can be."""
+        return self._runtime.config.method in METHODS or len(places.order) > _WIDEST
 
     def _tape(self, tape: Any, config: Any, *, keep: bool, places: Places | None = None) -> Any:
         if _batched_data(tape):

@@ -64,18 +64,21 @@ class _Cotangents:
         bra: NDArray[Any] | None = None
         for mp, dy in zip(self.measurements, cotangents, strict=True):
             if isinstance(mp, ExpectationMP):
-                found = self._analyst.observables(mp.obs, self._final.places)
-                if found is not None:
-                    sums.append(found)
+                observable = self._analyst.observables(mp.obs, self._final.places)
+                if observable is not None:
+                    sums.append(observable)
                     factors.append(float(np.real(np.asarray(dy))))
                     continue
             part = self._bra(mp, np.asarray(dy))
             bra = part if bra is None else bra + part
+        found: NDArray[np.float64]
         if bra is None:
-            return run.vjp(sums, factors)
+            found = run.vjp(sums, factors)
+            return found
         for observable, factor in zip(sums, factors, strict=True):
             bra = bra + factor * run.apply(observable)
-        return run.pullback(bra)
+        found = run.pullback(bra)
+        return found
 
     def along(self, mp: Any, change: NDArray[Any]) -> NDArray[Any]:
         """Return the derivative of a result, given that of the state, in the result's shape."""

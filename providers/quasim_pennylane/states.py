@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend import Runtime
-from quasim_backend.session.gradients import DifferentiableRun
 from quasim_pennylane.observables import project
 from quasim_pennylane.programs import Prepared
 from quasim_pennylane.translate import Places
@@ -22,19 +21,20 @@ class FinalState:
     """A final state and how likely the projections on the way to it were.
 
     Attributes:
-        run: Holds the state.
+        run: A `DifferentiableRun`, which holds the state; where there is none, an `EngineRun`.
         places: Qubits of the wires.
         probability: Of all projections; 0 means that there is no state: every result is NaN.
     """
 
-    run: DifferentiableRun
+    run: Any
     places: Places
     probability: float
 
     @property
     def amplitudes(self) -> NDArray[Any]:
         """``(2**n,)``, the first wire most significant; not to be overwritten."""
-        return self.run.state
+        state: NDArray[Any] = self.run.state
+        return state
 
 
 def final_state(prepared: Prepared, runtime: Runtime, entry: int | None = None) -> FinalState:

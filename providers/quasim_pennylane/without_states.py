@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pennylane.exceptions import DeviceError
 from pennylane.measurements import ExpectationMP, ProbabilityMP, VarianceMP
 
@@ -15,7 +16,7 @@ from quasim_pennylane.noise import DeviceNoise
 from quasim_pennylane.observables import ObservableCache
 from quasim_pennylane.programs import Prepared
 
-__all__ = ["METHODS", "WithoutStates"]
+__all__ = ["METHODS", "EngineRun", "WithoutStates", "has_derivatives"]
 
 METHODS = {
     "stabilizer": "stabilizer",
@@ -25,6 +26,61 @@ METHODS = {
     "extended_stabilizer": "extended_stabilizer",
 }
 """Engines that keep no amplitudes, and what the device calls them."""
+_DIFFERENTIATES = "tensor_network"
+
+
+def has_derivatives(method: str, tape: Any = None) -> bool:
+    """Return whether a method, one of `METHODS`, has derivatives, if given a tape, of that one."""
+    if method != _DIFFERENTIATES:
+        return False
+    return tape is None or all(
+        isinstance(mp, ExpectationMP) and mp.obs is not None and mp.obs.pauli_rep is not None
+        for mp in tape.measurements
+    )
+
+
+class EngineRun:
+    """Derivatives of a tape by an engine that gives them itself, in place of a final state's."""
+
+    def __init__(self, runtime: Runtime, prepared: Prepared, entry: int | None) -> None:
+        """Take a tape without mid-circuit measurements and what differentiates it."""
+        if prepared.projections or prepared.initial_state(entry) is not None:
+            raise DeviceError(
+                "Derivatives of tensor networks start in |0...0>; prepare the state by gates, or "
+                "use diff_method='parameter-shift'."
+            )
+        self._runtime = runtime
+        self._circuit = prepared.parts[0].program.circuit
+        self._values = prepared.parts[0].vector(entry)
+
+    @property
+    def state(self) -> NDArray[Any]:
+        """Refuse to give amplitudes.
+
+        Raises:
+            DeviceError: Always.
+        """
+        raise DeviceError(
+            "Without amplitudes there are derivatives of expectation values of Pauli operators "
+            "only; use diff_method='parameter-shift', or method='auto' on fewer wires."
+        )
+
+    def tangent(self, direction: NDArray[np.float64]) -> NDArray[Any]:
+        """Refuse to go forward.
+
+        Raises:
+            DeviceError: Always.
+        """
+        raise DeviceError(
+            "Without amplitudes there are no Jacobian-vector products; ask for the Jacobian or "
+            "for vector-Jacobian products."
+        )
+
+    def vjp(
+        self, observables: Sequence[PauliSum], cotangents: Sequence[float]
+    ) -> NDArray[np.float64]:
+        """Return ``cotangents @ jacobian``: float64 ``(number of compiled parameters,)``."""
+        return self._runtime.vjp(self._circuit, observables, cotangents, self._values)[1]
 
 
 class WithoutStates:

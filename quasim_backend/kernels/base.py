@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -14,6 +15,7 @@ from quasim_backend.ir.plan import ExecutionPlan
 from quasim_backend.ir.program import ComplexArray
 
 __all__ = [
+    "ArrayKernels",
     "CancelToken",
     "Collapse",
     "DeviceKernels",
@@ -364,6 +366,32 @@ class DeviceKernels(Protocol):
 
         It has ``shape``, ``dtype`` and ``__dlpack__``.
         """
+        ...
+
+
+@runtime_checkable
+class ArrayKernels(DeviceKernels, Protocol):
+    """A set of `DeviceKernels` whose device arrays compute by themselves, as NumPy's do.
+
+    What `DeviceKernels.to_device` returns has the operators ``@``, ``*`` and ``+``, also in place,
+    indices, and the methods ``reshape``, ``transpose``, ``swapaxes`` and ``copy``.
+    """
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Make the device the current one for such work.
+
+        Raises:
+            MemoryLimitError: On the way, if the device's memory does not suffice.
+            DeviceError: If the device fails.
+        """
+        ...
+
+    def from_host(self, amplitudes: ComplexArray, dtype: np.dtype[Any]) -> State:
+        """As `KernelSet.from_host`; the array may have any length."""
+        ...
+
+    def to_host(self, state: State) -> ComplexArray:
+        """As `KernelSet.to_host`; an array of any shape and order of axes."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -431,6 +431,24 @@ class Executor:
         packed = whole.packed([result.packed for result in results])
         saved = whole.saved([result.saved for result in results])
         return Result(shots, compiled.num_clbits, packed, saved=saved, metadata=metadata)
+
+    def differentiating(self, method: str | None = None) -> Engine | None:
+        """Return an engine if it gives derivatives itself: the configured one, or that named."""
+        name = method or self.config.method
+        if name not in self.plugins.engines.specs:
+            return None
+        engine = self._engine(name)
+        return engine if hasattr(engine, "jacobian") else None
+
+    def request(
+        self, compiled: CompiledCircuit, parameters: ParameterValues | None, *, exact: bool
+    ) -> EngineRequest:
+        """Return the request of a run without shots on an engine that is not chosen, but given."""
+        return replace(
+            self._sketch(compiled, 0),
+            parameters=parameter_vector(compiled.parameters, parameters),
+            exact=exact,
+        )
 
     def _engine(self, name: str) -> Engine:
         engine = self._engines.get(name)

@@ -31,8 +31,10 @@ def differentiate(
     refuse_random(compiled, "has no single final state", "Gradients need one")
     config = executor.config
     if config.method not in ("auto", "statevector"):
+        more = " gradient(), vjp() and jvp() work."
         raise UnsupportedError(
-            f"method='{config.method}' gives no gradients; use 'statevector' or 'auto'."
+            f"method='{config.method}' keeps no state to be differentiated; use 'statevector' or "
+            f"'auto'.{more if executor.differentiating() else ''}"
         )
     prefix, segments = _split_prefix(compiled)
     values = parameter_vector(compiled.parameters, parameters)

@@ -32,7 +32,13 @@ from quasim_backend.session.memory import (
 )
 from quasim_backend.session.observables import on_simulated
 
-__all__ = ["DifferentiableRun", "check_memory"]
+__all__ = [
+    "DifferentiableRun",
+    "as_cotangents",
+    "as_direction",
+    "check_memory",
+    "refuse_complex",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,12 +168,7 @@ class DifferentiableRun:
             ShapeError: If their numbers differ.
             CircuitError: If an observable has a weight that is not real.
         """
-        factors = np.asarray(cotangents, np.float64)
-        if factors.shape != (len(observables),):
-            raise ShapeError(
-                f"{len(observables)} observables need as many cotangents; got an array of the "
-                f"shape {factors.shape}."
-            )
+        factors = as_cotangents(cotangents, len(observables))
         total = self._combined(observables, factors)
         if not total.terms:
             return np.zeros(len(self.compiled.parameters))
@@ -192,7 +193,7 @@ class DifferentiableRun:
             MemoryLimitError: If three more states do not fit.
             Cancelled: If the run's token was set.
         """
-        vector = self._direction(direction)
+        vector = as_direction(direction, len(self.compiled.parameters))
         sums = [self._combined([o], np.ones(1)) for o in observables]
         if not any(total.terms for total in sums):
             return np.zeros(len(sums))
@@ -221,7 +222,7 @@ class DifferentiableRun:
             MemoryLimitError: If two more states do not fit.
             Cancelled: If the run's token was set.
         """
-        vector = self._direction(direction)
+        vector = as_direction(direction, len(self.compiled.parameters))
         self._check_memory(2)
         return self.kernels.to_host(self._tangent(vector))
 
@@ -248,11 +249,7 @@ class DifferentiableRun:
         """Return ``sum(factors[k] * observables[k])`` on the simulated qubits."""
         collected: dict[PauliString, float] = {}
         for observable, factor in zip(observables, factors.tolist(), strict=True):
-            if observable.weights().imag.any():
-                raise CircuitError(
-                    f"Only Hermitian observables, with real weights, are differentiated; got "
-                    f"{observable}."
-                )
+            refuse_complex(observable)
             # Strings that vanish on idle qubits in |0> have no derivative either.
             for weight, string in on_simulated(self.compiled, observable).terms:
                 collected[string] = collected.get(string, 0.0) + factor * complex(weight).real
@@ -260,21 +257,6 @@ class DifferentiableRun:
 
     def _applied(self, total: PauliSum) -> State:
         return self.kernels.apply_pauli_sum(self.final, *total.masks(), total.weights())
-
-    def _direction(self, given: ArrayLike) -> NDArray[np.float64]:
-        count = len(self.compiled.parameters)
-        try:
-            vector = np.array(given, np.float64)
-        except (TypeError, ValueError) as cause:
-            raise ShapeError(f"A direction is made of real numbers: {cause}.") from cause
-        if vector.shape != (count,):
-            raise ShapeError(
-                f"The circuit has {count} parameters, so a direction needs the shape ({count},); "
-                f"got {vector.shape}."
-            )
-        if not np.isfinite(vector).all():
-            raise ShapeError("A direction needs finite numbers; got one that is not.")
-        return vector
 
     def _tangent(self, vector: NDArray[np.float64]) -> State:
         width = self.compiled.num_qubits
@@ -302,6 +284,53 @@ class DifferentiableRun:
             )
             _collect(step.plan.program, step.sources, derivatives, result)
         return result
+
+
+def as_cotangents(given: ArrayLike, count: int) -> NDArray[np.float64]:
+    """Return one number for each of ``count`` observables: float64 ``(count,)``.
+
+    Raises:
+        ShapeError: If it has another shape.
+    """
+    factors = np.asarray(given, np.float64)
+    if factors.shape != (count,):
+        raise ShapeError(
+            f"{count} observables need as many cotangents; got an array of the "
+            f"shape {factors.shape}."
+        )
+    return factors
+
+
+def as_direction(given: ArrayLike, count: int) -> NDArray[np.float64]:
+    """Return a direction of ``count`` parameters: float64 ``(count,)``.
+
+    Raises:
+        ShapeError: If it has another shape or is not made of finite numbers.
+    """
+    try:
+        vector = np.array(given, np.float64)
+    except (TypeError, ValueError) as cause:
+        raise ShapeError(f"A direction is made of real numbers: {cause}.") from cause
+    if vector.shape != (count,):
+        raise ShapeError(
+            f"The circuit has {count} parameters, so a direction needs the shape ({count},); "
+            f"got {vector.shape}."
+        )
+    if not np.isfinite(vector).all():
+        raise ShapeError("A direction needs finite numbers; got one that is not.")
+    return vector
+
+
+def refuse_complex(observable: PauliSum) -> None:
+    """Refuse an observable with a weight that is not real.
+
+    Raises:
+        CircuitError: If it has one.
+    """
+    if observable.weights().imag.any():
+        raise CircuitError(
+            f"Only Hermitian observables, with real weights, are differentiated; got {observable}."
+        )
 
 
 def check_memory(

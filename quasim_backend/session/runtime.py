@@ -17,13 +17,12 @@ from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.errors import OptionError, near_matches
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.instructions import Save
-from quasim_backend.ir.observables import PauliSum
 from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels.base import CancelToken
 from quasim_backend.options import Config
 from quasim_backend.plugins.manager import PluginManager, default_manager
 from quasim_backend.result import Result
-from quasim_backend.session import expectations, sampling, states, target
+from quasim_backend.session import derivatives, expectations, sampling, states, target
 from quasim_backend.session.checks import refuse_unavailable
 from quasim_backend.session.compiling import extended
 from quasim_backend.session.execution import Executor
@@ -32,7 +31,7 @@ from quasim_backend.session.forward import differentiate
 from quasim_backend.session.gradients import DifferentiableRun
 from quasim_backend.session.inputs import to_circuit
 from quasim_backend.session.jobs import Job, JobPool
-from quasim_backend.session.observables import Observable, PauliObservable, check_pauli_sums
+from quasim_backend.session.observables import Observable, PauliObservable
 from quasim_backend.session.outputs import as_saves
 from quasim_backend.session.parameters import ParameterValues
 
@@ -524,7 +523,8 @@ class Runtime:
         ([1.0, 0.0], [[0.0], [-1.0]])
 
         Args:
-            circuit: Any accepted form, without measurements and channels.
+            circuit: Any accepted form, without measurements and channels. With
+                ``method="tensor_network"`` it may have them, and is averaged over exactly.
             observables: Sums of Pauli strings with real weights, as for `measure`; one or several.
             parameters: As for `simulate`.
 
@@ -532,9 +532,10 @@ class Runtime:
             float64 ``(num_observables,)`` and ``(num_observables, num_parameters)``. One sweep back
             through the circuit for each observable, with two states in memory (three for several
             observables) however many parameters there are; `vjp` and `jvp` need one sweep for all.
+            Where states do not fit, and with ``method="tensor_network"``, one contraction and one
+            back for each support of a Pauli string.
         """
-        run, sums = self._differentiated(circuit, observables, parameters)
-        return run.values_and_jacobian(sums, consume=True)
+        return derivatives.gradient(self._executor, circuit, observables, parameters)
 
     def vjp(
         self,
@@ -554,9 +555,7 @@ class Runtime:
         Returns:
             float64 ``(num_observables,)`` and ``(num_parameters,)``.
         """
-        run, sums = self._differentiated(circuit, observables, parameters)
-        values = run.expectations(sums).real
-        return values, run.vjp(sums, np.atleast_1d(cotangents), consume=True)
+        return derivatives.vjp(self._executor, circuit, observables, cotangents, parameters)
 
     def jvp(
         self,
@@ -588,9 +587,7 @@ class Runtime:
         Raises:
             ShapeError: If ``direction`` has another shape than ``(num_parameters,)``.
         """
-        run, sums = self._differentiated(circuit, observables, parameters)
-        slopes = run.jvp(sums, direction)
-        return run.expectations(sums).real, slopes
+        return derivatives.jvp(self._executor, circuit, observables, direction, parameters)
 
     def submit_async(
         self,
@@ -629,13 +626,3 @@ class Runtime:
         return self._jobs.submit(
             lambda token: self.run(source, cancel=token, **run_arguments), callback
         )
-
-    def _differentiated(
-        self,
-        circuit: object,
-        observables: PauliObservable | Sequence[PauliObservable],
-        parameters: ParameterValues | None,
-    ) -> tuple[DifferentiableRun, list[PauliSum]]:
-        """Run a circuit forward and read the observables to be differentiated."""
-        run = differentiate(self._executor, circuit, parameters)
-        return run, check_pauli_sums(observables, run.compiled.original_qubits)

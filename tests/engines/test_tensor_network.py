@@ -312,9 +312,10 @@ def entangled(width, depth, seed=0):
 
 
 def test_slices_fit_the_limit_and_add_up():
-    circuit, label = entangled(10, 8), "ZXIIIIIIYX"
+    circuit, label = entangled(10, 8), "ZXIIIIIIXI"
     state = dense_state(circuit)
     wanted = np.vdot(state, observable_matrix(PauliSum.of(label), 10) @ state).real
+    assert abs(wanted) > 1e-3
     wires = Wires(10, doubled=True)
     wires.ask_pauli(PauliString.from_label(label))
     wires.before(circuit.instructions)
@@ -351,33 +352,6 @@ def test_new_parameters_need_no_new_path(monkeypatch):
             found = session.measure(circuit, ["IIZZII"], parameters=values)[0]
             assert abs(found - np.vdot(state, matrix @ state).real) < GOAL
     assert len(searched) <= 1
-
-
-def test_derivatives_agree_with_those_of_state_vectors():
-    names = [Parameter(f"p{i}") for i in range(5)]
-    circuit = Circuit(4).h(0).h(1).h(2)
-    circuit.ry(names[0], 0).cx(0, 1).rx(names[1] * 2 + 0.3, 1)
-    circuit.gate("rx", [1, 2], [names[2]], controls=1)
-    circuit.gate("rzz", [0, 2], [names[0] * -0.5]).cp(names[3], 2, 3)
-    circuit.u(names[4], names[1], 0.4, 3).pauli_rotation("XYZX", names[2], [0, 1, 2, 3])
-    circuit.gate("rz", [3, 1, 0], [names[4]], controls=2)
-    observables = [PauliSum.of({"ZXIY": 0.7, "IZZI": -0.4}), PauliSum.of("XXXX")]
-    values = np.random.default_rng(5).uniform(0, 6, 5)
-    order = [circuit.parameters.index(p) for p in names]
-    vector = np.empty(5)
-    vector[order] = values
-    with Runtime(Config(simulation_precision="fp64", method="statevector")) as session:
-        means, slopes = session.gradient(circuit, observables, vector)
-    circuit.save("expectation", "a", observable=observables[0])
-    for row, observable in enumerate(observables):
-        with_save = Circuit(4)
-        with_save.instructions = [*circuit.instructions[:-1]]
-        with_save.save("expectation", "a", observable=observable)
-        compiled = compile_circuit(with_save)
-        request = EngineRequest(ReferenceKernels(), np.dtype(np.complex128), vector)
-        found, jacobian = TensorNetworkEngine().jacobian(compiled, request)
-        np.testing.assert_allclose(found, means[row : row + 1], rtol=0, atol=GOAL)
-        np.testing.assert_allclose(jacobian, slopes[row : row + 1], rtol=0, atol=GOAL)
 
 
 # --- wide circuits ------------------------------------------------------------------------------
@@ -442,12 +416,6 @@ def test_a_matrix_that_is_not_unitary_is_named_with_its_place():
         ),
     ):
         session.measure(circuit, ["IIZ"])
-
-
-def test_measurement_before_the_end_is_refused():
-    circuit = Circuit(1, 2).h(0).measure(0, 0).h(0).measure(0, 1)
-    with runtime() as session, pytest.raises(UnsupportedError, match="measured before the end"):
-        session.run(circuit, shots=10)
 
 
 def test_too_large_says_flops_memory_and_what_to_do():

@@ -209,6 +209,19 @@ def test_a_pool_that_cannot_give_is_the_same_error(device, machine):
     device.zeros(8, np.float64)
 
 
+def test_arrays_own_operators_work_on_the_gpu_and_fail_as_its_calls_do(machine):
+    device = CupyDevice(1)
+    with device.computing():
+        assert machine.current == [1]
+    assert machine.current == []
+    problem = r"memory of Toy GPU does not suffice, 11 GiB"
+    with pytest.raises(MemoryLimitError, match=problem), device.computing():
+        raise OutOfMemory
+    problem = "Failed in computing with arrays on Toy GPU"
+    with pytest.raises(DeviceError, match=problem), device.computing():
+        raise CUDARuntimeError(1)
+
+
 # --- kernels ----------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from quasim_backend.engines.tensor_network.costs import Problem
 from quasim_backend.engines.tensor_network.network import AngleTable, Indices, Network
-from quasim_backend.engines.tensor_network.pairs import planned_pairs
-from quasim_backend.engines.tensor_network.program import SLICES, Program, Run, subscripts
+from quasim_backend.engines.tensor_network.pairs import Order, planned_pairs
+from quasim_backend.engines.tensor_network.program import SLICES, Program
+from quasim_backend.engines.tensor_network.run import Run
 from quasim_backend.engines.tensor_network.search import PathCache, Plan, SearchOptions
 from quasim_backend.engines.tensor_network.simplify import Simplified, simplify
+from quasim_backend.kernels.base import ArrayKernels
 
 __all__ = ["Contraction", "Reduced", "paths", "planned", "reduced"]
 
@@ -66,9 +68,13 @@ class Contraction:
         dtype: np.dtype[Any],
         check: Callable[[], None] = lambda: None,
         threads: int = 1,
+        kernels: ArrayKernels | None = None,
+        *,
+        keep: bool = False,
     ) -> Run:
         """Return the contraction at some parameters, ready for bits; see `Run`."""
-        return Run(self.program, self.angles.values(parameters), dtype, check, threads)
+        angles = self.angles.values(parameters)
+        return Run(self.program, angles, dtype, check, threads, kernels, keep=keep)
 
 
 def reduced(network: Network) -> Reduced:
@@ -93,7 +99,8 @@ def planned(network: Reduced, options: SearchOptions) -> Contraction:
     Raises:
         UnsupportedError: If the strategy cannot be used.
     """
-    plan = paths.plan(network.problem, options)
+    again = options.again or bool(network.angles.offsets)
+    plan = paths.plan(network.problem, replace(options, again=again))
     simplified = network.simplified
     program, numbers = simplified.program, list(simplified.numbers)
     tensors = list(simplified.tensors)
@@ -119,4 +126,4 @@ def planned(network: Reduced, options: SearchOptions) -> Contraction:
 def _ordered(program: Program, number: int, indices: Indices, wanted: Indices) -> None:
     """Bring the result's axes into order; it must be the last operation."""
     if indices != wanted or number != len(program.operations) - 1:
-        program.add("one", (number,), subscripts((indices,), wanted))
+        program.add("order", (number,), Order.of([indices.index(i) for i in wanted]))

@@ -63,9 +63,13 @@ class Cost:
 
     def seconds(self, itemsize: int) -> float:
         """Return about how long it takes on two cores."""
+        return self.work_seconds(itemsize) + self.slices * self.steps * OVERHEAD
+
+    def work_seconds(self, itemsize: int) -> float:
+        """Return the part of it that another path may save: any has as many steps."""
         arithmetic = 8 * self.multiplications / RATE[itemsize]
         memory = itemsize * self.moved / BANDWIDTH
-        return self.slices * (max(arithmetic, memory) + self.steps * OVERHEAD)
+        return self.slices * max(arithmetic, memory)
 
     def describe(self, itemsize: int) -> str:
         """Return a line for messages."""
@@ -76,8 +80,17 @@ class Cost:
         )
 
 
-def path_cost(problem: Problem, path: Iterable[tuple[int, int]], sliced: int = 0) -> Cost:
-    """Return the cost of a path, with some indices sliced."""
+def path_cost(
+    problem: Problem, path: Iterable[tuple[int, int]], sliced: int = 0, *, keep: bool = False
+) -> Cost:
+    """Return the cost of a path.
+
+    Args:
+        problem: The network.
+        path: The path.
+        sliced: Set of indices that are sliced.
+        keep: Whether all intermediate tensors stay in memory, as they do for derivatives.
+    """
     kept = ~sliced
     sets = [t & kept for t in problem.tensors]
     open_set = problem.open & kept
@@ -98,7 +111,8 @@ def path_cost(problem: Problem, path: Iterable[tuple[int, int]], sliced: int = 0
         moved += sizes[a] + sizes[b] + size
         live += size
         peak = max(peak, live)
-        live -= (sizes[a] if a >= count else 0) + (sizes[b] if b >= count else 0)
+        if not keep:
+            live -= (sizes[a] if a >= count else 0) + (sizes[b] if b >= count else 0)
         width = max(width, result.bit_count())
         sets.append(result)
         sizes.append(size)

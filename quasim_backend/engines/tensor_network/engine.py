@@ -1,8 +1,9 @@
 """The tensor-network engine: every question its own network, contracted along a path found for it.
 
 Exact up to rounding. Time and memory depend on what is asked and on how the circuit is connected,
-not on its number of qubits. Channels and resets are contracted exactly, as a network of twice the
-size.
+not on its number of qubits. Channels, resets and measurements on the way are contracted exactly, as
+a network of twice the size, in which an outcome is an index. Contractions are done where the kernel
+set has its arrays, if these compute by themselves (`quasim_backend.kernels.base.ArrayKernels`).
 """
 
 from __future__ import annotations
@@ -100,6 +101,9 @@ class TensorNetworkEngine:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the expectation values of the last save point and their derivatives.
 
+        One contraction and the way back over it for each support of a Pauli string, however many
+        parameters there are.
+
         Args:
             compiled: Code with a save of an expectation value, or of a list, that `refuses` has
                 nothing against.
@@ -111,6 +115,7 @@ class TensorNetworkEngine:
         Raises:
             Cancelled: As `run`.
             MemoryLimitError: As `run`.
-            UnsupportedError: If nothing of that kind is saved, or as `run`.
+            UnsupportedError: If nothing of that kind is saved, the observable is not Hermitian, or
+                as `run`.
         """
         return Work(compiled, request).jacobian()

@@ -13,11 +13,38 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AngleTable", "Array", "Indices", "Leaf", "Network"]
+__all__ = ["AngleTable", "Array", "Entries", "Indices", "Leaf", "Network"]
 
 Array: TypeAlias = NDArray[Any]
 Indices: TypeAlias = tuple[int, ...]
-Make: TypeAlias = Callable[[Sequence[float]], Array]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Entries:
+    """The value of a tensor that depends on angles, as a function of all angles of its network.
+
+    Attributes:
+        compute: The function.
+        angles: Numbers of the angles by which it is differentiated: those that it depends on, and
+            none for the conjugate of another tensor, whose derivatives are that one's, conjugated.
+    """
+
+    compute: Callable[[Sequence[float]], Array]
+    angles: tuple[int, ...] = ()
+
+    def __call__(self, angles: Sequence[float]) -> Array:
+        """Return the value at some angles."""
+        return self.compute(angles)
+
+    def then(self, function: Callable[[Array], Array]) -> Entries:
+        """Return a linear function of the value."""
+        compute = self.compute
+        return Entries(lambda angles: function(compute(angles)), self.angles)
+
+    def conjugate(self) -> Entries:
+        """Return the conjugate."""
+        compute = self.compute
+        return Entries(lambda angles: compute(angles).conj())
 
 
 @dataclass(eq=False, slots=True)
@@ -32,23 +59,26 @@ class Leaf:
 
     indices: Indices
     value: Array | None
-    make: Make | None = None
+    make: Entries | None = None
 
 
 @dataclass(eq=False)
 class AngleTable:
     """Angles that depend on the run: ``offset + sum(weight * source)`` each.
 
-    A source is the number of an entry of the run's parameter vector.
+    A source is the number of an entry of the run's parameter vector. ``frequencies`` are as those
+    of `quasim_backend.engines.tensor_network.pieces.Piece`.
     """
 
     offsets: list[float] = field(default_factory=list)
     terms: list[tuple[tuple[int, float], ...]] = field(default_factory=list)
+    frequencies: list[float] = field(default_factory=list)
 
-    def add(self, offset: float, terms: tuple[tuple[int, float], ...]) -> int:
+    def add(self, offset: float, terms: tuple[tuple[int, float], ...], frequency: float) -> int:
         """Return the number of an angle."""
         self.offsets.append(offset)
         self.terms.append(terms)
+        self.frequencies.append(frequency)
         return len(self.offsets) - 1
 
     def values(self, parameters: NDArray[np.float64]) -> list[float]:

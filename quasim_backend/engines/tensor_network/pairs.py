@@ -12,16 +12,58 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from quasim_backend.engines.tensor_network.network import Array, Indices
 
-__all__ = ["Pair", "planned_pairs"]
+__all__ = ["Order", "Pair", "planned_pairs"]
 
 _FEW = 8
 """Inner size up to which many small products are done by multiplying and adding whole batches."""
 _SMALL = 256
 """Entries of one product up to which that pays."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Order:
+    """A new order of axes of size 2, in which axes that stay side by side are taken as one.
+
+    Few and long axes are faster to bring into order, and devices' arrays have 25 axes at most.
+
+    Attributes:
+        shape: Of the array, neighbours joined.
+        axes: The new order of these.
+    """
+
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, order: Sequence[int]) -> Order | None:
+        """Return a new order of single axes, or None if it is the one they have."""
+        runs: list[list[int]] = []
+        for axis in order:
+            if runs and runs[-1][-1] == axis - 1:
+                runs[-1].append(axis)
+            else:
+                runs.append([axis])
+        if len(runs) <= 1:
+            return None
+        before = sorted(range(len(runs)), key=lambda r: runs[r][0])
+        axes = [0] * len(runs)
+        for place, run in enumerate(before):
+            axes[run] = place
+        return cls(tuple(1 << len(runs[r]) for r in before), tuple(axes))
+
+    def __call__(self, array: Array) -> Array:
+        """Return a contiguous array of any shape with its axes in the new order."""
+        return array.reshape(self.shape).transpose(self.axes)
+
+    def back(self, array: Array) -> Array:
+        """Return an array in the new order with its axes in the old one."""
+        places = [0] * len(self.axes)
+        for place, axis in enumerate(self.axes):
+            places[axis] = place
+        shape = tuple(self.shape[axis] for axis in self.axes)
+        return array.reshape(shape).transpose(tuple(places))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,31 +75,35 @@ class Pair:
         shape_a: (batch, left, inner); (left, inner) without batch.
         order_b: As ``order_a``.
         shape_b: (batch, inner, right); (inner, right) without batch.
-        shape: Of the result.
-        by_terms: Add up over the inner index; else call BLAS.
     """
 
-    order_a: Indices | None
+    order_a: Order | None
     shape_a: tuple[int, ...]
-    order_b: Indices | None
+    order_b: Order | None
     shape_b: tuple[int, ...]
-    shape: tuple[int, ...]
-    by_terms: bool
 
     def __call__(self, a: Array, b: Array) -> Array:
-        """Return the contraction; ``a`` and ``b`` are not changed."""
-        if self.order_a is not None:
-            a = a.transpose(self.order_a)
-        if self.order_b is not None:
-            b = b.transpose(self.order_b)
-        a, b = a.reshape(self.shape_a), b.reshape(self.shape_b)
-        if not self.by_terms:
-            product: Array = np.matmul(a, b)
-            return product.reshape(self.shape)
-        result = a[:, :, 0, None] * b[:, None, 0, :]
-        for k in range(1, self.shape_a[2]):
-            result += a[:, :, k, None] * b[:, None, k, :]
-        return result.reshape(self.shape)
+        """Return the contraction, axes joined; ``a`` and ``b``, of any shape, are not changed."""
+        return _product(self._first(a), self._second(b))
+
+    def adjoint_a(self, cotangent: Array, b: Array) -> Array:
+        """Return the derivative by ``a``, given the one by the result; no array is conjugated."""
+        product = _product(self._matrices(cotangent), self._second(b).swapaxes(-1, -2))
+        return product if self.order_a is None else self.order_a.back(product)
+
+    def adjoint_b(self, cotangent: Array, a: Array) -> Array:
+        """Return the derivative by ``b``, given the one by the result."""
+        product = _product(self._first(a).swapaxes(-1, -2), self._matrices(cotangent))
+        return product if self.order_b is None else self.order_b.back(product)
+
+    def _first(self, a: Array) -> Array:
+        return (a if self.order_a is None else self.order_a(a)).reshape(self.shape_a)
+
+    def _second(self, b: Array) -> Array:
+        return (b if self.order_b is None else self.order_b(b)).reshape(self.shape_b)
+
+    def _matrices(self, result: Array) -> Array:
+        return result.reshape((*self.shape_a[:-1], self.shape_b[-1]))
 
 
 def planned_pairs(
@@ -146,19 +192,24 @@ def _pair(
 ) -> Pair:
     sizes = [1 << len(group) for group in (batch, left, inner, right)]
     b, m, k, n = sizes
-    shape = (2,) * (len(batch) + len(left) + len(right))
-    by_terms = b > 1 and k <= _FEW and m * n <= _SMALL
-    plain = b == 1 and not by_terms
+    plain = b == 1
     return Pair(
         _order(first, [*batch, *left, *inner]),
         (m, k) if plain else (b, m, k),
         _order(second, [*batch, *inner, *right]),
         (k, n) if plain else (b, k, n),
-        shape,
-        by_terms,
     )
 
 
-def _order(now: Indices, then: Sequence[int]) -> Indices | None:
-    order = tuple(now.index(i) for i in then)
-    return None if order == tuple(range(len(order))) else order
+def _product(a: Array, b: Array) -> Array:
+    """Return products of matrices, one or a batch, with operators that devices' arrays have too."""
+    if a.ndim == 2 or a.shape[2] > _FEW or a.shape[1] * b.shape[2] > _SMALL:
+        return a @ b
+    result = a[:, :, 0, None] * b[:, None, 0, :]
+    for k in range(1, a.shape[2]):
+        result += a[:, :, k, None] * b[:, None, k, :]
+    return result
+
+
+def _order(now: Indices, then: Sequence[int]) -> Order | None:
+    return Order.of([now.index(i) for i in then])

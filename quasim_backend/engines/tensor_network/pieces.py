@@ -65,6 +65,8 @@ class Piece:
         value: Constant value.
         make: The value for an angle, where it depends on one.
         angle: The angle; affine in the circuit's parameters, or a number.
+        frequency: The value is constant plus ``exp(i f angle)`` and ``exp(-i f angle)`` with this
+            ``f``, each times something.
         diagonal: For ``one``: whether it is diagonal for all angles.
         shared: For ``dense``.
         slot_of: For ``product``: which term number each place looks at.
@@ -77,6 +79,7 @@ class Piece:
     make: Callable[[float], Any] | None = None
     angle: float | Affine = 0.0
     diagonal: bool = False
+    frequency: float = 0.5
     shared: tuple[int, ...] = ()
     slot_of: tuple[int, ...] = ()
     tables: tuple[Array, ...] = ()
@@ -187,7 +190,7 @@ def _phase(controls: dict[int, int], angle: float | Affine) -> list[Piece]:
         def weights(phi: float) -> Array:
             return np.array([1, cmath.exp(1j * phi) - 1])
 
-        return [Piece("product", places, None, weights, angle, slot_of=slots, tables=tables)]
+        return [Piece("product", places, None, weights, angle, False, 1.0, (), slots, tables)]
     corner = tuple(controls.values())
     if len(places) == 1:
         first = corner[0]
@@ -196,14 +199,14 @@ def _phase(controls: dict[int, int], angle: float | Affine) -> list[Piece]:
             e = cmath.exp(1j * phi)
             return (1, 0, 0, e) if first else (e, 0, 0, 1)
 
-        return [Piece("one", places, None, one, angle, True)]
+        return [Piece("one", places, None, one, angle, True, 1.0)]
 
     def entries(phi: float) -> Array:
         value = np.ones((2,) * len(corner), complex)
         value[corner] = cmath.exp(1j * phi)
         return value
 
-    return [Piece("diagonal", places, None, entries, angle)]
+    return [Piece("diagonal", places, None, entries, angle, False, 1.0)]
 
 
 def _rotation(

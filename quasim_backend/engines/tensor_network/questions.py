@@ -50,12 +50,14 @@ class Question:
         events: It is about the state after so many events.
         doubled: Whether it is about the density matrix; else about amplitudes.
         ask: Puts it to the wires at that time.
+        again: Whether it is put more than once, with other bits.
     """
 
     key: Hashable
     events: int
     doubled: bool
     ask: Callable[[Wires], None]
+    again: bool = False
 
 
 Answers: TypeAlias = Callable[[Question, Sequence[int]], Array]
@@ -94,7 +96,9 @@ def density_matrix(qubits: tuple[int, ...], events: int) -> Question:
     return Question(("density_matrix", qubits, events), events, True, ask)
 
 
-def amplitudes_question(num_qubits: int, open_mask: int, events: int) -> Question:
+def amplitudes_question(
+    num_qubits: int, open_mask: int, events: int, *, again: bool = False
+) -> Question:
     """Amplitudes ``(2,) * k`` over the qubits of a mask, highest first; the others' bits given."""
 
     def ask(wires: Wires) -> None:
@@ -103,7 +107,7 @@ def amplitudes_question(num_qubits: int, open_mask: int, events: int) -> Questio
         wires.network.open = tuple(reversed(opened))
         wires.network.bits = tuple(i for q, i in enumerate(indices) if not open_mask >> q & 1)
 
-    return Question(("amplitudes", open_mask, events), events, False, ask)
+    return Question(("amplitudes", open_mask, events), events, False, ask, again)
 
 
 def amplitude_groups(indices: Sequence[int]) -> list[tuple[int, list[int]]]:

@@ -1,8 +1,8 @@
-"""Exact samples: groups of qubits one after the other, each given the outcomes of those before.
+"""Exact samples: groups of measurements one after the other, each given the outcomes before.
 
-``p(b_1 ... b_m) = p(g_1) p(g_2 | g_1) p(g_3 | g_1 g_2) ...`` for groups ``g`` of qubits (Ferris and
-Vidal, Phys. Rev. B 85, 165146 (2012)). Shots that agree so far share a conditional distribution,
-and all prefixes of a group share one path.
+``p(b_1 ... b_m) = p(g_1) p(g_2 | g_1) p(g_3 | g_1 g_2) ...`` for groups ``g`` of outcomes (Ferris
+and Vidal, Phys. Rev. B 85, 165146 (2012)). Shots that agree so far share a conditional
+distribution, and all prefixes of a group share one path.
 """
 
 from __future__ import annotations
@@ -14,54 +14,56 @@ from numpy.typing import NDArray
 
 from quasim_backend.engines.tensor_network.network import Array
 from quasim_backend.engines.tensor_network.questions import Answers, Question
-from quasim_backend.engines.tensor_network.wires import Wires
+from quasim_backend.engines.tensor_network.wires import Outcome, Wires
 
 __all__ = ["GROUP", "draw", "sample_questions"]
 
 GROUP = 10
-"""Qubits of a group."""
+"""Outcomes of a group."""
 
 Uniforms = Callable[[int], NDArray[np.float64]]
 
 
-def sample_questions(
-    qubits: Sequence[int], num_qubits: int, events: int, *, pure: bool
-) -> list[Question]:
-    """Return a question for each group of ``qubits``, which are distinct.
+def sample_questions(outcomes: Sequence[Outcome], num_qubits: int, *, pure: bool) -> list[Question]:
+    """Return a question for each group of outcomes, which are distinct and in the order of time.
 
-    Each leaves open its group and takes the bits of all groups before. The last one is about
-    amplitudes if nothing is left to trace.
+    Each leaves open its group and takes the bits of all groups before; it goes back from the last
+    of these measurements. The last question is about amplitudes if nothing is left to trace.
     """
     questions: list[Question] = []
-    for start in range(0, len(qubits), GROUP):
-        before, group = tuple(qubits[:start]), tuple(qubits[start : start + GROUP])
-        whole = pure and len(before) + len(group) == num_qubits
+    for start in range(0, len(outcomes), GROUP):
+        before, group = tuple(outcomes[:start]), tuple(outcomes[start : start + GROUP])
+        events = group[-1][0]
+        at_once = outcomes[0][0] == events
+        whole = pure and at_once and len(before) + len(group) == num_qubits
 
         def ask(
-            wires: Wires, before: tuple[int, ...] = before, group: tuple[int, ...] = group
+            wires: Wires,
+            before: tuple[Outcome, ...] = before,
+            group: tuple[Outcome, ...] = group,
+            events: int = events,
         ) -> None:
-            wires.network.bits = wires.ask_diagonal(before)
-            wires.network.open = wires.ask_diagonal(group)[::-1]
+            wires.ask_outcomes(before, group, events)
 
-        key = ("sample", before, group, events)
-        questions.append(Question(key, events, not whole, ask))
+        key = ("sample", before, group)
+        questions.append(Question(key, events, not whole, ask, bool(before)))
     return questions
 
 
 def draw(
     questions: Sequence[Question], widths: Sequence[int], shots: int, answer: Answers, u: Uniforms
 ) -> NDArray[np.uint64]:
-    """Draw bits of all qubits.
+    """Draw all outcomes.
 
     Args:
         questions: As `sample_questions` returns them.
-        widths: Number of qubits of each group.
+        widths: Number of outcomes of each group.
         shots: How many to draw.
         answer: Gives distributions.
         u: Returns the uniforms ``(shots,)`` of a group by its number.
 
     Returns:
-        uint64 ``(qubits, shots)``, in the order of the questions' qubits.
+        uint64 ``(outcomes, shots)``, in the order of the questions'.
     """
     bits = np.zeros((sum(widths), shots), np.uint64)
     done = 0

@@ -16,8 +16,8 @@ from quasim_backend.errors import UnsupportedError
 
 __all__ = ["PathCache", "Plan", "SearchOptions", "find_plan"]
 
-_SHARE = 0.3
-"""``auto`` searches on as long as it has spent less than this share of the predicted run."""
+_AGAIN = 10
+"""Contractions that are expected of a network that is contracted more than once."""
 _LONG = 5.0
 """Predicted seconds of a run from which ``auto`` hands the rest of its time to cotengra."""
 
@@ -31,12 +31,17 @@ class SearchOptions:
         seconds: Longest time.
         itemsize: Bytes of a number.
         most_bytes: Limit for memory of one slice.
+        keep: Whether all its intermediate tensors stay in memory.
+        again: Whether the network is contracted more than once, with other values: ``auto``
+            searches as long as it has spent less time than the contractions are predicted to take.
     """
 
     strategy: str = "auto"
     seconds: float = 2.0
     itemsize: int = 8
     most_bytes: int = 512 << 20
+    keep: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,13 +125,13 @@ def _greedily(
     if options.strategy == "greedy":
         trials = 32
         for trial in range(1, trials):
-            if time.perf_counter() >= until or _enough(best, started, options):
+            if time.perf_counter() >= until or _left(best, started, options) <= 0:
                 return
             best = take(_varied(problem, trial))
         return
     handed_over = False
     trial = 0
-    while time.perf_counter() < until and not _enough(best, started, options):
+    while time.perf_counter() < until and _left(best, started, options) > 0:
         if not handed_over and best.cost.seconds(options.itemsize) > _LONG and trial >= 8:
             handed_over = True
             if cotengra_paths.is_available():
@@ -137,7 +142,8 @@ def _greedily(
         candidates = [_varied(problem, trial * 8 + k) for k in range(8)]
         candidates.sort(key=lambda p: path_cost(problem, p).seconds(options.itemsize))
         trial += 1
-        share = min(until, time.perf_counter() + max(0.1, (until - started) / 6))
+        most = min(_left(best, started, options), (until - started) / 6)
+        share = min(until, time.perf_counter() + max(0.05, most))
         best = take(reconfigured(problem, candidates[0], share))
 
 
@@ -147,14 +153,15 @@ def _varied(problem: Problem, trial: int) -> Path:
     return greedy_path(problem, weights[trial % 5], 0.15 * (1 + trial % 4), trial)
 
 
-def _enough(best: Plan, started: float, options: SearchOptions) -> bool:
-    spent = time.perf_counter() - started
-    return spent > _SHARE * best.cost.seconds(options.itemsize)
+def _left(best: Plan, started: float, options: SearchOptions) -> float:
+    """Return the seconds for which it pays to search on."""
+    runs = _AGAIN if options.again else 1
+    return runs * best.cost.work_seconds(options.itemsize) - (time.perf_counter() - started)
 
 
 def _sliced(problem: Problem, path: Path, options: SearchOptions) -> Plan:
     most = options.most_bytes / options.itemsize
-    sliced, cost = slices_for(problem, path, most)
+    sliced, cost = slices_for(problem, path, most, keep=options.keep)
     return Plan(path, sliced, cost, 0.0)
 
 

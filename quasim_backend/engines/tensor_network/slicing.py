@@ -22,22 +22,25 @@ _MOST = 30
 """Indices that are sliced at most."""
 
 
-def slices_for(problem: Problem, path: Path, most: float) -> tuple[int, Cost]:
+def slices_for(
+    problem: Problem, path: Path, most: float, *, keep: bool = False
+) -> tuple[int, Cost]:
     """Choose indices to slice until a path needs no more than ``most`` numbers at one time.
 
-    Each is the one that adds least to the work, among those of the largest tensors.
+    Each is the one that adds least to the work, among those of the largest tensors. With ``keep``
+    all intermediate tensors count, as `quasim_backend.engines.tensor_network.costs.path_cost` says.
 
     Returns:
         The sliced indices, and the cost with them; its ``peak`` is above ``most`` where even
         slicing all indices of the large tensors does not help.
     """
     sliced = 0
-    cost = path_cost(problem, path)
+    cost = path_cost(problem, path, keep=keep)
     if cost.seconds(16) > HOPELESS:
         return sliced, cost
     while cost.peak > most and sliced.bit_count() < _MOST:
         candidates = _common(problem, path, sliced)
-        options = [(path_cost(problem, path, sliced | bit), bit) for bit in candidates]
+        options = [(path_cost(problem, path, sliced | bit, keep=keep), bit) for bit in candidates]
         options = [(c, bit) for c, bit in options if c.peak < cost.peak]
         if not options:
             break

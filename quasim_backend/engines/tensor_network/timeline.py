@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -18,14 +19,15 @@ from quasim_backend.compile.code import (
 )
 from quasim_backend.engines.doubled_circuit import reads_outcomes
 from quasim_backend.engines.tensor_network.pieces import MAX_RANK, pieces_of
-from quasim_backend.engines.tensor_network.wires import Wires
+from quasim_backend.engines.tensor_network.wires import Outcome, Wires
 from quasim_backend.errors import QuasimError
 from quasim_backend.ir.instructions import ChannelOp, Save
 
-__all__ = ["Event", "Timeline", "refusal_of"]
+__all__ = ["EVENTS", "Event", "Timeline", "refusal_of"]
 
 Event: TypeAlias = GatesStep | InitializeStep | MeasureStep | ResetStep | SetStateStep
-_EVENTS = (GatesStep, InitializeStep, MeasureStep, ResetStep, SetStateStep)
+_OTHERS = "Use 'statevector' or 'matrix_product_state'"
+EVENTS = (GatesStep, InitializeStep, MeasureStep, ResetStep, SetStateStep)
 
 
 @dataclass(eq=False)
@@ -37,7 +39,7 @@ class Timeline:
         events: In the order they act.
         pure: For each number of events, whether the state after them is a state vector.
         saves: Save points, with the number of events before each, and the memory's value.
-        sample: The final measurement, if there is one.
+        outcomes: What is measured, in order; no outcome twice.
         memory: Classical bits that do not depend on chance, as an integer.
     """
 
@@ -45,7 +47,7 @@ class Timeline:
     events: list[Event] = field(default_factory=list)
     pure: list[bool] = field(default_factory=lambda: [True])
     saves: list[tuple[Save, int, int]] = field(default_factory=list)
-    sample: SampleStep | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
     memory: int = 0
 
     @classmethod
@@ -62,7 +64,7 @@ class Timeline:
             if isinstance(step, SaveStep):
                 timeline.saves.append((step.save, len(timeline.events), timeline.memory))
             elif isinstance(step, SampleStep):
-                timeline.sample = step
+                timeline._measure(step.qubits)
             elif isinstance(step, AssignStep):
                 value = step.value(timeline.memory, variables)
                 if step.slot >= 0:
@@ -71,13 +73,15 @@ class Timeline:
                     for i, c in enumerate(step.clbits):
                         bit = int(value) >> i & 1
                         timeline.memory = timeline.memory & ~(1 << c) | bit << c
-            elif isinstance(step, _EVENTS):
+            elif isinstance(step, EVENTS):
                 timeline._append(step, fresh)
         code.cache["timeline"] = timeline
         return timeline
 
     def _append(self, step: Event, fresh: set[int]) -> None:
         pure = self.pure[-1]
+        if isinstance(step, MeasureStep):
+            self._measure(step.qubits)
         if isinstance(step, SetStateStep):
             pure = True
             fresh.clear()
@@ -91,21 +95,26 @@ class Timeline:
         self.events.append(step)
         self.pure.append(pure)
 
+    def _measure(self, qubits: Iterable[int]) -> None:
+        self.outcomes += [(len(self.events), q) for q in sorted(set(qubits))]
+
     def go_back(self, wires: Wires, count: int, initial_state: Any = None) -> None:
         """Take wires from after ``count`` events back to the start."""
-        for event in reversed(self.events[:count]):
+        for number in reversed(range(count)):
+            event = self.events[number]
             if isinstance(event, GatesStep):
                 wires.sources = event.sources
                 wires.before(event.operations)
             elif isinstance(event, ResetStep):
                 wires.before_reset(event.qubits)
             elif isinstance(event, MeasureStep):
-                wires.before_unread_measurement(event.qubits)
+                wires.before_measurement(event.qubits, number)
             elif isinstance(event, InitializeStep):
                 wires.before_state(event.qubits, event.amplitudes)
             else:
                 wires.before_state(range(self.num_qubits), event.amplitudes)
-                return
+                if not wires.looks_for_outcomes:
+                    return
         if initial_state is not None:
             wires.before_state(range(self.num_qubits), initial_state)
 
@@ -113,6 +122,7 @@ class Timeline:
 def refusal_of(code: CompiledCircuit, shots: int) -> str | None:
     """Return why code cannot be read as a timeline, or None."""
     first = 0
+    measured = False
     for step in code.steps:
         if isinstance(step, GatesStep):
             reason = _gates_refusal(step, first)
@@ -120,15 +130,24 @@ def refusal_of(code: CompiledCircuit, shots: int) -> str | None:
                 return reason
             first += len(step.operations)
         elif isinstance(step, MeasureStep):
-            if shots or reads_outcomes(code):
+            measured = True
+            if reads_outcomes(code):
                 return (
-                    f"qubits {step.qubits} are measured before the end; tensor networks measure "
-                    f"at the end only. Use 'statevector' or 'matrix_product_state'"
+                    f"what is done after qubits {step.qubits} are measured depends on the outcome, "
+                    f"and a tensor network has one course only. {_OTHERS}"
                 )
-        elif not isinstance(step, (SaveStep, SampleStep, AssignStep, *_EVENTS)):
+        elif isinstance(step, AssignStep):
+            if measured and step.slot >= 0 and step.reads != ():
+                return f"a variable stores what was measured before the end. {_OTHERS}"
+        elif isinstance(step, SaveStep):
+            if measured and shots and step.save.subtype != "average":
+                return (
+                    f"save '{step.save.label}' is of single shots after a measurement, and a "
+                    f"tensor network averages over the outcomes; use subtype='average'"
+                )
+        elif not isinstance(step, (SampleStep, *EVENTS)):
             return (
-                "the circuit has control flow, and a tensor network has one course only. Use "
-                "'statevector' or 'matrix_product_state'"
+                f"the circuit has control flow, and a tensor network has one course only. {_OTHERS}"
             )
     return None
 

@@ -14,25 +14,34 @@ conjugate. Its result is ``Tr(O rho)``, linear in ``rho[ket, bra]``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from quasim_backend.engines.tensor_network.network import Array, Indices, Leaf, Network
+from quasim_backend.engines.tensor_network.network import (
+    Array,
+    Entries,
+    Indices,
+    Leaf,
+    Network,
+)
 from quasim_backend.engines.tensor_network.pieces import Matrix, Piece, pieces_of, times
 from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.instructions import ChannelOp, GateOp
 from quasim_backend.ir.observables import PauliString
 from quasim_backend.ir.parameters import Affine, Parameter
 
-__all__ = ["ZERO", "Wires"]
+__all__ = ["ZERO", "Outcome", "Wires"]
 
 ZERO = 4e-16
 """Entries of products of 2x2 unitaries below this are taken to be zeros that were rounded."""
 
 FREE, DIAGONAL, SPLIT = 0, 1, 2
 """What the question is on a qubit: the identity, something that commutes with Z, anything."""
+
+Outcome: TypeAlias = tuple[int, int]
+"""What a measurement found: the number of events before it, and the qubit."""
 
 _Waiting: TypeAlias = "Matrix | list[Any]"
 """A product, or its factors from late to early: matrices, and (make, angle number, diagonal)."""
@@ -60,6 +69,9 @@ class Wires:
         self._bra_turned = [False] * num_qubits
         self._waiting: list[_Waiting | None] = [None] * num_qubits
         self._kind = [FREE if doubled else SPLIT] * num_qubits
+        self._given: Sequence[Outcome] = ()
+        self._asked: Sequence[Outcome] = ()
+        self._outcomes: dict[Outcome, int] = {}
 
     # --- the question ---------------------------------------------------------------------------
 
@@ -102,6 +114,25 @@ class Wires:
             self.network.leaves.append(Leaf((*bras[::-1], *kets[::-1]), tensor))
         return (*kets, *bras)
 
+    def ask_outcomes(self, given: Sequence[Outcome], asked: Sequence[Outcome], events: int) -> None:
+        """Ask for outcomes of measurements: those given get bits, those asked for are open.
+
+        Args:
+            given: Outcomes that bits are given for, in their order.
+            asked: Outcomes to leave open, the first lowest.
+            events: What is asked now; earlier measurements get their indices on the way back.
+        """
+        self._given, self._asked = given, asked
+        self._outcomes = dict.fromkeys((*given, *asked), -1)
+        for outcome in self._outcomes:
+            if outcome[0] == events:
+                (self._outcomes[outcome],) = self.ask_diagonal((outcome[1],))
+
+    @property
+    def looks_for_outcomes(self) -> bool:
+        """Whether an earlier measurement has an outcome that was asked for."""
+        return -1 in self._outcomes.values()
+
     def ask_pauli(self, string: PauliString) -> None:
         """Put a Pauli string between ket and bra."""
         for q in range(string.width):
@@ -137,16 +168,24 @@ class Wires:
             if self._kind[q] != FREE:
                 self._end((q,), np.array([1, 0], complex))
 
-    def before_unread_measurement(self, qubits: Iterable[int]) -> None:
-        """Go back over a measurement whose outcome nobody reads: ket and bra must agree."""
+    def before_measurement(self, qubits: Iterable[int], event: int) -> None:
+        """Go back over a measurement, the event of that number: ket and bra must agree.
+
+        Their common index is the outcome, which is summed over unless it is asked for.
+        """
         copy = np.eye(2, dtype=complex)
         for q in qubits:
+            wanted = (event, q) in self._outcomes
             if self._kind[q] == SPLIT:
                 self._flush(q)
                 index = self.network.new_index()
                 self._leaf((self._ket[q], index), (self._ket_turned[q], False), copy)
                 self._leaf((self._bra[q], index), (self._bra_turned[q], False), copy)
                 self._begin(q, index, index, DIAGONAL)
+            elif wanted and self._kind[q] == FREE:
+                self.ask_diagonal((q,))
+            if wanted:
+                self._outcomes[event, q] = self._ket[q]
 
     def before_state(self, qubits: Sequence[int], amplitudes: Array) -> None:
         """Go back over a preparation of ``(2**k,)`` amplitudes: what was before is traced."""
@@ -170,8 +209,21 @@ class Wires:
             elif isinstance(waiting, tuple):
                 self._both((q,), np.array([waiting[0], waiting[2]]), None)
             else:
-                self._both((q,), None, _first_column(_product(waiting)))
+                self._both((q,), None, _product(waiting).then(_first_column))
+        if self._outcomes:
+            found = [self._own(outcome) for outcome in (*self._given, *self._asked)]
+            self.network.bits = tuple(found[: len(self._given)])
+            self.network.open = tuple(reversed(found[len(self._given) :]))
         return self.network
+
+    def _own(self, outcome: Outcome) -> int:
+        """Return an index that is this outcome's alone: a repeated measurement has the same."""
+        index = self._outcomes.pop(outcome)
+        if index not in self._outcomes.values():
+            return index
+        copy = self.network.new_index()
+        self.network.leaves.append(Leaf((index, copy), np.eye(2, dtype=complex)))
+        return copy
 
     # --- pieces ---------------------------------------------------------------------------------
 
@@ -261,7 +313,7 @@ class Wires:
             value = piece.value
             if conj and value is not None:
                 value = value.conj()
-            self._leaf(tuple(slots), (False,) * count, value, _conjugate(make) if conj else make)
+            self._leaf(tuple(slots), (False,) * count, value, _side(make, conj))
             for q, slot, table in zip(places, piece.slot_of, piece.tables, strict=True):
                 self._leaf((slots[slot], index[q]), (False, turned[q]), table)
 
@@ -331,15 +383,14 @@ class Wires:
             value, make = np.array(((a, b), (c, d))), None
         else:
             if all(len(f) == 3 and f[2] for f in waiting):
-                self._both((q,), None, _diagonal(_product(waiting)))
+                self._both((q,), None, _product(waiting).then(np.diag))
                 return
             value, make = None, _product(waiting)
         kets = [self.network.new_index()]
         bras = [self.network.new_index()] if self._doubled else kets
         for index, turned, new, conj in self._sides(kets, bras):
             one = value.conj() if conj and value is not None else value
-            made = _conjugate(make) if conj else make
-            self._leaf((index[q], new[0]), (turned[q], False), one, made)
+            self._leaf((index[q], new[0]), (turned[q], False), one, _side(make, conj))
         self._begin(q, kets[0], bras[0], SPLIT)
 
     def _vector(self, q: int, first: complex, second: complex) -> None:
@@ -357,47 +408,45 @@ class Wires:
             sides.append((self._bra, self._bra_turned, bras, True))
         return sides
 
-    def _both(
-        self, qubits: Sequence[int], value: Array | None, make: Callable[..., Array] | None
-    ) -> None:
+    def _both(self, qubits: Sequence[int], value: Array | None, make: Entries | None) -> None:
         """Add a tensor on the qubits' indices, and its conjugate on the bras'."""
         for index, turned, _, conj in self._sides([], []):
             one = value.conj() if conj and value is not None else value
-            made = _conjugate(make) if conj else make
-            self._leaf([index[q] for q in qubits], [turned[q] for q in qubits], one, made)
+            turns = [turned[q] for q in qubits]
+            self._leaf([index[q] for q in qubits], turns, one, _side(make, conj))
 
     def _leaf(
         self,
         indices: Sequence[int],
         turned: Sequence[bool],
         value: Array | None,
-        make: Callable[..., Array] | None = None,
+        make: Entries | None = None,
     ) -> None:
         if True in turned:
             axes = tuple(i for i, t in enumerate(turned) if t)
             if value is not None:
                 value = np.flip(value, axes)
             elif make is not None:
-                make = _turned(make, axes)
+                make = make.then(lambda entries: np.flip(entries, axes))
         self.network.leaves.append(Leaf(tuple(indices), value, make))
 
-    def _made(self, piece: Piece) -> Callable[..., Array] | None:
+    def _made(self, piece: Piece) -> Entries | None:
         if piece.make is None:
             return None
         make, number = piece.make, self._angle(piece)
-        return lambda angles: make(angles[number])
+        return Entries(lambda angles: make(angles[number]), (number,))
 
     def _angle(self, piece: Piece) -> int:
         angle = piece.angle
         assert isinstance(angle, Affine)
         terms = tuple((self.sources[p], w) for p, w in angle.terms)
-        return self.network.angles.add(angle.offset, terms)
+        return self.network.angles.add(angle.offset, terms, piece.frequency)
 
 
 # --- values that depend on angles ---------------------------------------------------------------
 
 
-def _product(factors: Sequence[Any]) -> Callable[[Sequence[float]], Array]:
+def _product(factors: Sequence[Any]) -> Entries:
     def make(angles: Sequence[float]) -> Array:
         result: Matrix | None = None
         for factor in factors:
@@ -405,20 +454,12 @@ def _product(factors: Sequence[Any]) -> Callable[[Sequence[float]], Array]:
             result = one if result is None else times(result, one)
         return np.array(result, complex).reshape(2, 2)
 
-    return make
+    return Entries(make, tuple(f[1] for f in factors if len(f) == 3))
 
 
-def _conjugate(make: Callable[..., Array] | None) -> Callable[..., Array] | None:
-    return None if make is None else lambda angles: make(angles).conj()
+def _side(make: Entries | None, conj: bool) -> Entries | None:
+    return make.conjugate() if conj and make is not None else make
 
 
-def _diagonal(make: Callable[..., Array]) -> Callable[..., Array]:
-    return lambda angles: np.diag(make(angles))
-
-
-def _first_column(make: Callable[..., Array]) -> Callable[..., Array]:
-    return lambda angles: make(angles)[:, 0]
-
-
-def _turned(make: Callable[..., Array], axes: tuple[int, ...]) -> Callable[..., Array]:
-    return lambda angles: np.flip(make(angles), axes)
+def _first_column(matrix: Array) -> Array:
+    return matrix[:, 0]

@@ -16,7 +16,6 @@ from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.averages import moments_of
 from quasim_backend.engines.base import EngineOutput, EngineRequest
-from quasim_backend.engines.classical_memory import PackedMemory, confuse
 from quasim_backend.engines.saves import SaveSink
 from quasim_backend.engines.tensor_network import questions as ask
 from quasim_backend.engines.tensor_network.contraction import (
@@ -29,8 +28,9 @@ from quasim_backend.engines.tensor_network.costs import Cost
 from quasim_backend.engines.tensor_network.gradients import value_and_gradient
 from quasim_backend.engines.tensor_network.memory import Memory
 from quasim_backend.engines.tensor_network.network import Array
-from quasim_backend.engines.tensor_network.program import Run
 from quasim_backend.engines.tensor_network.questions import Question
+from quasim_backend.engines.tensor_network.records import memory_of
+from quasim_backend.engines.tensor_network.run import Run
 from quasim_backend.engines.tensor_network.sampling import GROUP, draw, sample_questions
 from quasim_backend.engines.tensor_network.search import SearchOptions, find_plan
 from quasim_backend.engines.tensor_network.timeline import Timeline
@@ -40,6 +40,8 @@ from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir.array_observables import ObservableList
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
+from quasim_backend.kernels.base import ArrayKernels, state_of
+from quasim_backend.options import Config
 
 __all__ = ["LONGEST", "Estimate", "Work"]
 
@@ -48,6 +50,11 @@ LONGEST = 86400.0
 _REHEARSED = 6
 """Questions that an estimate looks at; the others are taken to cost as much on average."""
 _REHEARSAL_SECONDS = 0.2
+_WORTH_A_DEVICE = 0.05
+"""Predicted seconds on the host from which ``device="auto"`` contracts on a GPU that it has.
+
+Predicted, not measured: a hundred contractions take Python some milliseconds to start there.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +78,13 @@ class Work:
         self._request = request
         self._code = gate_code(compiled)
         self.timeline = Timeline.of(self._code)
-        config = request.config
+        config, kernels = request.config, request.kernels
+        self._device = kernels if isinstance(kernels, ArrayKernels) else None
         self._options = SearchOptions(
             config.contraction_strategy,
             config.contraction_seconds,
             request.dtype.itemsize,
-            max(request.workspace_bytes, 1 << 20),
+            max(_workspace(request, self._device), 1 << 20),
         )
         # Questions about a circuit are remembered with the circuit itself, not with the code that
         # has one more save at its end.
@@ -91,6 +99,7 @@ class Work:
             "peak_bytes": 0,
             "width": 0,
             "slices": 1,
+            "contracted_on": "cpu",
             "simplify_seconds": 0.0,
             "search_seconds": 0.0,
             "contraction_seconds": 0.0,
@@ -106,7 +115,7 @@ class Work:
             found += self._save_questions(save, events)
         if request.want_state:
             found.append((ask.state(timeline.num_qubits, len(timeline.events)), 1))
-        if timeline.sample is not None and request.shots:
+        if request.shots:
             prefixes = 1
             for question in self._sample_questions():
                 found.append((question, prefixes))
@@ -146,14 +155,7 @@ class Work:
 
     def _sample_questions(self) -> list[Question]:
         timeline = self.timeline
-        assert timeline.sample is not None
-        return sample_questions(
-            self._sampled(), timeline.num_qubits, len(timeline.events), pure=timeline.pure[-1]
-        )
-
-    def _sampled(self) -> list[int]:
-        assert self.timeline.sample is not None
-        return sorted(set(self.timeline.sample.qubits))
+        return sample_questions(timeline.outcomes, timeline.num_qubits, pure=timeline.pure[-1])
 
     def rehearsal(self) -> list[Estimate]:
         """Return what some of the questions cost along a greedy path."""
@@ -184,15 +186,28 @@ class Work:
             self._cache.put(("cost", key), found)
         return found
 
-    def _options_for(self, network: Reduced) -> SearchOptions:
+    def _options_for(self, network: Reduced, *, keep: bool = False) -> SearchOptions:
         """Return the options of a search: a result that is wanted is no workspace."""
         result = self._options.itemsize << network.problem.open.bit_count()
-        return replace(self._options, most_bytes=max(self._options.most_bytes, 4 * result))
+        most = max(self._options.most_bytes, 4 * result)
+        return replace(self._options, most_bytes=most, keep=keep)
 
     # --- answers ----------------------------------------------------------------------------------
 
-    def _key(self, question: Question) -> Hashable:
-        return (question.key, question.doubled, self._options, id(self._request.initial_state))
+    def _key(self, question: Question, *, keep: bool = False) -> Hashable:
+        given = id(self._request.initial_state)
+        return (question.key, question.doubled, self._options, given, keep)
+
+    def _where(self, contraction: Contraction) -> ArrayKernels | None:
+        """Return the device to contract on, or None for the host."""
+        if self._device is None:
+            return None
+        asked = self._request.config.device == "gpu" or self._request.config.require_gpu
+        asked |= self._request.config.kernels is not None
+        if not asked and contraction.plan.cost.seconds(self._options.itemsize) < _WORTH_A_DEVICE:
+            return None
+        self._notes["contracted_on"] = "gpu"
+        return self._device
 
     def _reduced(self, question: Question) -> Reduced:
         """Return the simplified network of a question to be looked at, kept until it is planned."""
@@ -207,22 +222,30 @@ class Work:
     def _built(self, question: Question) -> Reduced:
         wires = Wires(self.timeline.num_qubits, question.doubled)
         question.ask(wires)
-        self.timeline.go_back(wires, question.events, self._request.initial_state)
+        self.timeline.go_back(wires, question.events, self._initial_state())
         return reduced(wires.finish())
+
+    def _initial_state(self) -> Array | None:
+        """Return the amplitudes to start from, on the host."""
+        given, kernels = self._request.initial_state, self._request.kernels
+        if given is None or isinstance(given, np.ndarray):
+            return given
+        return kernels.to_host(state_of(kernels, given, self._request.dtype))
 
     def _given_state(self) -> bool:
         return self._request.initial_state is not None
 
-    def _contraction(self, question: Question) -> Contraction:
-        key = self._key(question)
+    def _contraction(self, question: Question, *, keep: bool = False) -> Contraction:
+        key = self._key(question, keep=keep)
         found: Contraction | None = None if self._given_state() else self._cache.get(key)
         if found is None:
             # Planning makes the network its own, so that no other run may have it.
             kept: Reduced | None = None
             if not self._given_state():
-                kept = self._cache.take(("reduced", key))
+                kept = self._cache.take(("reduced", self._key(question)))
             network = kept or self._built(question)
-            found = planned(network, self._options_for(network))
+            options = replace(self._options_for(network, keep=keep), again=question.again)
+            found = planned(network, options)
             self._notes["simplify_seconds"] += network.seconds
             self._notes["search_seconds"] += found.plan.seconds
             if not self._given_state():
@@ -258,7 +281,8 @@ class Work:
         if run is None:
             threads = request.config.num_threads or os.cpu_count() or 1
             check = request.cancel.check
-            run = contraction.run(request.parameters, request.dtype, check, threads)
+            kernels = self._where(contraction)
+            run = contraction.run(request.parameters, request.dtype, check, threads, kernels)
             self._runs[question.key] = run
         answer = run.at(bits)
         cost, notes = contraction.plan.cost, self._notes
@@ -290,6 +314,9 @@ class Work:
         if request.want_state:
             found = self._answer(ask.state(timeline.num_qubits, len(timeline.events)))
             output.state = np.ascontiguousarray(found.reshape(-1))
+            if request.on_device and self._device is not None:
+                output.state = state_of(self._device, output.state, request.dtype)
+                output.state = self._device.to_device(output.state)
         if request.shots:
             output.packed = self._samples()
         return output
@@ -301,22 +328,30 @@ class Work:
             raise UnsupportedError("Derivatives need a save of kind 'expectation'; there is none.")
         save, events, _ = saves[-1]
         request = self._request
-        threads = request.config.num_threads or os.cpu_count() or 1
-        sums = ask.expectation(save.observable or PauliSum(()), events)
-        values = np.zeros(len(sums), complex)
-        slopes = np.zeros((len(sums), len(request.parameters)), complex)
+        observable = save.observable or PauliSum(())
+        if not observable.hermitian:
+            raise UnsupportedError(
+                f"Only Hermitian observables are differentiated; got {observable}."
+            )
+        sums = ask.expectation(observable, events)
+        values = np.zeros(len(sums))
+        slopes = np.zeros((len(sums), len(request.parameters)))
+        known: dict[Hashable, tuple[float, NDArray[np.float64]]] = {}
         for row, terms in enumerate(sums):
             for weight, question in terms:
-                value, gradient = value_and_gradient(
-                    self._contraction(question),
-                    request.parameters,
-                    request.dtype,
-                    request.cancel.check,
-                    threads,
-                )
-                values[row] += weight * value
-                slopes[row] += weight * gradient
-        return values.real, slopes.real
+                if question.key not in known:
+                    known[question.key] = self._value_and_gradient(question)
+                value, gradient = known[question.key]
+                values[row] += weight.real * value
+                slopes[row] += weight.real * gradient
+        return values, slopes
+
+    def _value_and_gradient(self, question: Question) -> tuple[float, NDArray[np.float64]]:
+        request = self._request
+        request.cancel.check()
+        contraction = self._contraction(question, keep=True)
+        kernels, check = self._where(contraction), request.cancel.check
+        return value_and_gradient(contraction, request.parameters, request.dtype, check, kernels)
 
     def _value(self, save: Save, events: int) -> Any:
         n, every = self.timeline.num_qubits, tuple(range(self.timeline.num_qubits))
@@ -360,8 +395,11 @@ class Work:
     def _amplitudes(self, indices: Sequence[int], events: int) -> NDArray[Any]:
         n = self.timeline.num_qubits
         result = np.empty(len(indices), self._request.dtype)
-        for mask, members in ask.amplitude_groups(indices):
-            question = ask.amplitudes_question(n, mask, events)
+        groups = ask.amplitude_groups(indices)
+        masks = [mask for mask, _ in groups]
+        for mask, members in groups:
+            again = masks.count(mask) > 1
+            question = ask.amplitudes_question(n, mask, events, again=again)
             first = indices[members[0]]
             bits = [first >> q & 1 for q in range(n) if not mask >> q & 1]
             flat = self._answer(question, bits).reshape(-1)
@@ -372,23 +410,26 @@ class Work:
         return result
 
     def _samples(self) -> NDArray[np.uint64]:
-        request, step = self._request, self.timeline.sample
-        shots = request.shots
-        memory = PackedMemory(shots, self._code.num_clbits)
-        every = np.arange(shots)
-        memory.write_value(every, self.timeline.memory)
-        if step is None:
-            return memory.words
-        uniforms = ShotUniforms(request.seed, shots, request.uniforms, branches=False)
-        qubits, asked = self._sampled(), self._sample_questions()
-        widths = [min(GROUP, len(qubits) - start) for start in range(0, len(qubits), GROUP)]
-        bits = draw(asked, widths, shots, self._answer, lambda g: uniforms.draw(every, g))
-        place = {q: i for i, q in enumerate(qubits)}
-        values = bits[[place[q] for q in step.qubits]]
-        for number, (positions, readout) in zip(itertools.count(len(asked)), step.readouts):
-            confuse(values, positions, readout, uniforms.draw(every, number))
-        memory.write_bits(every, step.clbits, values)
-        return memory.words
+        request, outcomes, asked = self._request, self.timeline.outcomes, self._sample_questions()
+        every = np.arange(request.shots)
+        uniforms = ShotUniforms(request.seed, request.shots, request.uniforms, branches=False)
+        widths = [min(GROUP, len(outcomes) - start) for start in range(0, len(outcomes), GROUP)]
+        bits = draw(asked, widths, request.shots, self._answer, lambda g: uniforms.draw(every, g))
+        later = itertools.count(len(asked))
+        rows = dict(zip(outcomes, bits, strict=True))
+        return memory_of(self._code, rows, request.shots, lambda: uniforms.draw(every, next(later)))
+
+
+def _workspace(request: EngineRequest, device: ArrayKernels | None) -> int:
+    """Return the limit for the tensors of a contraction, in bytes.
+
+    On a device: half of what is free there, since tensors are copied to bring axes into order, if
+    ``max_workspace_mb`` is left at its default. A power of two, so that paths are found again.
+    """
+    free = None if device is None else device.free_bytes()
+    if free is None or request.config.max_workspace_mb != Config.max_workspace_mb:
+        return request.workspace_bytes
+    return 1 << max(free // 2, 1).bit_length() - 1
 
 
 def _listed(observable: Any) -> Sequence[Any]:

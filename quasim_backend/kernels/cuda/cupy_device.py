@@ -157,6 +157,18 @@ class CupyDevice:
             free, _ = self._cupy.cuda.runtime.memGetInfo()
             return int(free) + int(self._cupy.get_default_memory_pool().free_bytes())
 
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Make the GPU current for arrays' own operators; see `Device.computing`."""
+        with self._working("computing with arrays"):
+            try:
+                yield
+            except self._cupy.cuda.memory.OutOfMemoryError as cause:
+                free = (self.free_bytes() or 0) / 2**30
+                raise MemoryLimitError(
+                    f"The memory of {self.name} does not suffice, {free:.3g} GiB are free: {cause}"
+                ) from None
+
     def _allocated(self, make: Callable[[], Array], needed: int) -> Array:
         if needed >= _CHECKED and needed > (self.free_bytes() or 0):
             raise MemoryLimitError(self._too_large(needed))

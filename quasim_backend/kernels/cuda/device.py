@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -102,6 +103,14 @@ class Device(Protocol):
 
         Raises:
             DeviceError: If a kernel failed.
+        """
+        ...
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Make the device current for what arrays do by their own operators and methods.
+
+        Raises:
+            MemoryLimitError: On the way, if the device has not enough memory.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import struct
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,10 @@ class EmulatedDevice:
 
     def synchronize(self) -> None:
         """Return at once: nothing runs in the background."""
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Return what does nothing: arrays are NumPy's."""
+        return nullcontext()
 
     def free_bytes(self) -> int | None:
         """Return None: the host's memory is checked by the session."""

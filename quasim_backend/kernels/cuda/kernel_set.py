@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,10 @@ class CudaKernels:
     def free_bytes(self) -> int | None:
         """Return the memory that can still be allocated, or None if it is the host's."""
         return self.device.free_bytes()
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Make the device current for arrays' own operators; see `ArrayKernels`."""
+        return self.device.computing()
 
     def from_device(self, array: Any, dtype: np.dtype[Any]) -> State:
         """Copy a device array of any library into a new state, or a batch, of the given dtype."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -102,6 +103,10 @@ class CuStateVecKernels:
     def to_host(self, state: Array) -> ComplexArray:
         """Copy a state, or a batch of them, into a NumPy array."""
         return self._calls.download(state)
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Make the GPU current for arrays' own operators; see `ArrayKernels`."""
+        return self._calls.active()
 
     @_in_place
     def from_device(self, array: Any, dtype: np.dtype[Any]) -> Array:
