@@ -34,9 +34,11 @@ _AT_ONCE = 0.02
 """Seconds; where an engine needs no more, no other is asked."""
 _WORTH = 10
 """How many times as long as its answer takes the run must take for an engine to be asked."""
-_SHARE = 0.25
+_SHARE = 0.15
 """Of the time that the best of the others needs: how long an engine may try to be faster."""
-_BRIEFLY = 1.0
+_NO_TRY = 0.2
+"""Seconds; where the best of the others needs no more, none tries."""
+_BRIEFLY = 1.5
 """Seconds that it may try before those are asked whose answers take long."""
 _QUICK = 0.1
 """Seconds that a quick answer takes at most."""
@@ -165,7 +167,7 @@ def _explore(
     for place, known in enumerate(table):
         others = _best([each for each in table if each is not known])
         patience = min(_SHARE * others, longest)
-        if known.seconds is None or known.seconds > patience:
+        if others > _NO_TRY and (known.seconds is None or known.seconds > patience):
             table[place] = explore(make(known.name), patience) or known
 
 

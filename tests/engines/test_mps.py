@@ -522,7 +522,7 @@ def test_a_trial_ends_with_its_patience_and_is_not_repeated():
         assert again.seconds == 0
         assert engine.predicted_seconds(compiled, asked) == bound
     assert spent[0] == spent[1]  # work is counted, not timed
-    assert 0.05 < spent[0] < 0.35
+    assert 0.01 < spent[0] < 0.35
     # Memory stops it too.
     easy = compile_circuit(ising(40, 5, 0.5))
     assert not engine.explore(easy, request(max_memory_mb=0.1), 20.0)

@@ -231,4 +231,4 @@ def test_a_hopeless_circuit_costs_a_short_trial(monkeypatch: pytest.MonkeyPatch)
     assert facts["engine"] == "statevector"
     assert patience
     assert not any(found for _, found in patience)
-    assert max(limit for limit, _ in patience) <= 0.26 * facts["predicted_seconds"]
+    assert max(limit for limit, _ in patience) <= 0.16 * facts["predicted_seconds"]

@@ -105,8 +105,8 @@ class Schedule:
                 to_right = not to_right
                 continue
             self._ready.remove(chosen)
-            state.truncation.progress = done / self._count
             done += 1
+            state.truncation.progress = done / self._count
             if chosen.matrix is not None:
                 state.apply_pair(chosen.matrix, chosen.sites[0], to_right=to_right)
             elif chosen.chain is not None:

@@ -43,8 +43,14 @@ _ROUNDING = (4 * float(np.finfo(np.float64).eps)) ** 2
 _CLEAR = 1e-11
 """Discarded weight that stands out of rounding well enough."""
 
-_LEAD = 0.2
-"""Share of its patience that a state may take before anything is done."""
+_RECENT = 32
+"""Cuts whose work tells that of those to come."""
+
+_LEAD = 0.1
+"""Share of its patience that a state takes before anything is said of the rest."""
+
+_HOPE = 1.25
+"""How many times its patience a run may then be on its way to take: entanglement can go again."""
 
 _STRAY = 0.5
 """Norm of the random part of a guessed direction of norm 1: what the guess leaves out is found."""
@@ -84,8 +90,10 @@ class Truncation:
         loses: Whether the last cut to the cap lost weight clearly, so that the next one will.
         seconds: What the work so far takes: a count, the same on every machine under any load.
         patience: The most that ``seconds`` may become.
-        progress: How much of the operations is done, from 0 to 1: what has taken most of the
-            patience early will not end in time, and stops.
+        progress: How much of the operations is done, up to 1: what will not end in time if it
+            goes on as it does, stops.
+        cuts: How many there were.
+        pace: Seconds that a cut took of late.
     """
 
     cap: int | None
@@ -99,6 +107,8 @@ class Truncation:
     seconds: float = 0.0
     patience: float = float("inf")
     progress: float = 1.0
+    cuts: int = 0
+    pace: float = 0.0
 
     def copy(self) -> Truncation:
         """Return the account of a copy of the state."""
@@ -123,10 +133,14 @@ class Truncation:
         """Take account of work that is to be done.
 
         Raises:
-            OutOfPatience: If it would be too much, so early.
+            OutOfPatience: If it would be too much in the end.
         """
         self.seconds += seconds
-        if self.seconds > self.patience * (_LEAD + (1 - _LEAD) * self.progress):
+        self.cuts += 1
+        self.pace += (seconds - self.pace) / min(self.cuts, _RECENT)
+        whole = self.seconds + self.pace * self.cuts * (1 / self.progress - 1)
+        said = self.seconds > _LEAD * self.patience
+        if self.seconds > self.patience or (said and whole > _HOPE * self.patience):
             raise OutOfPatience
 
     def check_room(self, theta: Matrix) -> None:

@@ -6,6 +6,7 @@ import itertools
 import os
 import time
 from collections.abc import Hashable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.averages import moments_of
 from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.blas_threads import blas_threads
 from quasim_backend.engines.saves import SaveSink
 from quasim_backend.engines.tensor_network import questions as ask
 from quasim_backend.engines.tensor_network.contraction import (
@@ -50,6 +52,8 @@ LONGEST = 86400.0
 _REHEARSED = 6
 """Questions that an estimate looks at; the others are taken to cost as much on average."""
 _REHEARSAL_SECONDS = 0.2
+_WIDE = 1e6
+"""Multiplications of a product that a second thread makes faster."""
 _WORTH_A_DEVICE = 0.05
 """Predicted seconds on the host from which ``device="auto"`` contracts on a GPU that it has.
 
@@ -278,14 +282,14 @@ class Work:
         run = self._runs.get(question.key)
         contraction = self._contraction(question)
         started = time.perf_counter()
-        if run is None:
-            threads = request.config.num_threads or os.cpu_count() or 1
-            check = request.cancel.check
-            kernels = self._where(contraction)
-            run = contraction.run(request.parameters, request.dtype, check, threads, kernels)
-            self._runs[question.key] = run
-        answer = run.at(bits)
         cost, notes = contraction.plan.cost, self._notes
+        with self._algebra(cost):
+            if run is None:
+                threads, check = self._threads, request.cancel.check
+                kernels = self._where(contraction)
+                run = contraction.run(request.parameters, request.dtype, check, threads, kernels)
+                self._runs[question.key] = run
+            answer = run.at(bits)
         notes["contraction_seconds"] += time.perf_counter() - started
         notes["networks"] += 1
         notes["flops"] += cost.flops
@@ -293,6 +297,15 @@ class Work:
         notes["width"] = max(notes["width"], cost.width)
         notes["slices"] = max(notes["slices"], cost.slices)
         return answer
+
+    @property
+    def _threads(self) -> int:
+        return self._request.config.num_threads or os.cpu_count() or 1
+
+    def _algebra(self, cost: Cost) -> AbstractContextManager[None]:
+        """Return what makes NumPy take as many threads as products of this size are worth."""
+        wide = cost.slices == 1 and cost.multiplications > _WIDE * cost.steps
+        return blas_threads(self._threads if wide else 1)
 
     # --- the run ----------------------------------------------------------------------------------
 
@@ -351,7 +364,9 @@ class Work:
         request.cancel.check()
         contraction = self._contraction(question, keep=True)
         kernels, check = self._where(contraction), request.cancel.check
-        return value_and_gradient(contraction, request.parameters, request.dtype, check, kernels)
+        arguments = (contraction, request.parameters, request.dtype, check, kernels)
+        with self._algebra(contraction.plan.cost):
+            return value_and_gradient(*arguments)
 
     def _value(self, save: Save, events: int) -> Any:
         n, every = self.timeline.num_qubits, tuple(range(self.timeline.num_qubits))
