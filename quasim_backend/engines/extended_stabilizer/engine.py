@@ -67,7 +67,7 @@ class ExtendedStabilizerEngine:
     """
 
     name = "extended_stabilizer"
-    prediction_seconds = 0.1
+    prediction_seconds = 0.15
     """How long `refuses` may take, which takes the circuit apart."""
     runs_gates = True
 
