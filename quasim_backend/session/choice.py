@@ -148,8 +148,11 @@ def cost_table(
         if slow[engine.name] > _QUICK and not tried:
             _explore(table, make, explore, _BRIEFLY)
             tried = True
-        if everyone or _WORTH * slow[engine.name] <= _best(table):
+        best = _best(table)
+        if everyone or best > max(_AT_ONCE, _WORTH * slow[engine.name]):
             table.append(ask(engine))
+        elif best <= _AT_ONCE:
+            table.append(Candidate(engine.name, refusal="not asked, as another is fast enough"))
         else:
             refusal = f"not asked, which takes {slow[engine.name]:.1g} s"
             table.append(Candidate(engine.name, refusal=refusal))
