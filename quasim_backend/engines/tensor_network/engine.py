@@ -27,6 +27,7 @@ from quasim_backend.errors import MemoryLimitError
 
 __all__ = ["TensorNetworkEngine"]
 
+
 class TensorNetworkEngine:
     """Answers what is asked of a circuit by contracting networks."""
 
@@ -60,6 +61,10 @@ class TensorNetworkEngine:
             if reason is not None:
                 return reason
         return None
+
+    def draws_errors(self, compiled: CompiledCircuit, request: EngineRequest) -> bool:
+        """Return whether errors are drawn shot by shot, so that averages are not exact."""
+        return cheaper_trajectories(compiled, request) is not None
 
     def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:
         """Return what the largest contraction holds, and results, in bytes.
@@ -99,7 +104,9 @@ class TensorNetworkEngine:
             reason = trajectory_refusal(compiled, request)
             if reason is None:
                 raise
-            raise MemoryLimitError(f"{error} Errors are not drawn shot by shot: {reason}.") from error
+            raise MemoryLimitError(
+                f"{error} Errors are not drawn shot by shot: {reason}."
+            ) from error
 
     def jacobian(
         self, compiled: CompiledCircuit, request: EngineRequest

@@ -99,7 +99,8 @@ class ErrorPatterns:
                     operations.append(operation)
                     continue
                 found, weights = _angles(operation.channel), operation.channel.probabilities
-                assert found is not None and weights is not None
+                assert found is not None
+                assert weights is not None
                 angles.append(found)
                 ladder = np.cumsum(weights)
                 ladders.append(ladder / ladder[-1])

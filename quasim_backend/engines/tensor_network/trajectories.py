@@ -1,4 +1,4 @@
-"""Shots of a noisy circuit whose errors are drawn first: a pure network for each pattern of them."""
+"""Shots of a noisy circuit whose errors are drawn first: pure networks for each pattern."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Trajectories:
 
     def seconds(self) -> float:
         """Return about how long the run takes, as `Work.seconds`."""
-        return self._count * self.work.seconds()
+        return self.work.seconds(self._count)
 
     def seconds_at_once(self) -> float:
         """Return `seconds` along the very first path, as `Work.seconds_at_once`."""
-        return self._count * self.work.seconds_at_once()
+        return self.work.seconds_at_once(self._count)
 
     def run(self) -> EngineOutput:
         """Run all shots, those with the same errors together; see `TensorNetworkEngine.run`."""
@@ -60,9 +60,7 @@ class Trajectories:
         count = 0
         for angles, shots in patterns.drawn(uniforms, request.shots):
             parameters = np.concatenate([request.parameters, angles])
-            given = replace(
-                request, parameters=parameters, shots=len(shots), uniforms=table[shots]
-            )
+            given = replace(request, parameters=parameters, shots=len(shots), uniforms=table[shots])
             work.again(given)
             work.save(sink, shots)
             output.packed[shots] = work.samples()

@@ -174,12 +174,16 @@ class Work:
                 break
         return found
 
-    def seconds(self) -> float:
-        """Return about how long all answers take on two cores, without the search."""
-        found = self.rehearsal()
-        return self._seconds([(e.cost, e.times) for e in found]) if found else 1e-4
+    def seconds(self, runs: int = 1) -> float:
+        """Return about how long all answers take on two cores, without the search.
 
-    def seconds_at_once(self) -> float:
+        Args:
+            runs: How many times they are asked for, with other parameters.
+        """
+        found = self.rehearsal()
+        return self._seconds([(e.cost, e.times) for e in found], runs) if found else 1e-4
+
+    def seconds_at_once(self, runs: int = 1) -> float:
         """Return `seconds` along the very first path: the same number in every process.
 
         Infinite if a contraction needs more memory than is allowed.
@@ -198,19 +202,19 @@ class Work:
             if cost.peak * self._options.itemsize > most:
                 return math.inf
             found.append((cost, times))
-        return self._seconds(found) if found else 0.0
+        return self._seconds(found, runs) if found else 0.0
 
     def _some(self) -> list[tuple[Question, int]]:
         asked = self.asked()
         return asked[:: max(1, len(asked) // _REHEARSED)]
 
-    def _seconds(self, found: Sequence[tuple[Cost, int]]) -> float:
+    def _seconds(self, found: Sequence[tuple[Cost, int]], runs: int) -> float:
         """Scale the price of some questions up to all of them, and add that of building them."""
         asked, itemsize = len(self.asked()), self._options.itemsize
         events = self.timeline.events
         gates = sum(len(e.operations) for e in events if isinstance(e, GatesStep))
         work = sum(cost.seconds(itemsize) * times for cost, times in found)
-        return asked / len(found) * work + asked * gates * _GATE_SECONDS
+        return runs * asked / len(found) * work + asked * gates * _GATE_SECONDS
 
     def _cost(self, question: Question) -> tuple[Cost, int]:
         """Return the price of a question and the bytes it may hold."""
