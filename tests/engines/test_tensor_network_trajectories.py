@@ -63,7 +63,7 @@ def line(width, depth):
         for q in range(width):
             circuit.ry(0.3 + 0.1 * q if layer == 0 and q % 4 == 0 else np.pi / 2, q)
         for q in range(layer % 2, width - 1, 2):
-            circuit.cz(q, q + 1).rz(np.pi / 2, q).channel(depolarizing(0.005, 2), [q, q + 1])
+            circuit.cz(q, q + 1).rz(np.pi / 2, q).channel(depolarizing(0.002, 2), [q, q + 1])
     return circuit
 
 
@@ -114,21 +114,19 @@ def test_patterns_are_those_of_other_engines(drawn):
 
 def test_a_wide_noisy_line_against_exact_averages():
     """The cheaper way is taken: nobody tells it to draw errors."""
-    shots, depth = 40, 8
+    shots, depth = 30, 7
     circuit, sampled = line(40, depth), line(40, depth).measure(range(40), range(40))
     with session() as rt:
         result = rt.run(sampled, shots=shots, seed=4)
         shallow = rt.run(line(40, 2).measure(range(40), range(40)), shots=shots, seed=4)
-    assert result.metadata["error_patterns"] > 10
+    assert result.metadata["error_patterns"] > 2
     assert "error_patterns" not in shallow.metadata
     bits = result.packed[:, :1] >> np.arange(40, dtype=np.uint64) & np.uint64(1)
     signs = 1 - 2 * bits.astype(int)
-    # Strings with one Z, and the product of all, that does not vanish on such a line.
     labels = ["".join("Z" if p == q else "I" for p in reversed(range(40))) for q in range(40)]
     with session(method="pauli_propagation") as rt:
         exact = rt.measure(circuit, labels)
     deviations = np.sqrt((1 - np.square(exact)) / shots)
-    print(np.round(exact, 2))
     assert np.all(np.abs(signs.mean(axis=0) - exact) < 6 * deviations + 1e-9)
 
 

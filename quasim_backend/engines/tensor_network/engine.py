@@ -74,6 +74,8 @@ class TensorNetworkEngine:
         trajectories = cheaper_trajectories(compiled, request)
         work = trajectories.work if trajectories else Work(compiled, request)
         total = max((cost.peak_bytes for cost in work.rehearsal()), default=0) + 4096
+        if trajectories is not None:
+            total += trajectories.table_bytes()
         if request.want_state:
             total += request.dtype.itemsize << compiled.num_qubits
         return total + result_bytes(compiled, request)

@@ -128,6 +128,10 @@ class ErrorPatterns:
         quiet = math.prod(float(np.diff(ladder, prepend=0.0).max()) for ladder in self.ladders)
         return min(shots, 1 + math.ceil(shots * (1 - quiet)))
 
+    def table_bytes(self, shots: int) -> int:
+        """Return the bytes in which patterns of that many shots are drawn and sorted."""
+        return shots * (8 * self.draws + 64)
+
     def drawn(
         self, uniforms: ShotUniforms, shots: int
     ) -> Iterator[tuple[Angles, NDArray[np.int64]]]:
@@ -136,7 +140,7 @@ class ErrorPatterns:
         Operator ``i`` of a channel is drawn for ``ladder[i - 1] <= u < ladder[i]``.
         """
         every = np.arange(shots)
-        chosen = np.empty((shots, self.draws), np.int64)
+        chosen = np.empty((shots, self.draws), np.int16)
         for site, ladder in enumerate(self.ladders):
             found = np.searchsorted(ladder, uniforms.draw(every, site), side="right")
             chosen[:, site] = np.minimum(found, len(ladder) - 1)

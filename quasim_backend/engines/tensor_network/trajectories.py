@@ -38,6 +38,12 @@ class Trajectories:
         shots = math.ceil(request.shots / self._count)
         self.work = Work(self._patterns.code, replace(request, shots=shots))
 
+    def table_bytes(self) -> int:
+        """Return the bytes of the errors and uniforms of all shots."""
+        uniforms = 16 * len(self.work.sample_questions()) + 16 * count_readouts(self._patterns.code)
+        shots = self._request.shots
+        return self._patterns.table_bytes(shots) + shots * uniforms
+
     def seconds(self) -> float:
         """Return about how long the run takes, as `Work.seconds`."""
         return self.work.seconds(self._count)
