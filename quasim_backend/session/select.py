@@ -159,7 +159,9 @@ def choose_engine(
         _refuse_claimed(plugins)
         if not _outranks(compiled, request, plugins, make):
             table = costs(compiled, request, config, plugins, make, extra_bytes)
-        ranked = ranking(compiled, table, lambda name: averages(make(name)))
+        ranked = ranking(
+            compiled, table, lambda name: _averages_shots(make(name), compiled, request)
+        )
         if ranked is not None:
             candidates, how = ranked
         elif averaged:
@@ -203,6 +205,12 @@ def choose_engine(
     raise UnsupportedError(
         " ".join([f"No engine can do this run. {'; '.join(refusals)}.{advice}", *conflicts])
     )
+
+
+def _averages_shots(engine: Engine, compiled: CompiledCircuit, request: EngineRequest) -> bool:
+    """Return whether an engine's averages in this run are exact, with shots too."""
+    draws = getattr(engine, "draws_errors", None)
+    return averages(engine) and (draws is None or not draws(compiled, request))
 
 
 def costs(

@@ -2,7 +2,8 @@
 
 Exact up to rounding. Time and memory depend on what is asked and on how the circuit is connected,
 not on its number of qubits. Channels, resets and measurements on the way are contracted exactly, as
-a network of twice the size, in which an outcome is an index. Contractions are done where the kernel
+a network of twice the size, in which an outcome is an index; shots of a circuit with mixtures of
+unitaries draw their errors instead where that is faster. Contractions are done where the kernel
 set has its arrays, if these compute by themselves (`quasim_backend.kernels.base.ArrayKernels`).
 """
 
@@ -11,18 +12,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.compile.code import CompiledCircuit, GatesStep
+from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.statevector import result_bytes
 from quasim_backend.engines.tensor_network import questions as ask
 from quasim_backend.engines.tensor_network.timeline import Timeline, refusal_of
+from quasim_backend.engines.tensor_network.trajectories import (
+    cheaper_trajectories,
+    trajectory_refusal,
+)
 from quasim_backend.engines.tensor_network.work import Work
+from quasim_backend.errors import MemoryLimitError
 
 __all__ = ["TensorNetworkEngine"]
-
-_GATE_SECONDS = 40e-6
-"""To build and simplify, a gate of each question."""
 
 
 class TensorNetworkEngine:
@@ -59,13 +62,20 @@ class TensorNetworkEngine:
                 return reason
         return None
 
+    def draws_errors(self, compiled: CompiledCircuit, request: EngineRequest) -> bool:
+        """Return whether errors are drawn shot by shot, so that averages are not exact."""
+        return cheaper_trajectories(compiled, request) is not None
+
     def memory_bytes(self, compiled: CompiledCircuit, request: EngineRequest) -> int:
         """Return what the largest contraction holds, and results, in bytes.
 
         Contractions are sliced to fit the workspace; one that cannot be is refused when it is run.
         """
-        work = Work(compiled, request)
+        trajectories = cheaper_trajectories(compiled, request)
+        work = trajectories.work if trajectories else Work(compiled, request)
         total = max((cost.peak_bytes for cost in work.rehearsal()), default=0) + 4096
+        if trajectories is not None:
+            total += trajectories.table_bytes()
         if request.want_state:
             total += request.dtype.itemsize << compiled.num_qubits
         return total + result_bytes(compiled, request)
@@ -75,15 +85,8 @@ class TensorNetworkEngine:
 
         From a quick greedy path; a longer search finds better ones.
         """
-        work = Work(compiled, request)
-        asked = work.asked()
-        found = work.rehearsal()
-        if not found:
-            return 1e-4
-        scale = len(asked) / len(found)
-        seconds = sum(e.cost.seconds(request.dtype.itemsize) * e.times for e in found)
-        gates = sum(len(e.operations) for e in work.timeline.events if isinstance(e, GatesStep))
-        return scale * seconds + len(asked) * gates * _GATE_SECONDS
+        trajectories = cheaper_trajectories(compiled, request)
+        return trajectories.seconds() if trajectories else Work(compiled, request).seconds()
 
     def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:
         """Run the circuit.
@@ -94,7 +97,18 @@ class TensorNetworkEngine:
                 along the best path that was found.
             UnsupportedError: If the strategy asked for cannot be used.
         """
-        return Work(compiled, request).run()
+        trajectories = cheaper_trajectories(compiled, request)
+        if trajectories is not None:
+            return trajectories.run()
+        try:
+            return Work(compiled, request).run()
+        except MemoryLimitError as error:
+            reason = trajectory_refusal(compiled, request)
+            if reason is None:
+                raise
+            raise MemoryLimitError(
+                f"{error} Errors are not drawn shot by shot: {reason}."
+            ) from error
 
     def jacobian(
         self, compiled: CompiledCircuit, request: EngineRequest

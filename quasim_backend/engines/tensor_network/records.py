@@ -14,7 +14,7 @@ from quasim_backend.engines.tensor_network.timeline import EVENTS
 from quasim_backend.engines.tensor_network.wires import Outcome
 from quasim_backend.ir.channels import ReadoutError
 
-__all__ = ["memory_of"]
+__all__ = ["count_readouts", "memory_of"]
 
 
 def memory_of(
@@ -52,6 +52,12 @@ def memory_of(
                 _assign(memory, step, variables)
         events += isinstance(step, EVENTS)
     return memory.words
+
+
+def count_readouts(code: CompiledCircuit) -> int:
+    """Return how many uniforms a shot draws for errors of reading."""
+    reading = (s for s in code.steps if isinstance(s, MeasureStep | SampleStep))
+    return sum(len(_readouts(step)) for step in reading)
 
 
 def _readouts(step: MeasureStep | SampleStep) -> Sequence[tuple[Sequence[int], ReadoutError]]:

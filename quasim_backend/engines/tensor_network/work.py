@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import time
 from collections.abc import Hashable, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.compile.code import CompiledCircuit, GatesStep
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.averages import moments_of
 from quasim_backend.engines.base import EngineOutput, EngineRequest
@@ -54,6 +55,8 @@ _REHEARSED = 6
 _REHEARSAL_SECONDS = 0.2
 _WIDE = 1e6
 """Multiplications of a product that a second thread makes faster."""
+_GATE_SECONDS = 40e-6
+"""To build and simplify, a gate of each question."""
 _WORTH_A_DEVICE = 0.05
 """Predicted seconds on the host from which ``device="auto"`` contracts on a GPU that it has.
 
@@ -75,6 +78,7 @@ class Work:
 
     Attributes:
         timeline: What happens in the circuit.
+        notes: Facts for the result's metadata, of all that was answered so far.
     """
 
     def __init__(self, compiled: CompiledCircuit, request: EngineRequest) -> None:
@@ -97,7 +101,7 @@ class Work:
             root = root.cache["before"]
         self._cache: Memory = root.cache.setdefault("tensor_network", Memory())
         self._runs: dict[Hashable, Run] = {}
-        self._notes: dict[str, Any] = {
+        self.notes: dict[str, Any] = {
             "networks": 0,
             "flops": 0.0,
             "peak_bytes": 0,
@@ -121,7 +125,7 @@ class Work:
             found.append((ask.state(timeline.num_qubits, len(timeline.events)), 1))
         if request.shots:
             prefixes = 1
-            for question in self._sample_questions():
+            for question in self.sample_questions():
                 found.append((question, prefixes))
                 prefixes = min(prefixes << GROUP, request.shots)
         return found
@@ -157,23 +161,64 @@ class Work:
             and self.timeline.pure[events]
         )
 
-    def _sample_questions(self) -> list[Question]:
+    def sample_questions(self) -> list[Question]:
+        """Return the questions of the samples, each of which takes a uniform a shot."""
         timeline = self.timeline
         return sample_questions(timeline.outcomes, timeline.num_qubits, pure=timeline.pure[-1])
 
     def rehearsal(self) -> list[Estimate]:
         """Return what some of the questions cost along a greedy path."""
-        asked = self.asked()
-        step = max(1, len(asked) // _REHEARSED)
         found: list[Estimate] = []
         until = time.perf_counter() + _REHEARSAL_SECONDS
-        for question, times in asked[::step]:
+        for question, times in self._some():
             cost, most = self._cost(question)
             peak = min(int(cost.peak * self._options.itemsize), most)
             found.append(Estimate(cost, peak, times))
             if time.perf_counter() > until:
                 break
         return found
+
+    def seconds(self, runs: int = 1) -> float:
+        """Return about how long all answers take on two cores, without the search.
+
+        Args:
+            runs: How many times they are asked for, with other parameters.
+        """
+        found = self.rehearsal()
+        return self._seconds([(e.cost, e.times) for e in found], runs) if found else 1e-4
+
+    def seconds_at_once(self, runs: int = 1) -> float:
+        """Return `seconds` along the very first path: the same number in every process.
+
+        Infinite if a contraction needs more memory than is allowed.
+        """
+        found: list[tuple[Cost, int]] = []
+        for question, times in self._some():
+            key = ("first cost", self._key(question))
+            known: tuple[Cost, int] | None = self._cache.get(key)
+            if known is None:
+                network = self._reduced(question)
+                options = self._options_for(network)
+                quick = replace(options, strategy="greedy", seconds=0.0)
+                known = find_plan(network.problem, quick).cost, options.most_bytes
+                self._cache.put(key, known)
+            cost, most = known
+            if cost.peak * self._options.itemsize > most:
+                return math.inf
+            found.append((cost, times))
+        return self._seconds(found, runs) if found else 0.0
+
+    def _some(self) -> list[tuple[Question, int]]:
+        asked = self.asked()
+        return asked[:: max(1, len(asked) // _REHEARSED)]
+
+    def _seconds(self, found: Sequence[tuple[Cost, int]], runs: int) -> float:
+        """Scale the price of some questions up to all of them, and add that of building them."""
+        asked, itemsize = len(self.asked()), self._options.itemsize
+        events = self.timeline.events
+        gates = sum(len(e.operations) for e in events if isinstance(e, GatesStep))
+        work = sum(cost.seconds(itemsize) * times for cost, times in found)
+        return runs * asked / len(found) * work + asked * gates * _GATE_SECONDS
 
     def _cost(self, question: Question) -> tuple[Cost, int]:
         """Return the price of a question and the bytes it may hold."""
@@ -210,7 +255,7 @@ class Work:
         asked |= self._request.config.kernels is not None
         if not asked and contraction.plan.cost.seconds(self._options.itemsize) < _WORTH_A_DEVICE:
             return None
-        self._notes["contracted_on"] = "gpu"
+        self.notes["contracted_on"] = "gpu"
         return self._device
 
     def _reduced(self, question: Question) -> Reduced:
@@ -250,8 +295,8 @@ class Work:
             network = kept or self._built(question)
             options = replace(self._options_for(network, keep=keep), again=question.again)
             found = planned(network, options)
-            self._notes["simplify_seconds"] += network.seconds
-            self._notes["search_seconds"] += found.plan.seconds
+            self.notes["simplify_seconds"] += network.seconds
+            self.notes["search_seconds"] += found.plan.seconds
             if not self._given_state():
                 self._cache.put(key, found)
         self._check(found)
@@ -282,7 +327,7 @@ class Work:
         run = self._runs.get(question.key)
         contraction = self._contraction(question)
         started = time.perf_counter()
-        cost, notes = contraction.plan.cost, self._notes
+        cost, notes = contraction.plan.cost, self.notes
         with self._algebra(cost):
             if run is None:
                 threads, check = self._threads, request.cancel.check
@@ -313,14 +358,9 @@ class Work:
         """Answer everything; see `TensorNetworkEngine.run`."""
         request, timeline = self._request, self.timeline
         request.cancel.check()
-        output = EngineOutput(metadata=self._notes)
-        sink, every = SaveSink(sampled=False), np.arange(max(request.shots, 1))
-        for save, events, memory in timeline.saves:
-            value = self._value(save, events)
-            if save.kind == "variance" and save.subtype == "average":
-                mean = self._value(replace(save, kind="expectation"), events)
-                value = moments_of(value, mean)
-            sink.add(save, every, memory, value)
+        output = EngineOutput(metadata=self.notes)
+        sink = SaveSink(sampled=False)
+        self.save(sink, np.arange(max(request.shots, 1)))
         output.saved, output.standard_errors = sink.result(), sink.standard_errors()
         if output.standard_errors:
             output.metadata["averages"] = "exact"
@@ -331,8 +371,22 @@ class Work:
                 output.state = state_of(self._device, output.state, request.dtype)
                 output.state = self._device.to_device(output.state)
         if request.shots:
-            output.packed = self._samples()
+            output.packed = self.samples()
         return output
+
+    def save(self, sink: SaveSink, shots: NDArray[np.int64]) -> None:
+        """Give the values of all save points to a sink, for shots of these numbers."""
+        for save, events, memory in self.timeline.saves:
+            value = self._value(save, events)
+            if save.kind == "variance" and save.subtype == "average":
+                mean = self._value(replace(save, kind="expectation"), events)
+                value = moments_of(value, mean)
+            sink.add(save, shots, memory, value)
+
+    def again(self, request: EngineRequest) -> None:
+        """Go on with other parameters, shots and uniforms; all else is as it was."""
+        self._request = request
+        self._runs.clear()
 
     def jacobian(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return values and derivatives; see `TensorNetworkEngine.jacobian`."""
@@ -424,8 +478,9 @@ class Work:
                 result[k] = flat[place]
         return result
 
-    def _samples(self) -> NDArray[np.uint64]:
-        request, outcomes, asked = self._request, self.timeline.outcomes, self._sample_questions()
+    def samples(self) -> NDArray[np.uint64]:
+        """Return the classical memory of all shots, as `EngineOutput.packed` has it."""
+        request, outcomes, asked = self._request, self.timeline.outcomes, self.sample_questions()
         every = np.arange(request.shots)
         uniforms = ShotUniforms(request.seed, request.shots, request.uniforms, branches=False)
         widths = [min(GROUP, len(outcomes) - start) for start in range(0, len(outcomes), GROUP)]
