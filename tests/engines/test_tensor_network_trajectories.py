@@ -82,6 +82,21 @@ def test_samples_have_the_exact_distribution(drawn, width):
     assert goodness_of_fit(counts, exact) > FALSE_ALARM
 
 
+def test_measurements_and_resets_on_the_way(drawn):
+    circuit = Circuit(4, 5)
+    for part, seed in ((0, 2), (1, 4)):
+        circuit.instructions += noisy(4, seed).instructions
+        if part == 0:
+            circuit.measure(1, 4).reset(2)
+    circuit.measure(range(4), range(4))
+    exact = {m: p for m, p in exact_distribution(circuit, None).items() if p > 1e-15}
+    with session() as rt:
+        result = rt.run(circuit, shots=1500, seed=8)
+    assert 1 < result.metadata["error_patterns"] <= 1500
+    counts = Counter(int(row[0]) for row in result.packed)
+    assert goodness_of_fit(counts, exact) > FALSE_ALARM
+
+
 def test_averages_are_within_their_standard_errors(drawn):
     circuit = noisy(4)
     observable = PauliSum.of({"ZIXI": 0.5, "IYYI": -1.0, "ZZII": 2.0})
