@@ -82,6 +82,11 @@ def test_a_state_that_replaces_another_forgets_it(group):
     check(circuit)
 
 
+def test_a_mixed_state_that_is_replaced_after_it_was_measured(group):
+    circuit = Circuit(1, 1).ry(0.5, 0).channel(amplitude_damping(0.6), [0]).ry(2.4, 0)
+    check(circuit.measure(0, 0).set_state(np.array([0.6, 0.8j])).ry(0.4, 0))
+
+
 def test_noise_and_errors_of_reading(group):
     errors = ReadoutError(np.array([[0.9, 0.1], [0.25, 0.75]]))
     circuit = Circuit(2, 4).h(0).cx(0, 1).channel(amplitude_damping(0.3), [0])
