@@ -12,9 +12,12 @@ from quasim_backend.engines.tensor_network import sampling
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.channels import ReadoutError
 from quasim_backend.ir.expr import Binary, Bit
+from quasim_backend.ir.observables import PauliSum
+from quasim_backend.ir.parameters import Parameter
 from quasim_backend.noise.channels import amplitude_damping
-from quasim_backend.testing.density_oracle import exact_distribution
+from quasim_backend.testing.density_oracle import exact_branches, exact_distribution
 from quasim_backend.testing.generators import random_circuit, random_values
+from quasim_backend.testing.oracles import observable_matrix
 from quasim_backend.testing.statistics import FALSE_ALARM, goodness_of_fit
 
 
@@ -79,6 +82,11 @@ def test_a_state_that_replaces_another_forgets_it(group):
     check(circuit)
 
 
+def test_a_mixed_state_that_is_replaced_after_it_was_measured(group):
+    circuit = Circuit(1, 1).ry(0.5, 0).channel(amplitude_damping(0.6), [0]).ry(2.4, 0)
+    check(circuit.measure(0, 0).set_state(np.array([0.6, 0.8j])).ry(0.4, 0))
+
+
 def test_noise_and_errors_of_reading(group):
     errors = ReadoutError(np.array([[0.9, 0.1], [0.25, 0.75]]))
     circuit = Circuit(2, 4).h(0).cx(0, 1).channel(amplitude_damping(0.3), [0])
@@ -131,6 +139,30 @@ def test_averages_beside_samples_are_over_all_outcomes():
     assert found.packed is not None
     assert abs(found.saved["a"] - wanted.saved["a"]) < 1e-10
     np.testing.assert_allclose(found.saved["p"], wanted.saved["p"], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("last", ["measure", "gate"])
+def test_values_after_measurements_at_the_end_are_averages_over_outcomes(last):
+    """Nothing later depends on those outcomes, but X on a measured qubit has no value any more."""
+    a, circuit = Parameter("a"), Circuit(3, 3)
+    circuit.ry(a, 0).cx(0, 1).rx(0.7, 1).cx(1, 2).ry(0.4, 2).measure([0, 2], [0, 1])
+    if last == "gate":
+        circuit.rx(0.5, 1)
+    strings = ["XIX", "IYI", "ZXI", "ZIZ", "IIX", "ZZY"]
+    state = sum(exact_branches(circuit, {a: 0.9}).values())
+    wanted = [np.trace(observable_matrix(PauliSum.of(s), 3) @ state).real for s in strings]
+    assert np.abs(wanted).max() > 0.3
+    with session() as rt:
+        found = rt.measure(circuit, [PauliSum.of(s) for s in strings], parameters={a: 0.9})
+        values, slopes = rt.gradient(circuit, [PauliSum.of(s) for s in strings], {a: 0.9})
+        counts = Counter(int(r[0]) for r in rt.run(circuit, 1500, parameters={a: 0.9}).packed)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(values, wanted, rtol=0, atol=1e-10)
+    shifted = [sum(exact_branches(circuit, {a: 0.9 + d}).values()) for d in (np.pi / 2, -np.pi / 2)]
+    for string, slope in zip(strings, slopes[:, 0], strict=True):
+        plus, minus = (np.trace(observable_matrix(PauliSum.of(string), 3) @ s) for s in shifted)
+        assert slope == pytest.approx((plus - minus).real / 2, abs=1e-10)
+    assert goodness_of_fit(counts, exact_distribution(circuit, {a: 0.9})) > FALSE_ALARM
 
 
 def test_what_depends_on_outcomes_is_refused_with_engines_that_run_it():

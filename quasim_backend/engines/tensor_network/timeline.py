@@ -25,7 +25,7 @@ from quasim_backend.ir.instructions import ChannelOp, Save
 
 __all__ = ["EVENTS", "Event", "Timeline", "refusal_of"]
 
-Event: TypeAlias = GatesStep | InitializeStep | MeasureStep | ResetStep | SetStateStep
+Event: TypeAlias = GatesStep | InitializeStep | MeasureStep | ResetStep | SampleStep | SetStateStep
 _OTHERS = "Use 'statevector' or 'matrix_product_state'"
 EVENTS = (GatesStep, InitializeStep, MeasureStep, ResetStep, SetStateStep)
 
@@ -36,7 +36,7 @@ class Timeline:
 
     Attributes:
         num_qubits: Simulated qubits.
-        events: In the order they act.
+        events: In the order they act; samples are one only where something is saved after them.
         pure: For each number of events, whether the state after them is a state vector.
         saves: Save points, with the number of events before each, and the memory's value.
         outcomes: What is measured, in order; no outcome twice.
@@ -60,11 +60,16 @@ class Timeline:
         variables: list[Any] = list(code.initial_variables)
         prepares = any(isinstance(step, InitializeStep) for step in code.steps)
         fresh = set(range(len(code.qubits))) if code.starts_at_zero and prepares else set()
+        drawn: SampleStep | None = None
         for step in code.steps:
             if isinstance(step, SaveStep):
+                if drawn is not None:  # an average over outcomes, of a state without coherences
+                    timeline._append(drawn, fresh)
+                    drawn = None
                 timeline.saves.append((step.save, len(timeline.events), timeline.memory))
             elif isinstance(step, SampleStep):
                 timeline._measure(step.qubits)
+                drawn = step
             elif isinstance(step, AssignStep):
                 value = step.value(timeline.memory, variables)
                 if step.slot >= 0:
@@ -107,7 +112,7 @@ class Timeline:
                 wires.before(event.operations)
             elif isinstance(event, ResetStep):
                 wires.before_reset(event.qubits)
-            elif isinstance(event, MeasureStep):
+            elif isinstance(event, MeasureStep | SampleStep):
                 wires.before_measurement(event.qubits, number)
             elif isinstance(event, InitializeStep):
                 wires.before_state(event.qubits, event.amplitudes)

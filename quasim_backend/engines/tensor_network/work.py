@@ -163,8 +163,10 @@ class Work:
 
     def sample_questions(self) -> list[Question]:
         """Return the questions of the samples, each of which takes a uniform a shot."""
-        timeline = self.timeline
-        return sample_questions(timeline.outcomes, timeline.num_qubits, pure=timeline.pure[-1])
+        timeline, outcomes = self.timeline, self.timeline.outcomes
+        # The state that is measured: what comes later may be pure again, or no longer.
+        pure = bool(outcomes) and timeline.pure[outcomes[0][0]]
+        return sample_questions(outcomes, timeline.num_qubits, pure=pure)
 
     def rehearsal(self) -> list[Estimate]:
         """Return what some of the questions cost along a greedy path."""
