@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from quasim_backend.compile.code import (
     CompiledCircuit,
     GatesStep,
+    InitializeStep,
     MeasureStep,
     NoisyStep,
     ResetStep,
     SampleStep,
+    SaveStep,
 )
 from quasim_backend.engines.doubled_circuit import reads_outcomes
 from quasim_backend.errors import OptionError, ShapeError, UnsupportedError
@@ -29,6 +31,7 @@ __all__ = [
     "refuse_inexact",
     "refuse_random",
     "refuse_unavailable",
+    "saves_one_course",
 ]
 
 _NORM_TOLERANCE = 1e-6
@@ -93,6 +96,19 @@ def check_initial_state(
 def depends_on_chance(compiled: CompiledCircuit) -> bool:
     """Return whether a circuit has no single final state."""
     return compiled.measured or compiled.branches
+
+
+def saves_one_course(compiled: CompiledCircuit) -> bool:
+    """Return whether a save point keeps a state that chance has had a part in, not averaged."""
+    chance = False
+    for step in compiled.steps:
+        if isinstance(step, SaveStep) and chance and step.save.subtype != "average":
+            return True
+        collapses = isinstance(step, MeasureStep | SampleStep | NoisyStep)
+        collapses |= isinstance(step, GatesStep) and step.has_channels
+        collapses |= isinstance(step, ResetStep | InitializeStep) and compiled.branches
+        chance |= collapses
+    return False
 
 
 def refuse_inexact(

@@ -17,7 +17,7 @@ from quasim_backend.options import Config, RunOptions
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import KernelSpec
 from quasim_backend.session.candidates import Candidate, candidate
-from quasim_backend.session.checks import depends_on_chance
+from quasim_backend.session.checks import depends_on_chance, saves_one_course
 from quasim_backend.session.choice import (
     BY_AMPLITUDES,
     averages,
@@ -242,6 +242,7 @@ def costs(
         # What is named are routines for amplitudes, or the place where those are.
         names = [name for name in names if name in BY_AMPLITUDES]
     exact = request.exact and depends_on_chance(compiled)
+    one_course = not request.exact and not request.shots and saves_one_course(compiled)
 
     def has_room(engine: Engine, asked: EngineRequest) -> bool:
         return fits(engine, compiled, asked, config, extra_bytes)
@@ -250,6 +251,11 @@ def costs(
         refusal = refusal_of(engine, compiled, request)
         if refusal is None and exact and not averages(engine):
             refusal = "averages over shots only"
+        if refusal is None and one_course and averages(engine):
+            refusal = (
+                "averages over outcomes where one course of them is asked for: no shots, and a "
+                "save that is no 'average'"
+            )
         return refusal
 
     def ask(engine: Engine) -> Candidate:

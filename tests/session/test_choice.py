@@ -232,3 +232,25 @@ def test_a_hopeless_circuit_costs_a_short_trial(monkeypatch: pytest.MonkeyPatch)
     assert patience
     assert not any(found for _, found in patience)
     assert max(limit for limit, _ in patience) <= 0.16 * facts["predicted_seconds"]
+
+
+def test_one_course_of_outcomes_is_never_replaced_by_their_average() -> None:
+    circuit = quasim.Circuit(24, 1)
+    for q in range(24):
+        circuit.h(q)
+    circuit.measure(0, 0)
+    circuit.save("expectation", "z", observable=quasim.PauliString.from_letters({0: "Z"}))
+    found = set()
+    for width in (24, 70):  # wide ones have no state vector
+        wide = quasim.Circuit(width, 1)
+        wide.instructions += circuit.instructions
+        for q in range(width - 1):
+            wide.cx(q, q + 1)
+        wide.save("expectation", "end", observable=quasim.PauliString.from_letters({0: "Z"}))
+        for seed in range(8):
+            with quasim.runtime(seed=seed) as session:
+                saved = session.run(wide, 0).saved
+                assert saved["z"] == pytest.approx(saved["end"], abs=1e-6)
+                assert abs(saved["z"]) == pytest.approx(1, abs=1e-6)
+                found.add(round(float(saved["z"])))
+    assert found == {1, -1}
