@@ -33,6 +33,9 @@ from quasim_backend.session.checks import depends_on_chance
 
 __all__ = ["IndependentParts", "independent_parts", "part_seed"]
 
+_TOGETHER = 10
+"""Qubits that small groups may have together."""
+
 
 @dataclass(frozen=True, eq=False)
 class IndependentParts:
@@ -102,6 +105,8 @@ def independent_parts(compiled: CompiledCircuit) -> IndependentParts | None:
     first = _FirstOf(compiled.original_qubits)
     for qubits in groups:
         first.join(qubits)
+    if not compiled.branches:  # else outcomes of one would multiply with those of others
+        _gather(first, compiled.qubits)
     names = sorted({first.of(q) for q in compiled.qubits})
     if len(names) < 2:
         return None
@@ -156,6 +161,19 @@ class _FirstOf:
         least = min(roots, default=0)
         for root in roots:
             self._above[root] = least
+
+
+def _gather(first: _FirstOf, qubits: Sequence[int]) -> None:
+    """Put small groups together: a state of a few more qubits takes less than a run of its own."""
+    sizes: dict[int, int] = {}
+    for qubit in qubits:
+        sizes[first.of(qubit)] = sizes.get(first.of(qubit), 0) + 1
+    gathered, size = -1, _TOGETHER
+    for name in [name for name in sizes if 2 * sizes[name] <= _TOGETHER]:
+        if size + sizes[name] > _TOGETHER:
+            gathered, size = name, 0
+        first.join((gathered, name))
+        size += sizes[name]
 
 
 def _groups(instructions: Iterable[Instruction], num_qubits: int) -> list[Sequence[int]] | None:
