@@ -33,9 +33,10 @@ _running: list[int] = []
 
 @contextmanager
 def blas_threads(number: int) -> Iterator[None]:
-    """Have linear algebra take ``number`` threads in the whole process, until the block is left.
+    """Have linear algebra take at most ``number`` threads in the whole process in this block.
 
-    Of blocks that overlap, in several threads, the first one decides.
+    Never more than before: OpenBLAS waits for ever for a thread that cannot be started. Of blocks
+    that overlap, in several threads, the first one decides.
     """
     calls = _calls()
     if calls is None:
@@ -45,7 +46,7 @@ def blas_threads(number: int) -> Iterator[None]:
     with _lock:
         if not _running:
             _running.append(get())
-            put(number)
+            put(min(number, _running[0]))
         _running.append(number)
     try:
         yield

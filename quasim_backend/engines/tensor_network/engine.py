@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.compile.code import CompiledCircuit, MeasureStep
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.statevector import result_bytes
@@ -48,6 +48,11 @@ class TensorNetworkEngine:
         reason = refusal_of(code, request.shots)
         if reason is not None:
             return reason
+        if request.uniforms is not None and any(isinstance(s, MeasureStep) for s in code.steps):
+            return (
+                "numbers that are given for outcomes cannot be taken one by one where qubits are "
+                "measured before the end; use 'statevector' or 'matrix_product_state'"
+            )
         timeline = Timeline.of(code)
         if request.want_state and not timeline.pure[-1]:
             return "with noise or resets there is no state vector; save 'density_matrix' instead"
