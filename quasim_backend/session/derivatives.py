@@ -6,7 +6,8 @@ returns the values of the last save point and their derivatives.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def gradient(
     found, sums, _ = _start(executor, circuit, observables, parameters)
     if isinstance(found, DifferentiableRun):
         return found.values_and_jacobian(sums, consume=True)
-    return found
+    return found()
 
 
 def vjp(
@@ -66,7 +67,9 @@ def vjp(
     if isinstance(found, DifferentiableRun):
         values = found.expectations(sums).real
         return values, found.vjp(sums, factors, consume=True)
-    return found[0], as_cotangents(factors, len(sums)) @ found[1]
+    factors = as_cotangents(factors, len(sums))
+    values, jacobian = found()
+    return values, factors @ jacobian
 
 
 def jvp(
@@ -81,7 +84,9 @@ def jvp(
     if isinstance(found, DifferentiableRun):
         slopes = found.jvp(sums, direction)
         return found.expectations(sums).real, slopes
-    return found[0], found[1] @ as_direction(direction, len(compiled.parameters))
+    vector = as_direction(direction, len(compiled.parameters))
+    values, jacobian = found()
+    return values, jacobian @ vector
 
 
 def _start(
@@ -89,8 +94,8 @@ def _start(
     circuit: object,
     observables: PauliObservable | Sequence[PauliObservable],
     parameters: ParameterValues | None,
-) -> tuple[DifferentiableRun | Pair, list[Any], CompiledCircuit]:
-    """Return a run on state vectors to be differentiated, or what an engine gives at once."""
+) -> tuple[DifferentiableRun | Callable[[], Pair], list[Any], CompiledCircuit]:
+    """Return a run on state vectors to be differentiated, or what calls an engine for all."""
     source = to_circuit(circuit, executor.plugins)
     compiled = executor.compiled(source)
     engine = executor.differentiating()
@@ -109,8 +114,8 @@ def _start(
     refusal = refusal_of(engine, with_save, request)
     if refusal is not None:
         raise UnsupportedError(f"method='{engine.name}' cannot do this run: {refusal}.")
-    found: Pair = engine.jacobian(with_save, request)  # type: ignore[attr-defined]
-    return found, sums, compiled
+    call: Callable[[], Pair] = partial(engine.jacobian, with_save, request)  # type: ignore[attr-defined]
+    return call, sums, compiled
 
 
 def _is_wide(executor: Executor, compiled: CompiledCircuit) -> bool:

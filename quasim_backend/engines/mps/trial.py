@@ -8,6 +8,7 @@ its cost is known, and it starts from the state that is there already.
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -53,6 +54,11 @@ class Course:
     bond: int
     state_bytes: int
     taken: float
+
+
+_lock = threading.Lock()
+_kept: list[tuple[Course, MatrixProductState]] = []
+"""The end of the last trial, for its run to start from; only one, since that run may never come."""
 
 
 def explore(
@@ -110,7 +116,8 @@ def explore(
     )
     _cache(compiled)["mps:course"] = key, course
     if size <= request.workspace_bytes:
-        _cache(compiled)["mps:state"] = key, state
+        with _lock:
+            _kept[:] = [(course, state)]
     return True
 
 
@@ -124,11 +131,11 @@ def course_of(compiled: CompiledCircuit, request: EngineRequest) -> Course | Non
 
 def take_state(compiled: CompiledCircuit, request: EngineRequest) -> MatrixProductState | None:
     """Return the state at a course's end, the caller's from now on; None if it is not there."""
-    if request.initial_state is not None or course_of(compiled, request) is None:
+    course = course_of(compiled, request)
+    if request.initial_state is not None or course is None:
         return None
-    # Taken first and compared then: runs in other threads may do the same.
-    kept: tuple[_Key, MatrixProductState] | None = _cache(compiled).pop("mps:state", None)
-    return None if kept is None or kept[0] != _key(request) else kept[1]
+    with _lock:
+        return _kept.pop()[1] if _kept and _kept[0][0] is course else None
 
 
 def _only_gates(compiled: CompiledCircuit) -> GatesStep | None:
