@@ -160,7 +160,12 @@ def session(gpu=None, **options):
 @pytest.fixture(
     params=[
         "strict",
-        pytest.param("emulate", marks=pytest.mark.skipif(find_spec(BUILT) is None, reason=BUILT)),
+        pytest.param(
+            "emulate",
+            marks=pytest.mark.skipif(
+                find_spec(BUILT) is None, reason="the emulated kernels are not built"
+            ),
+        ),
         pytest.param("cuda", marks=pytest.mark.gpu),
     ],
 )
