@@ -37,7 +37,7 @@ class MpsEngine:
     1e-8 in the amplitudes at worst; complex64, which is computed in complex128, discards what its
     own rounding would.
 
-    Linear algebra takes one thread, or as many as the option ``num_threads`` says.
+    Linear algebra takes one thread, or up to as many as the option ``num_threads`` says.
 
     In the metadata ``discarded_weight`` is the sum over all cuts, ``fidelity_estimate`` the product
     of what each kept: near the squared overlap with the exact state where cuts are independent.
