@@ -295,6 +295,11 @@ class CompiledCircuit:
         longer.cache["before"] = self
         return longer
 
+    @property
+    def num_gates(self) -> int:
+        """How many gates and channels gate code has; 0 of code with plans."""
+        return sum(len(step.operations) for step in self.steps if isinstance(step, GatesStep))
+
     def explain(self, itemsize: int = 16) -> str:
         """Describe the code: one line a step, segments with their plan."""
         lines = [

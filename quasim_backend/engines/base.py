@@ -90,7 +90,8 @@ class Engine(Protocol):
     An engine whose states are no amplitudes sets ``runs_gates = True`` and reads
     `quasim_backend.compile.compiler.gate_code`; others never see code that has no plans. One that
     has saves of its own kind names them in ``save_kinds``; others never see those. One whose
-    predictions take time says how many seconds in ``prediction_seconds``. One that knows what a
+    predictions take time says about how many seconds in a method ``prediction_seconds(compiled,
+    request)``. One that knows what a
     run costs only once it has tried has a method ``explore(compiled, request, patience)``, which
     tries for that many seconds and returns whether its predictions, of memory too, are now better.
     One that averages exactly, but not always over shots, has a method ``draws_errors(compiled,

@@ -20,6 +20,7 @@ __all__ = [
     "MatrixObservable",
     "ObservableList",
     "SparseObservable",
+    "listed",
     "observable_of",
 ]
 
@@ -306,6 +307,11 @@ class ObservableList:
 
 ArrayObservable: TypeAlias = MatrixObservable | DiagonalObservable | SparseObservable
 AnyObservable: TypeAlias = PauliSum | ArrayObservable | ObservableList
+
+
+def listed(observable: AnyObservable | None) -> tuple[Any, ...]:
+    """Return the observables of a list, or the only one, for a loop."""
+    return observable.observables if isinstance(observable, ObservableList) else (observable,)
 
 
 def observable_of(

@@ -34,13 +34,15 @@ _AT_ONCE = 0.02
 """Seconds; where an engine needs no more, no other is asked."""
 _WORTH = 10
 """How many times as long as its answer takes the run must take for an engine to be asked."""
-_SHARE = 0.15
+_SHARE = 0.4
 """Of the time that the best of the others needs: how long an engine may try to be faster."""
 _NO_TRY = 0.2
 """Seconds; where the best of the others needs no more, none tries."""
-_BRIEFLY = 1.5
-"""Seconds that it may try before those are asked whose answers take long."""
-_QUICK = 0.1
+_BRIEFLY = 3.0
+"""Seconds that it may try before those are asked whose answers take long, at most, and"""
+_AS_LONG = 5.0
+"""how many times as long as such an answer takes."""
+_QUICK = 0.02
 """Seconds that a quick answer takes at most."""
 _LONGEST = 5.0
 """Seconds that it may try in any case, and where no other can do the run."""
@@ -123,6 +125,7 @@ def cost_table(
     names: Sequence[str],
     make: Callable[[str], Engine],
     ask: Callable[[Engine], Candidate],
+    slowness: Callable[[Engine], float],
     explore: Callable[[Engine, float], Candidate | None],
     *,
     everyone: bool = False,
@@ -132,8 +135,8 @@ def cost_table(
     Args:
         names: The engines, in the order of `competitors`.
         make: Returns the engine of a name; not called for those that are not asked.
-        ask: Returns an engine's answer. Those with a ``prediction_seconds`` take so long and come
-            last.
+        ask: Returns an engine's answer.
+        slowness: Returns about how many seconds that takes; the slowest are asked last.
         explore: Has an engine find out more, for some seconds; returns its answer if it did.
         everyone: Ask all of them, however long that takes.
     """
@@ -142,12 +145,10 @@ def cost_table(
     if not everyone and _best(table) <= _AT_ONCE:
         return table
     engines = [make(name) for name in names if name not in BY_AMPLITUDES]
-    slow = {engine.name: getattr(engine, "prediction_seconds", 0.0) for engine in engines}
-    tried = False
+    slow = {engine.name: slowness(engine) for engine in engines}
     for engine in sorted(engines, key=lambda engine: slow[engine.name]):
-        if slow[engine.name] > _QUICK and not tried:
-            _explore(table, make, explore, _BRIEFLY)
-            tried = True
+        if slow[engine.name] > _QUICK:
+            _explore(table, make, explore, min(_AS_LONG * slow[engine.name], _BRIEFLY))
         best = _best(table)
         if everyone or best > max(_AT_ONCE, _WORTH * slow[engine.name]):
             table.append(ask(engine))

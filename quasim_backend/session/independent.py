@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.compile.code import CompiledCircuit, SaveStep
-from quasim_backend.ir.array_observables import ObservableList
+from quasim_backend.ir.array_observables import ObservableList, listed
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.ir.instructions import (
     Barrier,
@@ -122,8 +122,8 @@ def independent_parts(compiled: CompiledCircuit) -> IndependentParts | None:
         if isinstance(instruction, Save):
             for part, own in zip(parts, strings[instruction.label][1], strict=True):
                 if own:
-                    listed = ObservableList(tuple(PauliSum.of(string) for string in own))
-                    part.append(replace(instruction, observable=listed))
+                    several = ObservableList(tuple(PauliSum.of(string) for string in own))
+                    part.append(replace(instruction, observable=several))
         elif isinstance(instruction, Measure | Reset):
             for number, piece in _pieces(instruction, place):
                 parts[number].append(piece)
@@ -220,12 +220,11 @@ def _strings(
 ) -> tuple[Save, tuple[tuple[PauliString, ...], ...], tuple[int, ...]]:
     """Return a save with the strings of each part, in the order they appear."""
     observable = save.observable
-    listed = observable.observables if isinstance(observable, ObservableList) else (observable,)
     whole = 0
     for mask in masks:
         whole |= mask
     found: list[dict[PauliString, None]] = [{} for _ in masks]
-    for one in listed:
+    for one in listed(observable):
         assert isinstance(one, PauliSum)
         for _, string in one.terms:
             for own, mask in zip(found, masks, strict=True):

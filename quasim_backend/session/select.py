@@ -264,6 +264,10 @@ def costs(
             return Candidate(engine.name, refusal=refusal)
         return candidate(engine, compiled, exactly(request, engine.name), has_room)
 
+    def slowness(engine: Engine) -> float:
+        seconds = getattr(engine, "prediction_seconds", None)
+        return 0.0 if seconds is None else float(seconds(compiled, request))
+
     def explore(engine: Engine, patience: float) -> Candidate | None:
         find_out = getattr(engine, "explore", None)
         if find_out is None or refused(engine) is not None:
@@ -271,7 +275,7 @@ def costs(
         found = find_out(compiled, exactly(request, engine.name), patience)
         return ask(engine) if found else None
 
-    return cost_table(names, make, ask, explore, everyone=everyone)
+    return cost_table(names, make, ask, slowness, explore, everyone=everyone)
 
 
 def owner_of_saves(

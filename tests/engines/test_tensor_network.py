@@ -7,7 +7,6 @@ from collections import Counter
 import numpy as np
 import pytest
 
-import quasim_backend as quasim
 from quasim_backend import Circuit, Config, Runtime
 from quasim_backend.compile import CompileOptions, compile_circuit
 from quasim_backend.engines.base import EngineRequest
@@ -469,4 +468,3 @@ def test_estimates_are_of_the_right_size():
     output = engine.run(compiled, request)
     assert output.metadata["peak_bytes"] <= needed * 4
     assert 0 < predicted < 60
-    assert quasim.__version__

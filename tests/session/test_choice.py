@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
 
 import quasim_backend as quasim
 from quasim_backend.engines.mps import MpsEngine
+from quasim_backend.engines.mps import engine as mps
+from quasim_backend.engines.mps.splitting import Truncation
 from quasim_backend.errors import MemoryLimitError, QuasimError, UnsupportedError
 from quasim_backend.ir.instructions import Save
 
@@ -212,8 +215,15 @@ def test_a_search_goes_to_matrix_product_states_where_amplitudes_take_longer() -
 
 
 def test_a_hopeless_circuit_costs_a_short_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    patience = []
-    explore = MpsEngine.explore
+    patience: list[tuple[float, bool]] = []
+    spent: list[Truncation] = []
+    explore, limits = MpsEngine.explore, mps._truncation
+
+    def counted(*arguments: Any) -> Truncation:
+        spent.append(limits(*arguments))
+        return spent[-1]
+
+    monkeypatch.setattr(mps, "_truncation", counted)
 
     def spied(self: MpsEngine, compiled: object, request: object, limit: float) -> bool:
         found = explore(self, compiled, request, limit)  # type: ignore[arg-type]
@@ -231,7 +241,9 @@ def test_a_hopeless_circuit_costs_a_short_trial(monkeypatch: pytest.MonkeyPatch)
     assert facts["engine"] == "statevector"
     assert patience
     assert not any(found for _, found in patience)
-    assert max(limit for limit, _ in patience) <= 0.16 * facts["predicted_seconds"]
+    assert max(limit for limit, _ in patience) <= 0.41 * facts["predicted_seconds"]
+    # What is hopeless is seen early.
+    assert sum(truncation.seconds for truncation in spent) < 0.15 * facts["predicted_seconds"]
 
 
 def test_one_course_of_outcomes_is_never_replaced_by_their_average() -> None:

@@ -67,9 +67,11 @@ class ExtendedStabilizerEngine:
     """
 
     name = "extended_stabilizer"
-    prediction_seconds = 0.15
-    """How long `refuses` may take, which takes the circuit apart."""
     runs_gates = True
+
+    def prediction_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
+        """Return about how many seconds `refuses` takes, which takes the circuit apart."""
+        return 5e-4 * gate_code(compiled).num_gates
 
     def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
         """Return why the run cannot be done here, or None."""
@@ -118,11 +120,10 @@ class ExtendedStabilizerEngine:
         """Return about how many seconds a run takes on two cores."""
         code = gate_code(compiled)
         found = reduced(code, request)
-        gates = sum(len(s.operations) for s in code.steps if isinstance(s, GatesStep))
         halved = _is_halved(code, request, found)
         own = (_halved_seconds if halved else _vector_seconds)(code, request, found)
         bits = request.shots * code.num_clbits * _BIT_SECONDS
-        return gates * _GATE_SECONDS + own + bits
+        return code.num_gates * _GATE_SECONDS + own + bits
 
     def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:
         """Run the circuit.

@@ -19,9 +19,10 @@ from quasim_backend.compile.code import (
 )
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineRequest
+from quasim_backend.engines.mps.courses import expected_courses
 from quasim_backend.engines.mps.seconds import BIT, ENTRY, GATE, PRODUCT, SITE, SUBSPACE, TRIPLE
 from quasim_backend.engines.mps.trial import course_of
-from quasim_backend.ir.array_observables import ObservableList
+from quasim_backend.ir.array_observables import listed
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import GateOp
 from quasim_backend.ir.observables import PauliSum
@@ -40,7 +41,7 @@ class Estimate:
         bond: Largest bond.
         expected_bond: The same, or what it hardly exceeds where the bound is far away.
         state_bytes: Bytes of the widest state, with expected bonds.
-        seconds: Time for one course of the circuit and its samples.
+        seconds: Time for all courses of the circuit and its samples.
         capped: Whether a bond would have grown past the limit, so that the state is truncated.
     """
 
@@ -78,26 +79,29 @@ def estimate(compiled: CompiledCircuit, request: EngineRequest) -> Estimate:
     """
     course = course_of(compiled, request)
     if course is not None:
-        seconds = course.seconds + _looks(compiled, request, course.bond)
+        seconds = course.seconds + _looks(compiled, request, course.bond, 1.0)
         return Estimate(course.largest, course.largest, course.state_bytes, seconds, False)
     key = f"mps:{request.config.max_bond_dimension}"
     known: tuple[float, int, bool, float] | None = compiled.cache.get(key)
     if known is None:
         known = compiled.cache[key] = _walk(compiled, request)
     seconds, bond, capped, entries = known
-    seconds += _looks(compiled, request, bond)
+    courses = expected_courses(compiled, request.shots)
+    seconds *= 0.5 + 0.5 * courses  # one from the start, the others from somewhere on the way
+    seconds += _looks(compiled, request, bond, courses)
     return Estimate(bond, min(bond, _EXPECTED), entries * ENTRY, seconds, capped)
 
 
-def _looks(compiled: CompiledCircuit, request: EngineRequest, bond: int) -> float:
-    """Return what samples and saved values take of a state with such bonds."""
+def _looks(compiled: CompiledCircuit, request: EngineRequest, bond: int, courses: float) -> float:
+    """Return what samples and saved values take of states with such bonds."""
     width = max(compiled.num_qubits, 1)
     seconds = 0.0
     if any(isinstance(step, SampleStep) for step in compiled.steps):
         seconds += request.shots * width * (BIT + 4 * PRODUCT * float(bond) ** 2)
     for step in compiled.steps:
         if isinstance(step, SaveStep):
-            seconds += (SITE + 8 * PRODUCT * float(bond) ** 3) * _contractions(step, width)
+            look = SITE + 8 * PRODUCT * float(bond) ** 3
+            seconds += courses * look * _contractions(step, width)
     return seconds
 
 
@@ -156,10 +160,9 @@ def _log_rank(gate: Gate | None, width: int) -> float:
 
 def _contractions(step: SaveStep, width: int) -> float:
     """Return how many tensors a save point's value takes a pass over."""
-    observable = step.save.observable
-    listed = observable.observables if isinstance(observable, ObservableList) else (observable,)
+    observables = listed(step.save.observable)
     total = 0.0
-    for one in listed:
+    for one in observables:
         if isinstance(one, PauliSum):
             for _, string in one.terms:
                 mask = string.x | string.z
@@ -167,5 +170,5 @@ def _contractions(step: SaveStep, width: int) -> float:
         else:
             total += width
     if step.save.kind == "variance":
-        total *= max(1, len(listed))
+        total *= len(observables)
     return total

@@ -16,7 +16,7 @@ from quasim_backend.engines.mps.seconds import ENTRY
 from quasim_backend.engines.mps.splitting import Truncation, Worst
 from quasim_backend.engines.mps.state import MatrixProductState
 from quasim_backend.engines.mps.trial import course_of, explore, take_state
-from quasim_backend.ir.array_observables import AnyObservable, ObservableList, SparseObservable
+from quasim_backend.ir.array_observables import AnyObservable, SparseObservable, listed
 from quasim_backend.ir.instructions import GateOp
 
 __all__ = ["MpsEngine"]
@@ -88,12 +88,8 @@ class MpsEngine:
         return int(min(total, 2.0**62))
 
     def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
-        """Return about how many seconds a run takes on one core.
-
-        Every channel and every measurement inside may make shots part: then each shot is a run.
-        """
-        found = estimate(compiled, request)
-        return found.seconds * (max(request.shots, 1) if compiled.branches else 1)
+        """Return about how many seconds a run takes on one core."""
+        return estimate(compiled, request).seconds
 
     def explore(self, compiled: CompiledCircuit, request: EngineRequest, patience: float) -> bool:
         """Find out what a run takes by applying its gates, and keep the state for it.
@@ -182,8 +178,7 @@ def _wide_save(compiled: CompiledCircuit) -> str | None:
 
 
 def _has_sparse(observable: AnyObservable | None) -> bool:
-    listed = observable.observables if isinstance(observable, ObservableList) else (observable,)
-    return any(isinstance(one, SparseObservable) for one in listed)
+    return any(isinstance(one, SparseObservable) for one in listed(observable))
 
 
 def _wide_gate(compiled: CompiledCircuit) -> str | None:

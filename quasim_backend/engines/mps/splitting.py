@@ -46,11 +46,14 @@ _CLEAR = 1e-11
 _RECENT = 32
 """Cuts whose work tells that of those to come."""
 
-_LEAD = 0.1
+_LEAD = 0.05
 """Share of its patience that a state takes before anything is said of the rest."""
 
 _HOPE = 1.25
-"""How many times its patience a run may then be on its way to take: entanglement can go again."""
+"""How many times its patience a run may then be on its way to take, and takes at most.
+
+Entanglement can go again, and what is nearly done is not given up.
+"""
 
 _STRAY = 0.5
 """Norm of the random part of a guessed direction of norm 1: what the guess leaves out is found."""
@@ -89,7 +92,7 @@ class Truncation:
         fidelity: Product of the weights kept so far.
         loses: Whether the last cut to the cap lost weight clearly, so that the next one will.
         seconds: What the work so far takes: a count, the same on every machine under any load.
-        patience: The most that ``seconds`` may become.
+        patience: What ``seconds`` may come to, by and large.
         progress: How much of the operations is done, up to 1: what will not end in time if it
             goes on as it does, stops.
         cuts: How many there were.
@@ -139,8 +142,7 @@ class Truncation:
         self.cuts += 1
         self.pace += (seconds - self.pace) / min(self.cuts, _RECENT)
         whole = self.seconds + self.pace * self.cuts * (1 / self.progress - 1)
-        said = self.seconds > _LEAD * self.patience
-        if self.seconds > self.patience or (said and whole > _HOPE * self.patience):
+        if self.seconds > _LEAD * self.patience and whole > _HOPE * self.patience:
             raise OutOfPatience
 
     def check_room(self, theta: Matrix) -> None:

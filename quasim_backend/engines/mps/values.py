@@ -16,6 +16,7 @@ from quasim_backend.ir.array_observables import (
     DiagonalObservable,
     MatrixObservable,
     ObservableList,
+    listed,
 )
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliString, PauliSum
@@ -42,12 +43,12 @@ def saved_value(state: MatrixProductState, save: Save) -> Any:
         case "mps":
             return canonical_form(state)
     observable: AnyObservable = save.observable or PauliSum(())
-    listed = observable.observables if isinstance(observable, ObservableList) else (observable,)
-    means = _expectations(state, listed)
+    every_one = listed(observable)
+    means = _expectations(state, every_one)
     if save.kind == "expectation":
         found: Any = means if isinstance(observable, ObservableList) else means[0]
         return found.real if observable.hermitian else found
-    squared = [o.squared() for o in listed]  # type: ignore[union-attr]  # sparse ones are refused
+    squared = [o.squared() for o in every_one]  # sparse ones are refused
     squares = _expectations(state, squared).real
     spread = squares - np.abs(means) ** 2
     return spread if isinstance(observable, ObservableList) else float(spread[0])

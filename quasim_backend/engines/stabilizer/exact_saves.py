@@ -13,7 +13,7 @@ from quasim_backend.engines.pauli_sums import matrix_of
 from quasim_backend.engines.stabilizer.heisenberg import string_values
 from quasim_backend.engines.stabilizer.trace import Event
 from quasim_backend.engines.walsh import signed_sums
-from quasim_backend.ir.array_observables import AnyObservable, ObservableList
+from quasim_backend.ir.array_observables import ObservableList, listed
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliString, PauliSum
 from quasim_backend.kernels.base import CancelToken
@@ -46,8 +46,7 @@ def save_problem(save: Save, num_qubits: int) -> str | None:
 
 
 def _observables(save: Save) -> tuple[Any, ...]:
-    observable: AnyObservable = save.observable or PauliSum(())
-    return observable.observables if isinstance(observable, ObservableList) else (observable,)
+    return listed(save.observable or PauliSum(()))
 
 
 def num_strings(save: Save, num_qubits: int) -> int:

@@ -34,6 +34,7 @@ class Reduced:
         problem: Its structure, with indices numbered in the order they appear.
         angles: What its tensors depend on.
         bits: The bits every index of the problem stands for.
+        leaves: How many tensors it had before.
         seconds: How long simplification took.
     """
 
@@ -41,6 +42,7 @@ class Reduced:
     problem: Problem
     angles: AngleTable
     bits: dict[int, int]
+    leaves: int
     seconds: float
 
 
@@ -88,7 +90,8 @@ def reduced(network: Network) -> Reduced:
                 bits[i] = 1 << len(bits)
     tensors = tuple(sum([bits[i] for i in t]) for t in simplified.tensors)
     problem = Problem(tensors, sum(bits[i] for i in simplified.open))
-    return Reduced(simplified, problem, network.angles, bits, time.perf_counter() - started)
+    leaves, seconds = len(network.leaves), time.perf_counter() - started
+    return Reduced(simplified, problem, network.angles, bits, leaves, seconds)
 
 
 def planned(network: Reduced, options: SearchOptions) -> Contraction:

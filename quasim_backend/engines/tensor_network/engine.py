@@ -17,6 +17,7 @@ from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.statevector import result_bytes
 from quasim_backend.engines.tensor_network import questions as ask
+from quasim_backend.engines.tensor_network.prices import REHEARSED
 from quasim_backend.engines.tensor_network.timeline import Timeline, refusal_of
 from quasim_backend.engines.tensor_network.trajectories import (
     cheaper_trajectories,
@@ -33,10 +34,12 @@ class TensorNetworkEngine:
 
     name = "tensor_network"
     runs_gates = True
-    prediction_seconds = 0.2
-    """How long `predicted_seconds` may take."""
     averages = True
     """Without shots, saved values are averages over everything that depends on chance."""
+
+    def prediction_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
+        """Return about how many seconds `predicted_seconds` takes, which builds some networks."""
+        return REHEARSED * 4e-5 * gate_code(compiled).num_gates
 
     def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
         """Return why the run cannot be done here, or None."""

@@ -16,6 +16,7 @@ from quasim_backend.ir.array_observables import (
     DiagonalObservable,
     MatrixObservable,
     ObservableList,
+    listed,
 )
 from quasim_backend.ir.observables import PauliString, PauliSum
 
@@ -156,8 +157,7 @@ def observable_refusal(observable: AnyObservable | None) -> str | None:
 
 def expectation(observable: AnyObservable, events: int) -> list[list[tuple[complex, Question]]]:
     """Return, for each observable of a list or the only one, weighted questions to add up."""
-    several = observable.observables if isinstance(observable, ObservableList) else (observable,)
-    return [_mean(o, events) for o in several]
+    return [_mean(o, events) for o in listed(observable)]
 
 
 def _mean(observable: Any, events: int) -> list[tuple[complex, Question]]:

@@ -11,6 +11,7 @@ from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.saves import SaveSink
+from quasim_backend.engines.tensor_network.asked import questions_of_samples
 from quasim_backend.engines.tensor_network.error_patterns import ErrorPatterns, pattern_refusal
 from quasim_backend.engines.tensor_network.records import count_readouts
 from quasim_backend.engines.tensor_network.timeline import Timeline
@@ -40,7 +41,8 @@ class Trajectories:
 
     def table_bytes(self) -> int:
         """Return the bytes of the errors and uniforms of all shots."""
-        uniforms = 16 * len(self.work.sample_questions()) + 16 * count_readouts(self._patterns.code)
+        questions = len(questions_of_samples(self.work.timeline))
+        uniforms = 16 * questions + 16 * count_readouts(self._patterns.code)
         shots = self._request.shots
         return self._patterns.table_bytes(shots) + shots * uniforms
 
@@ -57,7 +59,7 @@ class Trajectories:
         request, patterns, work = self._request, self._patterns, self.work
         every = np.arange(request.shots)
         uniforms = ShotUniforms(request.seed, request.shots, request.uniforms, branches=False)
-        later = len(work.sample_questions()) + count_readouts(patterns.code)
+        later = len(questions_of_samples(work.timeline)) + count_readouts(patterns.code)
         table = uniforms.block(every, patterns.draws, later).T
         sink = SaveSink(sampled=True)
         output = EngineOutput(metadata=work.notes)

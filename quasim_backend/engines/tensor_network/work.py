@@ -3,74 +3,51 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import time
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.compile.code import CompiledCircuit, GatesStep
+from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.averages import moments_of
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.blas_threads import blas_threads
 from quasim_backend.engines.saves import SaveSink
+from quasim_backend.engines.tensor_network import prices
 from quasim_backend.engines.tensor_network import questions as ask
-from quasim_backend.engines.tensor_network.contraction import (
-    Contraction,
-    Reduced,
-    planned,
-    reduced,
-)
+from quasim_backend.engines.tensor_network.asked import is_read_off_state, questions_of_samples
+from quasim_backend.engines.tensor_network.contraction import Contraction
 from quasim_backend.engines.tensor_network.costs import Cost
 from quasim_backend.engines.tensor_network.gradients import value_and_gradient
-from quasim_backend.engines.tensor_network.memory import Memory
 from quasim_backend.engines.tensor_network.network import Array
+from quasim_backend.engines.tensor_network.networks import Networks
 from quasim_backend.engines.tensor_network.questions import Question
 from quasim_backend.engines.tensor_network.records import memory_of
 from quasim_backend.engines.tensor_network.run import Run
-from quasim_backend.engines.tensor_network.sampling import GROUP, draw, sample_questions
-from quasim_backend.engines.tensor_network.search import SearchOptions, find_plan
+from quasim_backend.engines.tensor_network.sampling import GROUP, draw
 from quasim_backend.engines.tensor_network.timeline import Timeline
-from quasim_backend.engines.tensor_network.wires import Wires
 from quasim_backend.engines.uniforms import ShotUniforms
-from quasim_backend.errors import MemoryLimitError, UnsupportedError
-from quasim_backend.ir.array_observables import ObservableList
+from quasim_backend.errors import UnsupportedError
+from quasim_backend.ir.array_observables import ObservableList, listed
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
 from quasim_backend.kernels.base import ArrayKernels, state_of
-from quasim_backend.options import Config
 
-__all__ = ["LONGEST", "Estimate", "Work"]
+__all__ = ["Work"]
 
-LONGEST = 86400.0
-"""Predicted seconds of one contraction beyond which a run is refused: a day."""
-_REHEARSED = 6
-"""Questions that an estimate looks at; the others are taken to cost as much on average."""
-_REHEARSAL_SECONDS = 0.2
 _WIDE = 1e6
 """Multiplications of a product that a second thread makes faster."""
-_GATE_SECONDS = 40e-6
-"""To build and simplify, a gate of each question."""
 _WORTH_A_DEVICE = 0.05
 """Predicted seconds on the host from which ``device="auto"`` contracts on a GPU that it has.
 
 Predicted, not measured: a hundred contractions take Python some milliseconds to start there.
 """
-
-
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """What a question takes: its price, bytes held at one time, and how often it is put."""
-
-    cost: Cost
-    peak_bytes: int
-    times: int
 
 
 class Work:
@@ -86,20 +63,7 @@ class Work:
         self._request = request
         self._code = gate_code(compiled)
         self.timeline = Timeline.of(self._code)
-        config, kernels = request.config, request.kernels
-        self._device = kernels if isinstance(kernels, ArrayKernels) else None
-        self._options = SearchOptions(
-            config.contraction_strategy,
-            config.contraction_seconds,
-            request.dtype.itemsize,
-            max(_workspace(request, self._device), 1 << 20),
-        )
-        # Questions about a circuit are remembered with the circuit itself, not with the code that
-        # has one more save at its end.
-        root = self._code
-        while "before" in root.cache:
-            root = root.cache["before"]
-        self._cache: Memory = root.cache.setdefault("tensor_network", Memory())
+        self._networks = Networks(self._code, self.timeline, request)
         self._runs: dict[Hashable, Run] = {}
         self.notes: dict[str, Any] = {
             "networks": 0,
@@ -113,221 +77,42 @@ class Work:
             "contraction_seconds": 0.0,
         }
 
-    # --- what is asked ----------------------------------------------------------------------------
+    # --- what it would take -----------------------------------------------------------------------
 
-    def asked(self) -> list[tuple[Question, int]]:
-        """Return the questions of the run, and how many times each is put."""
-        request, timeline = self._request, self.timeline
-        found: list[tuple[Question, int]] = []
-        for save, events, _ in timeline.saves:
-            found += self._save_questions(save, events)
-        if request.want_state:
-            found.append((ask.state(timeline.num_qubits, len(timeline.events)), 1))
-        if request.shots:
-            prefixes = 1
-            for question in self.sample_questions():
-                found.append((question, prefixes))
-                prefixes = min(prefixes << GROUP, request.shots)
-        return found
-
-    def _save_questions(self, save: Save, events: int) -> list[tuple[Question, int]]:
-        n, every = self.timeline.num_qubits, tuple(range(self.timeline.num_qubits))
-        if save.kind == "statevector" or self._from_state(save, events):
-            return [(ask.state(n, events), 1)]
-        if save.kind == "amplitudes":
-            groups = ask.amplitude_groups(save.indices)
-            masks = [mask for mask, _ in groups]
-            return [
-                (ask.amplitudes_question(n, mask, events), masks.count(mask))
-                for mask in dict.fromkeys(masks)
-            ]
-        if save.kind == "probabilities":
-            return [(ask.probabilities(save.qubits or every, events), 1)]
-        if save.kind == "density_matrix":
-            return [(ask.density_matrix(save.qubits or every, events), 1)]
-        observable = save.observable or PauliSum(())
-        sums = ask.expectation(observable, events)
-        if save.kind == "variance":
-            for one in _listed(observable):
-                sums += ask.expectation(one.squared(), events)
-        return [(question, 1) for terms in sums for _, question in terms]
-
-    def _from_state(self, save: Save, events: int) -> bool:
-        """Return whether a save of all qubits is read off the state vector."""
-        whole = not save.qubits or len(save.qubits) == self.timeline.num_qubits
-        return (
-            save.kind in ("probabilities", "density_matrix")
-            and whole
-            and self.timeline.pure[events]
-        )
-
-    def sample_questions(self) -> list[Question]:
-        """Return the questions of the samples, each of which takes a uniform a shot."""
-        timeline, outcomes = self.timeline, self.timeline.outcomes
-        # The state that is measured: what comes later may be pure again, or no longer.
-        pure = bool(outcomes) and timeline.pure[outcomes[0][0]]
-        return sample_questions(outcomes, timeline.num_qubits, pure=pure)
-
-    def rehearsal(self) -> list[Estimate]:
+    def rehearsal(self) -> list[prices.Estimate]:
         """Return what some of the questions cost along a greedy path."""
-        found: list[Estimate] = []
-        until = time.perf_counter() + _REHEARSAL_SECONDS
-        for question, times in self._some():
-            cost, most = self._cost(question)
-            peak = min(int(cost.peak * self._options.itemsize), most)
-            found.append(Estimate(cost, peak, times))
-            if time.perf_counter() > until:
-                break
-        return found
+        return prices.rehearsal(self._networks, self.timeline, self._request)
 
     def seconds(self, runs: int = 1) -> float:
-        """Return about how long all answers take on two cores, without the search.
-
-        Args:
-            runs: How many times they are asked for, with other parameters.
-        """
-        found = self.rehearsal()
-        return self._seconds([(e.cost, e.times) for e in found], runs) if found else 1e-4
+        """Return about how long so many runs take on two cores; see `prices.seconds`."""
+        return prices.seconds(self._networks, self.timeline, self._request, runs)
 
     def seconds_at_once(self, runs: int = 1) -> float:
-        """Return `seconds` along the very first path: the same number in every process.
-
-        Infinite if a contraction needs more memory than is allowed.
-        """
-        found: list[tuple[Cost, int]] = []
-        for question, times in self._some():
-            key = ("first cost", self._key(question))
-            known: tuple[Cost, int] | None = self._cache.get(key)
-            if known is None:
-                network = self._reduced(question)
-                options = self._options_for(network)
-                quick = replace(options, strategy="greedy", seconds=0.0)
-                known = find_plan(network.problem, quick).cost, options.most_bytes
-                self._cache.put(key, known)
-            cost, most = known
-            if cost.peak * self._options.itemsize > most:
-                return math.inf
-            found.append((cost, times))
-        return self._seconds(found, runs) if found else 0.0
-
-    def _some(self) -> list[tuple[Question, int]]:
-        asked = self.asked()
-        return asked[:: max(1, len(asked) // _REHEARSED)]
-
-    def _seconds(self, found: Sequence[tuple[Cost, int]], runs: int) -> float:
-        """Scale the price of some questions up to all of them, and add that of building them."""
-        asked, itemsize = len(self.asked()), self._options.itemsize
-        events = self.timeline.events
-        gates = sum(len(e.operations) for e in events if isinstance(e, GatesStep))
-        work = sum(cost.seconds(itemsize) * times for cost, times in found)
-        return runs * asked / len(found) * work + asked * gates * _GATE_SECONDS
-
-    def _cost(self, question: Question) -> tuple[Cost, int]:
-        """Return the price of a question and the bytes it may hold."""
-        key = self._key(question)
-        known = self._cache.get(key)
-        if isinstance(known, Contraction):
-            return known.plan.cost, known.options.most_bytes
-        found: tuple[Cost, int] | None = self._cache.get(("cost", key))
-        if found is None:
-            network = self._reduced(question)
-            options = self._options_for(network)
-            quick = replace(options, strategy="greedy", seconds=0.02)
-            found = (find_plan(network.problem, quick).cost, options.most_bytes)
-            self._cache.put(("cost", key), found)
-        return found
-
-    def _options_for(self, network: Reduced, *, keep: bool = False) -> SearchOptions:
-        """Return the options of a search: a result that is wanted is no workspace."""
-        result = self._options.itemsize << network.problem.open.bit_count()
-        most = max(self._options.most_bytes, 4 * result)
-        return replace(self._options, most_bytes=most, keep=keep)
+        """Return the same in every process; see `prices.seconds_at_once`."""
+        return prices.seconds_at_once(self._networks, self.timeline, self._request, runs)
 
     # --- answers ----------------------------------------------------------------------------------
 
-    def _key(self, question: Question, *, keep: bool = False) -> Hashable:
-        given = id(self._request.initial_state)
-        return (question.key, question.doubled, self._options, given, keep)
-
     def _where(self, contraction: Contraction) -> ArrayKernels | None:
         """Return the device to contract on, or None for the host."""
-        if self._device is None:
+        device = self._networks.device
+        if device is None:
             return None
         asked = self._request.config.device == "gpu" or self._request.config.require_gpu
         asked |= self._request.config.kernels is not None
-        if not asked and contraction.plan.cost.seconds(self._options.itemsize) < _WORTH_A_DEVICE:
+        if (
+            not asked
+            and contraction.plan.cost.seconds(self._networks.options.itemsize) < _WORTH_A_DEVICE
+        ):
             return None
         self.notes["contracted_on"] = "gpu"
-        return self._device
-
-    def _reduced(self, question: Question) -> Reduced:
-        """Return the simplified network of a question to be looked at, kept until it is planned."""
-        key = ("reduced", self._key(question))
-        found: Reduced | None = None if self._given_state() else self._cache.get(key)
-        if found is None:
-            found = self._built(question)
-            if not self._given_state():
-                self._cache.put(key, found)
-        return found
-
-    def _built(self, question: Question) -> Reduced:
-        wires = Wires(self.timeline.num_qubits, question.doubled)
-        question.ask(wires)
-        self.timeline.go_back(wires, question.events, self._initial_state())
-        return reduced(wires.finish())
-
-    def _initial_state(self) -> Array | None:
-        """Return the amplitudes to start from, on the host."""
-        given, kernels = self._request.initial_state, self._request.kernels
-        if given is None or isinstance(given, np.ndarray):
-            return given
-        return kernels.to_host(state_of(kernels, given, self._request.dtype))
-
-    def _given_state(self) -> bool:
-        return self._request.initial_state is not None
-
-    def _contraction(self, question: Question, *, keep: bool = False) -> Contraction:
-        key = self._key(question, keep=keep)
-        found: Contraction | None = None if self._given_state() else self._cache.get(key)
-        if found is None:
-            # Planning makes the network its own, so that no other run may have it.
-            kept: Reduced | None = None
-            if not self._given_state():
-                kept = self._cache.take(("reduced", self._key(question)))
-            network = kept or self._built(question)
-            options = replace(self._options_for(network, keep=keep), again=question.again)
-            found = planned(network, options)
-            self.notes["simplify_seconds"] += network.seconds
-            self.notes["search_seconds"] += found.plan.seconds
-            if not self._given_state():
-                self._cache.put(key, found)
-        self._check(found)
-        return found
-
-    def _check(self, contraction: Contraction) -> None:
-        cost, itemsize = contraction.plan.cost, self._options.itemsize
-        most = contraction.options.most_bytes
-        if cost.peak * itemsize > most:
-            problem = (
-                f"needs more than the {most / 2**20:.4g} MiB of "
-                f"max_workspace_mb, however it is sliced"
-            )
-        elif cost.seconds(itemsize) > LONGEST:
-            problem = f"is predicted to take more than {LONGEST:.0f} s"
-        else:
-            return
-        raise MemoryLimitError(
-            f"The tensor network of this circuit {problem}. The best path found in "
-            f"{contraction.plan.seconds:.2g} s takes {cost.describe(itemsize)}. Try "
-            f"contraction_strategy='hyper' with more contraction_seconds, a larger "
-            f"max_workspace_mb, fewer layers of gates, or method='matrix_product_state'."
-        )
+        return device
 
     def _answer(self, question: Question, bits: Sequence[int] = ()) -> Array:
         request = self._request
         request.cancel.check()
         run = self._runs.get(question.key)
-        contraction = self._contraction(question)
+        contraction = self._networks.contraction(question)
         started = time.perf_counter()
         cost, notes = contraction.plan.cost, self.notes
         with self._algebra(cost):
@@ -338,9 +123,13 @@ class Work:
                 self._runs[question.key] = run
             answer = run.at(bits)
         notes["contraction_seconds"] += time.perf_counter() - started
+        notes["simplify_seconds"] = self._networks.simplify_seconds
+        notes["search_seconds"] = self._networks.search_seconds
         notes["networks"] += 1
         notes["flops"] += cost.flops
-        notes["peak_bytes"] = max(notes["peak_bytes"], int(cost.peak * self._options.itemsize))
+        notes["peak_bytes"] = max(
+            notes["peak_bytes"], int(cost.peak * self._networks.options.itemsize)
+        )
         notes["width"] = max(notes["width"], cost.width)
         notes["slices"] = max(notes["slices"], cost.slices)
         return answer
@@ -369,9 +158,10 @@ class Work:
         if request.want_state:
             found = self._answer(ask.state(timeline.num_qubits, len(timeline.events)))
             output.state = np.ascontiguousarray(found.reshape(-1))
-            if request.on_device and self._device is not None:
-                output.state = state_of(self._device, output.state, request.dtype)
-                output.state = self._device.to_device(output.state)
+            device = self._networks.device
+            if request.on_device and device is not None:
+                output.state = state_of(device, output.state, request.dtype)
+                output.state = device.to_device(output.state)
         if request.shots:
             output.packed = self.samples()
         return output
@@ -418,7 +208,7 @@ class Work:
     def _value_and_gradient(self, question: Question) -> tuple[float, NDArray[np.float64]]:
         request = self._request
         request.cancel.check()
-        contraction = self._contraction(question, keep=True)
+        contraction = self._networks.contraction(question, keep=True)
         kernels, check = self._where(contraction), request.cancel.check
         arguments = (contraction, request.parameters, request.dtype, check, kernels)
         with self._algebra(contraction.plan.cost):
@@ -429,7 +219,7 @@ class Work:
         qubits = save.qubits or every
         if save.kind == "statevector":
             return np.ascontiguousarray(self._answer(ask.state(n, events)).reshape(-1))
-        if self._from_state(save, events):
+        if is_read_off_state(self.timeline, save, events):
             tensor = self._answer(ask.state(n, events))
             vector = tensor.transpose([n - 1 - q for q in reversed(qubits)]).reshape(-1)
             if save.kind == "probabilities":
@@ -449,7 +239,7 @@ class Work:
         several = isinstance(observable, ObservableList)
         means = self._means(observable, events)
         if save.kind == "variance":
-            squares = [self._means(o.squared(), events)[0] for o in _listed(observable)]
+            squares = [self._means(o.squared(), events)[0] for o in listed(observable)]
             spread = [max(s.real - abs(m) ** 2, 0.0) for s, m in zip(squares, means, strict=True)]
             return np.array(spread) if several else spread[0]
         if several:
@@ -482,7 +272,8 @@ class Work:
 
     def samples(self) -> NDArray[np.uint64]:
         """Return the classical memory of all shots, as `EngineOutput.packed` has it."""
-        request, outcomes, asked = self._request, self.timeline.outcomes, self.sample_questions()
+        request, outcomes = self._request, self.timeline.outcomes
+        asked = questions_of_samples(self.timeline)
         every = np.arange(request.shots)
         uniforms = ShotUniforms(request.seed, request.shots, request.uniforms, branches=False)
         widths = [min(GROUP, len(outcomes) - start) for start in range(0, len(outcomes), GROUP)]
@@ -490,19 +281,3 @@ class Work:
         later = itertools.count(len(asked))
         rows = dict(zip(outcomes, bits, strict=True))
         return memory_of(self._code, rows, request.shots, lambda: uniforms.draw(every, next(later)))
-
-
-def _workspace(request: EngineRequest, device: ArrayKernels | None) -> int:
-    """Return the limit for the tensors of a contraction, in bytes.
-
-    On a device: half of what is free there, since tensors are copied to bring axes into order, if
-    ``max_workspace_mb`` is left at its default. A power of two, so that paths are found again.
-    """
-    free = None if device is None else device.free_bytes()
-    if free is None or request.config.max_workspace_mb != Config.max_workspace_mb:
-        return request.workspace_bytes
-    return 1 << max(free // 2, 1).bit_length() - 1
-
-
-def _listed(observable: Any) -> Sequence[Any]:
-    return observable.observables if isinstance(observable, ObservableList) else (observable,)
