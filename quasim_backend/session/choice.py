@@ -34,9 +34,9 @@ _AT_ONCE = 0.02
 """Seconds; where an engine needs no more, no other is asked."""
 _WORTH = 10
 """How many times as long as its answer takes the run must take for an engine to be asked."""
-_SHARE = 0.4
+_SHARE = 0.5
 """Of the time that the best of the others needs: how long an engine may try to be faster."""
-_NO_TRY = 0.2
+_NO_TRY = 0.1
 """Seconds; where the best of the others needs no more, none tries."""
 _BRIEFLY = 3.0
 """Seconds that it may try before those are asked whose answers take long, at most, and"""

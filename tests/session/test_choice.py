@@ -241,7 +241,7 @@ def test_a_hopeless_circuit_costs_a_short_trial(monkeypatch: pytest.MonkeyPatch)
     assert facts["engine"] == "statevector"
     assert patience
     assert not any(found for _, found in patience)
-    assert max(limit for limit, _ in patience) <= 0.41 * facts["predicted_seconds"]
+    assert max(limit for limit, _ in patience) <= 0.51 * facts["predicted_seconds"]
     # What is hopeless is seen early.
     assert sum(truncation.seconds for truncation in spent) < 0.15 * facts["predicted_seconds"]
 
