@@ -24,10 +24,11 @@ __all__ = [
 ]
 
 PRECISIONS = ("fp8", "fp16", "fp32", "fp64")
+LIBRARIES = ("cutensornet",)
 STRATEGIES = ("auto", "greedy", "dp", "anneal", "hyper")
 DEVICES = ("auto", "cpu", "gpu")
 ENGINE_OPTIONS = (
-    *("contraction_strategy", "contraction_seconds", "max_workspace_mb"),
+    *("contraction_strategy", "contraction_seconds", "contraction_library", "max_workspace_mb"),
     *("max_bond_dimension", "truncation_threshold", "max_truncation_error"),
     *("pauli_threshold", "max_pauli_weight", "approximation_error", "fallback"),
 )
@@ -80,6 +81,8 @@ class Config:
         contraction_strategy: How tensor networks look for a path: ``"auto"``, ``"greedy"``,
             ``"dp"`` (optimal, for small networks), ``"anneal"`` or ``"hyper"``.
         contraction_seconds: Longest time a search for a path may take.
+        contraction_library: None: we contract tensor networks ourselves, on the CPU or a GPU;
+            ``"cutensornet"``: NVIDIA's library does so, on a GPU.
         max_bond_dimension: Largest bond of a matrix product state; None: no limit.
         truncation_threshold: Schmidt weight (sum of squared values, relative) that one truncation
             of a matrix product state may discard.
@@ -119,6 +122,7 @@ class Config:
     gate_times: Mapping[str, float] = field(default_factory=dict)
     contraction_strategy: str = "auto"
     contraction_seconds: float = 2.0
+    contraction_library: str | None = None
     max_bond_dimension: int | None = None
     truncation_threshold: float = 1e-16
     max_truncation_error: float | None = None
@@ -323,6 +327,7 @@ _CHECKS: dict[str, Callable[[str, object], Any]] = {
     "gate_times": _gate_times,
     "contraction_strategy": _one_of(*STRATEGIES),
     "contraction_seconds": _positive,
+    "contraction_library": _optional(_one_of(*LIBRARIES)),
     "max_bond_dimension": _optional(_integer, 1),
     "truncation_threshold": _fraction,
     "max_truncation_error": _optional(_fraction),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.engines.tensor_network.costs import Problem
+from quasim_backend.engines.tensor_network.cutensornet import LibraryRun, Whole
 from quasim_backend.engines.tensor_network.network import AngleTable, Indices, Network
 from quasim_backend.engines.tensor_network.pairs import Order, planned_pairs
 from quasim_backend.engines.tensor_network.program import SLICES, Program
@@ -56,6 +57,7 @@ class Contraction:
         plan: Path and cost.
         options: What the path was searched with.
         seconds: How long simplification took.
+        whole: What a library contracts, where the program only makes its tensors.
     """
 
     program: Program
@@ -63,6 +65,7 @@ class Contraction:
     plan: Plan
     options: SearchOptions
     seconds: float = 0.0
+    whole: Whole | None = None
 
     def run(
         self,
@@ -73,9 +76,12 @@ class Contraction:
         kernels: ArrayKernels | None = None,
         *,
         keep: bool = False,
+        device_id: int = 0,
     ) -> Run:
-        """Return the contraction at some parameters, ready for bits; see `Run`."""
+        """Return the contraction at some parameters, ready for bits; see `Run`, `LibraryRun`."""
         angles = self.angles.values(parameters)
+        if self.whole is not None:
+            return LibraryRun(self.program, self.whole, angles, dtype, check, device_id)
         return Run(self.program, angles, dtype, check, threads, kernels, keep=keep)
 
 
@@ -108,6 +114,12 @@ def planned(network: Reduced, options: SearchOptions) -> Contraction:
     program, numbers = simplified.program, list(simplified.numbers)
     tensors = list(simplified.tensors)
     sliced = [i for i, bit in network.bits.items() if plan.sliced & bit]
+    if options.library is not None:
+        whole = Whole(
+            tuple(tensors), tuple(numbers), plan.path, tuple(sliced), tuple(simplified.open)
+        )
+        program.close(kept=set(numbers))
+        return Contraction(program, network.angles, plan, options, network.seconds, whole)
     if sliced:
         place = {i: program.num_bits + k for k, i in enumerate(sliced)}
         program.num_sliced = len(sliced)

@@ -16,6 +16,7 @@ from quasim_backend.compile.code import CompiledCircuit, MeasureStep
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.engines.statevector import result_bytes
+from quasim_backend.engines.tensor_network import cutensornet
 from quasim_backend.engines.tensor_network import questions as ask
 from quasim_backend.engines.tensor_network.prices import REHEARSED
 from quasim_backend.engines.tensor_network.timeline import Timeline, refusal_of
@@ -49,6 +50,8 @@ class TensorNetworkEngine:
             return "a tensor network gives states and values; use method='superop'"
         code = gate_code(compiled)
         reason = refusal_of(code, request.shots)
+        if reason is None and request.config.contraction_library is not None:
+            reason = cutensornet.refusal()
         if reason is not None:
             return reason
         if request.uniforms is not None and any(isinstance(s, MeasureStep) for s in code.steps):

@@ -61,6 +61,7 @@ class Networks:
             config.contraction_seconds,
             request.dtype.itemsize,
             max(_workspace(request, self.device), 1 << 20),
+            library=config.contraction_library,
         )
         # Questions about a circuit are remembered with the circuit itself, not with the code that
         # has one more save at its end.
@@ -122,7 +123,9 @@ class Networks:
         """Return the options of a search: a result that is wanted is no workspace."""
         result = self.options.itemsize << network.problem.open.bit_count()
         most = max(self.options.most_bytes, 4 * result)
-        return replace(self.options, most_bytes=most, keep=keep)
+        # Only our own contractions keep what derivatives need.
+        library = None if keep else self.options.library
+        return replace(self.options, most_bytes=most, keep=keep, library=library)
 
     @property
     def _starts_from_given(self) -> bool:

@@ -15,12 +15,14 @@ from quasim_backend.engines.tensor_network.costs import (
     OVERHEAD,
     RATE,
     Cost,
+    path_cost,
     path_sets,
 )
+from quasim_backend.engines.tensor_network.greedy import greedy_path
 from quasim_backend.engines.tensor_network.networks import Networks
 from quasim_backend.engines.tensor_network.program import BITS, PARAMETERS, SLICES, Program
 from quasim_backend.engines.tensor_network.questions import Question
-from quasim_backend.engines.tensor_network.search import find_plan
+from quasim_backend.engines.tensor_network.search import Plan, find_plan
 from quasim_backend.engines.tensor_network.timeline import Timeline
 
 __all__ = ["REHEARSED", "Estimate", "Price", "rehearsal", "seconds", "seconds_at_once"]
@@ -36,6 +38,10 @@ _MAKING = 10e-6
 """Seconds to make a small tensor anew, of a gate with a parameter or of others made anew."""
 _CHOOSING = 2e-6
 """Seconds to choose a slice of a small tensor by bits."""
+
+
+_HOPELESS = 600.0
+"""Seconds without slices from which nobody looks for slices, which only add to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,12 @@ def _price(networks: Networks, question: Question) -> Price:
 def _along_greedy(networks: Networks, network: Reduced, longest: float) -> Price:
     """Return the price along a greedy path, searched for some seconds."""
     options = networks.options_for(network)
-    plan = find_plan(network.problem, replace(options, strategy="greedy", seconds=longest))
+    path = greedy_path(network.problem)
+    whole = path_cost(network.problem, path)
+    if whole.seconds(options.itemsize) > _HOPELESS:
+        plan = Plan(path, 0, whole, 0.0)
+    else:
+        plan = find_plan(network.problem, replace(options, strategy="greedy", seconds=longest))
     program, numbers = network.simplified.program, network.simplified.numbers
     tensors = network.problem.tensors
     levels = [
@@ -165,6 +176,9 @@ def _along_greedy(networks: Networks, network: Reduced, longest: float) -> Price
 
 def _of_contraction(known: Contraction, itemsize: int) -> Price:
     """Return the price of a network that is built and planned."""
+    cost = known.plan.cost
+    if known.whole is not None:  # a library does it all each time
+        return Price(cost, known.options.most_bytes, 0.0, 0.0, cost.seconds(itemsize))
     steps: list[tuple[int, float, float]] = []
     for operation in known.program.operations:
         if operation.kind == "product":
@@ -173,8 +187,8 @@ def _of_contraction(known: Contraction, itemsize: int) -> Price:
             size = math.prod(batch)
             moved = size * (rows * inner + inner * columns + rows * columns)
             steps.append((operation.level, size * rows * inner * columns, moved))
-    by_level = _by_level(known.program, steps, known.plan.cost.slices, itemsize)
-    return Price(known.plan.cost, known.options.most_bytes, *by_level)
+    by_level = _by_level(known.program, steps, cost.slices, itemsize)
+    return Price(cost, known.options.most_bytes, *by_level)
 
 
 def _by_level(

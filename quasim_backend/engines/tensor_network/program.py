@@ -12,7 +12,7 @@ may be done in the memory of a device.
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -115,8 +115,12 @@ class Program:
         """Append the choice of a slice by bits: (axis, number of the bit) pairs."""
         return self.add("bits", (source,), tuple(sorted(pairs, reverse=True)), level)
 
-    def close(self) -> None:
-        """Find out what is done when and which results can be dropped; no more operations come."""
+    def close(self, kept: Collection[int] = ()) -> None:
+        """Find out what is done when and which results can be dropped; no more operations come.
+
+        Args:
+            kept: Operations whose results somebody else takes.
+        """
         last_use: dict[int, int] = {}
         highest: dict[int, int] = {}
         entering: set[int] = set()
@@ -129,7 +133,7 @@ class Program:
         drops: dict[int, list[int]] = {}
         for source, number in last_use.items():
             # What a higher level uses is needed again each time that level runs.
-            if highest[source] == self.operations[source].level:
+            if highest[source] == self.operations[source].level and source not in kept:
                 drops.setdefault(number, []).append(source)
         for number, sources in drops.items():
             self.operations[number].drops = tuple(sources)

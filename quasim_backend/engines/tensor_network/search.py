@@ -34,6 +34,7 @@ class SearchOptions:
         keep: Whether all its intermediate tensors stay in memory.
         again: Whether the network is contracted more than once, with other values: ``auto``
             searches as long as it has spent less time than the contractions are predicted to take.
+        library: Who contracts it: None for us, or ``"cutensornet"``.
     """
 
     strategy: str = "auto"
@@ -42,6 +43,7 @@ class SearchOptions:
     most_bytes: int = 512 << 20
     keep: bool = False
     again: bool = False
+    library: str | None = None
 
 
 @dataclass(frozen=True)

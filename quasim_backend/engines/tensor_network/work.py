@@ -96,7 +96,7 @@ class Work:
     def _where(self, contraction: Contraction) -> ArrayKernels | None:
         """Return the device to contract on, or None for the host."""
         device = self._networks.device
-        if device is None:
+        if device is None or contraction.whole is not None:
             return None
         asked = self._request.config.device == "gpu" or self._request.config.require_gpu
         asked |= self._request.config.kernels is not None
@@ -119,7 +119,16 @@ class Work:
             if run is None:
                 threads, check = self._threads, request.cancel.check
                 kernels = self._where(contraction)
-                run = contraction.run(request.parameters, request.dtype, check, threads, kernels)
+                run = contraction.run(
+                    request.parameters,
+                    request.dtype,
+                    check,
+                    threads,
+                    kernels,
+                    device_id=request.config.device_id,
+                )
+                if contraction.whole is not None:
+                    self.notes["contracted_on"] = "cutensornet"
                 self._runs[question.key] = run
             answer = run.at(bits)
         notes["contraction_seconds"] += time.perf_counter() - started
