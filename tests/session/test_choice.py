@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from quasim_backend.engines.mps import engine as mps
 from quasim_backend.engines.mps.splitting import Truncation
 from quasim_backend.errors import MemoryLimitError, QuasimError, UnsupportedError
 from quasim_backend.ir.instructions import Save
+from quasim_backend.noise.channels import depolarizing
+from quasim_backend.session.candidates import Candidate
+from quasim_backend.session.choice import cost_table
 
 needs_stim = pytest.mark.skipif(find_spec("stim") is None, reason="Stim is not installed")
 
@@ -266,3 +270,42 @@ def test_one_course_of_outcomes_is_never_replaced_by_their_average() -> None:
                 assert abs(saved["z"]) == pytest.approx(1, abs=1e-6)
                 found.add(round(float(saved["z"])))
     assert found == {1, -1}
+
+
+def test_a_wide_chain_with_few_errors_is_a_matrix_product_state() -> None:
+    circuit = quasim.Circuit(40, 40)
+    for layer in range(3):
+        for q in range(40):
+            circuit.ry(0.3 * q + layer, q)
+        for q in range(layer % 2, 39, 2):
+            circuit.cx(q, q + 1).channel(depolarizing(1e-3, 2), [q, q + 1])
+    with quasim.runtime(seed=1) as session:
+        facts = session.run(circuit.measure(range(40), range(40)), 1000).metadata
+    assert facts["engine"] == "matrix_product_state"
+    # Hundreds of shots without an error are one course.
+    assert facts["predicted_seconds"] < 2
+
+
+def test_engines_whose_answer_takes_time_are_asked_where_it_can_pay() -> None:
+    asked: list[str] = []
+
+    def ask(engine: Any) -> Candidate:
+        asked.append(engine.name)
+        return Candidate(engine.name, seconds={"statevector": 3.0, "quick": 2.0}.get(engine.name))
+
+    engines = {
+        name: SimpleNamespace(name=name) for name in ("statevector", "slow", "quick", "dear")
+    }
+    slowness = {"slow": 0.1, "quick": 0.0, "dear": 0.5}
+    trials: list[float] = []
+    cost_table(
+        [*engines],
+        lambda name: engines[name],  # type: ignore[arg-type,return-value]
+        ask,
+        lambda engine: slowness[engine.name],
+        lambda engine, patience: trials.append(patience),
+    )
+    assert asked == ["statevector", "quick", "slow"]  # two seconds are not ten times half a second
+    # Before the slow answers for five times as long as these take, at last for half of the best.
+    assert trials[:2] == [pytest.approx(0.5)] * 2
+    assert max(trials) == pytest.approx(1.5)
