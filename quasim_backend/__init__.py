@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from quasim_backend.ir.observables import PauliSum as PauliSum
     from quasim_backend.ir.parameters import Parameter as Parameter
     from quasim_backend.ir.tableaus import StabilizerTableau as StabilizerTableau
+    from quasim_backend.kernels.base import CancelToken as CancelToken
     from quasim_backend.noise.model import NoiseModel as NoiseModel
     from quasim_backend.options import Config as Config
     from quasim_backend.result import Result as Result
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "CancelToken": "kernels.base",
     "Channel": "ir.channels",
     "Circuit": "ir.circuit",
     "CompiledCircuit": "compile.code",
@@ -76,6 +78,7 @@ _HOME = {
 }
 
 __all__ = [
+    "CancelToken",
     "Cancelled",
     "Channel",
     "Circuit",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.engines.progress import Progress
 from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels.base import CancelToken, KernelSet
 from quasim_backend.options import Config
@@ -38,6 +39,7 @@ class EngineRequest:
         cancel: Stops the run.
         config: The session's settings, for options of single engines.
         exact: Whether saved values are to be averages over everything that depends on chance.
+        progress: Told how much is done, by engines that know.
     """
 
     kernels: KernelSet
@@ -55,6 +57,7 @@ class EngineRequest:
     cancel: CancelToken = field(default_factory=CancelToken)
     config: Config = field(default_factory=Config)
     exact: bool = False
+    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass(eq=False)

@@ -170,6 +170,7 @@ class GateTree:
         )
         self._stack: list[_Split] = []
         self._room = request.workspace_bytes
+        self._done = 0
         self._bound: dict[int, tuple[GateOp | ChannelOp, ...]] = {}
         self._final: tuple[int, Any] | None = None
         self.counts = {"nodes": 1, "snapshots": 0, "recomputations": 0, "state_bytes": 0}
@@ -217,6 +218,8 @@ class GateTree:
             self._memory.write_value(node.shots, node.bits)
         if node.pc < len(self._steps):
             return
+        self._done += len(node.shots)
+        self._request.progress.at(self._done / self._shots)
         self.counts["state_bytes"] = max(self.counts["state_bytes"], int(node.state.nbytes))
         last = int(node.shots[-1])
         if self._request.want_state and (self._final is None or self._final[0] < last):

@@ -62,6 +62,7 @@ class ShotTree:
         state_bytes = request.dtype.itemsize << compiled.num_qubits
         self._snapshot_limit = request.workspace_bytes // state_bytes
         self._snapshots = 0
+        self._done = 0
         self._parameters: dict[int, NDArray[np.float64]] = {}
         self._courses: dict[int, NoisyCourse] = {}
         self._uniforms = ShotUniforms(
@@ -143,6 +144,8 @@ class ShotTree:
             self._memory.write_value(node.shots, node.bits)
         if node.pc < len(steps):
             return
+        self._done += len(node.shots)
+        self._request.progress.at(self._done / self._shots)
         last = int(node.shots[-1])
         if self._request.want_state and (self._final is None or self._final[0] < last):
             node.pending.settle(self._kernels, node.state)

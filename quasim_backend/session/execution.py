@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from quasim_backend.compile.code import CompiledCircuit, SegmentStep
 from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
+from quasim_backend.engines.progress import Progress
 from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.validate import check_save
@@ -288,6 +289,7 @@ class Executor:
         exact: bool = False,
         on_device: bool = False,
         cancel: CancelToken | None = None,
+        progress: Callable[[float], None] | None = None,
         extra_bytes: int = 0,
     ) -> Result:
         """Run code on the engine that is chosen for it.
@@ -305,6 +307,7 @@ class Executor:
             exact: Saved values are averages over everything that depends on chance.
             on_device: Leave the final amplitudes where they were computed.
             cancel: Stops the run.
+            progress: Told the fraction that is done.
             extra_bytes: What the caller allocates besides the engine.
 
         Raises:
@@ -322,7 +325,14 @@ class Executor:
             parts = self._parts(compiled)
             if parts is not None:
                 return self._execute_parts(
-                    compiled, parts, parameters, shots=shots, seed=key, exact=exact, cancel=cancel
+                    compiled,
+                    parts,
+                    parameters,
+                    shots=shots,
+                    seed=key,
+                    exact=exact,
+                    cancel=cancel,
+                    progress=progress,
                 )
         if method == "auto" and want_superop:
             method = "superop"
@@ -350,6 +360,7 @@ class Executor:
             cancel=cancel or CancelToken(),
             config=self.config,
             exact=exact,
+            progress=Progress(progress),
         )
         options = RunOptions(self.config, shots, key, want_state, want_unitary)
         engine = choose_engine(
@@ -365,6 +376,7 @@ class Executor:
             self.plugins.run_finished(RunRecord(compiled, options, metadata, error))
             raise
         ended = time.perf_counter()
+        request.progress.at(1.0)
         metadata |= output.metadata
         metadata["time_run"] = ended - began
         if output.state is not None:
@@ -396,10 +408,12 @@ class Executor:
         seed: int,
         exact: bool,
         cancel: CancelToken | None,
+        progress: Callable[[float], None] | None,
     ) -> Result:
         """Run each part on the engine that is best for it, and put the results together."""
         whole, codes = parts
         started = time.perf_counter()
+        told, count = Progress(progress), len(codes)
         results = [
             self.execute(
                 code,
@@ -408,6 +422,7 @@ class Executor:
                 seed=part_seed(seed, number),
                 exact=exact,
                 cancel=cancel,
+                progress=told.within(number / count, (number + 1) / count),
             )
             for number, code in enumerate(codes)
         ]

@@ -227,6 +227,7 @@ class Runtime:
         initial_state: ArrayLike | None = None,
         uniforms: ArrayLike | None = None,
         cancel: CancelToken | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Result:
         """Run a circuit and return samples, saved values and metadata.
 
@@ -244,6 +245,11 @@ class Runtime:
             uniforms: float64 ``(shots, draws)`` in ``[0, 1)``: where shot ``s`` takes its random
                 numbers from, instead of the seed.
             cancel: A token; setting it from another thread stops the run.
+            progress: Called with the fraction that is done, which only grows and ends with 1: for
+                each slice and value of a tensor network, gates of a matrix product state, and
+                shots that noise or outcomes keep apart; other runs tell their end only, and so do
+                runs to ``Config.target_error``. It may be called from any thread, by one at a time;
+                what it raises ends the run.
         """
         compiled = self._executor.compiled(
             circuit, starts_at_zero=initial_state is None, saves=as_saves(save)
@@ -257,6 +263,7 @@ class Runtime:
             initial_state=initial_state,
             uniforms=uniforms,
             cancel=cancel,
+            progress=progress,
         )
 
     def sample(

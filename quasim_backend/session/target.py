@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from quasim_backend.compile.code import CompiledCircuit, SaveStep
 from quasim_backend.engines.doubled_circuit import reads_outcomes
+from quasim_backend.engines.progress import Progress
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.array_observables import (
     AnyObservable,
@@ -45,14 +46,17 @@ def run(
     initial_state: ArrayLike | None = None,
     uniforms: ArrayLike | None = None,
     cancel: CancelToken | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Result:
     """Run a circuit; with as many shots as the session's target takes, if it is left to that."""
     target = executor.config.target_error
     given = shots is not None or uniforms is not None
     if target is not None and not given and _are_sampled(compiled):
-        return _to_target(
+        found = _to_target(
             executor, compiled, parameters, target, seed, initial_state, cancel, must=False
         )
+        Progress(progress).at(1.0)
+        return found
     return executor.execute(
         compiled,
         parameters,
@@ -61,6 +65,7 @@ def run(
         initial_state=initial_state,
         uniforms=uniforms,
         cancel=cancel,
+        progress=progress,
     )
 
 

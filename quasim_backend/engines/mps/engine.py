@@ -25,6 +25,8 @@ _WHOLE = 26
 """Widest state that is handed out as amplitudes."""
 _TABLE = {"density_matrix": 8, "probabilities": 20}
 """Most qubits that a save point's table may have."""
+_GATES = 0.9
+"""Share of a run that its gates are said to be; looking at the state is the rest."""
 _LOSS = 1e-3
 """Weight that truncations may discard together, where bonds are limited and the user says none."""
 
@@ -126,7 +128,8 @@ class MpsEngine:
             if kept is not None and course is not None:  # once: nothing branches
                 return MpsState(kept, request.cancel, course.gates)
             state = MatrixProductState(width, _truncation(request, worst))
-            return MpsState(state, request.cancel)
+            alone = None if compiled.branches else request.progress.within(0.0, _GATES)
+            return MpsState(state, request.cancel, progress=alone)
 
         with blas_threads(request.config.num_threads or 1):
             output = GateTree(compiled, request, start).run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,18 +25,25 @@ __all__ = ["MpsState"]
 class MpsState:
     """A state and the gates that wait for it; whoever looks at the state has them applied first."""
 
-    def __init__(self, state: MatrixProductState, cancel: CancelToken, applied: int = 0) -> None:
+    def __init__(
+        self,
+        state: MatrixProductState,
+        cancel: CancelToken,
+        applied: int = 0,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
         """Wrap a state, which is changed.
 
         Args:
             state: The state.
             cancel: Stops the application of gates.
             applied: How many of the gates to come are applied already.
+            progress: Told which fraction of the gates that wait is applied.
         """
         self._state = state
         self._cancel = cancel
         self._applied = applied
-        self._schedule = Schedule(cancel)
+        self._schedule = Schedule(cancel, progress)
 
     @property
     def nbytes(self) -> int:

@@ -8,6 +8,7 @@ CX RZ CX is one cut. So are distant ones that share a qubit, see `fans`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -63,13 +64,17 @@ class _Waiting:
 class Schedule:
     """Gates that wait for a state."""
 
-    def __init__(self, cancel: CancelToken) -> None:
+    def __init__(
+        self, cancel: CancelToken, progress: Callable[[float], None] | None = None
+    ) -> None:
         """Start empty.
 
         Args:
             cancel: Stops `flush`.
+            progress: Told which fraction of what waits is applied.
         """
         self._cancel = cancel
+        self._progress = progress
         self._ready: list[_Waiting] = []
         self._last: dict[int, _Waiting] = {}  # the last operator on each qubit
         self._ones: dict[int, Matrix] = {}  # unitaries on single qubits, which come after it
@@ -113,6 +118,8 @@ class Schedule:
                 state.apply_chain(chosen.chain)
             else:
                 state.apply_chain(chosen.fans[0].chain())
+            if self._progress is not None:
+                self._progress(done / self._count)
             for other in chosen.before:
                 other.after -= 1
                 if not other.after:

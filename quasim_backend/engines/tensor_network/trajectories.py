@@ -10,6 +10,7 @@ import numpy as np
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
+from quasim_backend.engines.progress import Progress
 from quasim_backend.engines.saves import SaveSink
 from quasim_backend.engines.tensor_network.asked import questions_of_samples
 from quasim_backend.engines.tensor_network.error_patterns import ErrorPatterns, pattern_refusal
@@ -37,7 +38,7 @@ class Trajectories:
         self._patterns = ErrorPatterns.of(gate_code(compiled))
         self._count = self._patterns.expected(request.shots)
         shots = math.ceil(request.shots / self._count)
-        self.work = Work(self._patterns.code, replace(request, shots=shots))
+        self.work = Work(self._patterns.code, replace(request, shots=shots, progress=Progress()))
 
     def table_bytes(self) -> int:
         """Return the bytes of the errors and uniforms of all shots."""
@@ -65,14 +66,22 @@ class Trajectories:
         output = EngineOutput(metadata=work.notes)
         words = max(1, -(-patterns.code.num_clbits // 64))
         output.packed = np.zeros((request.shots, words), np.uint64)
-        count = 0
+        count = done = 0
         for angles, shots in patterns.drawn(uniforms, request.shots):
             parameters = np.concatenate([request.parameters, angles])
-            given = replace(request, parameters=parameters, shots=len(shots), uniforms=table[shots])
+            given = replace(
+                request,
+                parameters=parameters,
+                shots=len(shots),
+                uniforms=table[shots],
+                progress=Progress(),
+            )
             work.again(given)
             work.save(sink, shots)
             output.packed[shots] = work.samples()
             count += 1
+            done += len(shots)
+            request.progress.at(done / request.shots)
         output.saved, output.standard_errors = sink.result(), sink.standard_errors()
         output.metadata["error_patterns"] = count
         return output

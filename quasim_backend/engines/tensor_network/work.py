@@ -21,7 +21,11 @@ from quasim_backend.engines.blas_threads import blas_threads
 from quasim_backend.engines.saves import SaveSink
 from quasim_backend.engines.tensor_network import prices
 from quasim_backend.engines.tensor_network import questions as ask
-from quasim_backend.engines.tensor_network.asked import is_read_off_state, questions_of_samples
+from quasim_backend.engines.tensor_network.asked import (
+    is_read_off_state,
+    questions_of,
+    questions_of_samples,
+)
 from quasim_backend.engines.tensor_network.contraction import Contraction
 from quasim_backend.engines.tensor_network.costs import Cost
 from quasim_backend.engines.tensor_network.gradients import value_and_gradient
@@ -65,6 +69,7 @@ class Work:
         self.timeline = Timeline.of(self._code)
         self._networks = Networks(self._code, self.timeline, request)
         self._runs: dict[Hashable, Run] = {}
+        self._expected, self._answered = 1, 0
         self.notes: dict[str, Any] = {
             "networks": 0,
             "flops": 0.0,
@@ -130,7 +135,10 @@ class Work:
                 if contraction.whole is not None:
                     self.notes["contracted_on"] = "cutensornet"
                 self._runs[question.key] = run
-            answer = run.at(bits)
+            done, expected = self._answered, self._expected
+            answer = run.at(bits, request.progress.within(done / expected, (done + 1) / expected))
+        self._answered += 1
+        request.progress.at(self._answered / expected)
         notes["contraction_seconds"] += time.perf_counter() - started
         notes["simplify_seconds"] = self._networks.simplify_seconds
         notes["search_seconds"] = self._networks.search_seconds
@@ -158,6 +166,9 @@ class Work:
         """Answer everything; see `TensorNetworkEngine.run`."""
         request, timeline = self._request, self.timeline
         request.cancel.check()
+        if request.progress:
+            asked = questions_of(timeline, request)
+            self._expected = max(1, sum(times for _, times in asked))
         output = EngineOutput(metadata=self.notes)
         sink = SaveSink(sampled=False)
         self.save(sink, np.arange(max(request.shots, 1)))
