@@ -197,7 +197,7 @@ def timed(function: Callable[[], object]) -> tuple[float, object]:
 
 
 def limited(name: str, kind: str, seconds: float) -> dict[str, Any] | None:
-    """Return what that function gives in a fresh process, or None if it takes too long."""
+    """Return what that function gives in a fresh process, or None if it fails or is too slow."""
     with tempfile.TemporaryFile("w+") as output:
         command = [sys.executable, __file__, name, kind, str(seconds)]
         process = subprocess.Popen(command, stdout=output, start_new_session=True)
@@ -210,6 +210,8 @@ def limited(name: str, kind: str, seconds: float) -> dict[str, Any] | None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        if process.returncode:
+            return None  # such as quimb, where a path takes more memory than there is
         output.seek(0)
         return json.loads(output.read().splitlines()[-1])
 
