@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -12,12 +11,12 @@ from numpy.typing import NDArray
 from quasim_backend.engines.pauli_images import spread
 from quasim_backend.engines.walsh import signed_sums
 from quasim_backend.ir.array_observables import (
-    AnyObservable,
     ArrayObservable,
     DiagonalObservable,
     MatrixObservable,
     ObservableList,
     SparseObservable,
+    listed,
 )
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliString, PauliSum
@@ -43,7 +42,9 @@ def refused_save(save: Save, num_qubits: int) -> str | None:
         case "probabilities" | "density_matrix":
             return None
         case "expectation" | "variance":
-            refusals = (_refused_observable(o, save.kind) for o in _listed(save.observable))
+            refusals = (
+                _refused_observable(o, save.kind) for o in listed(save.observable or PauliSum(()))
+            )
             return next((r for r in refusals if r is not None), None)
     return f"'{save.kind}': strings of operators have no amplitudes"
 
@@ -86,7 +87,7 @@ class SavedSums:
                 for z in range(1 << len(qubits))
             ]
             return result
-        for observable in _listed(save.observable):
+        for observable in listed(save.observable or PauliSum(())):
             result.sums.append(_terms(observable))
             if save.kind == "variance":
                 assert not isinstance(observable, SparseObservable), "others are refused"
@@ -127,12 +128,6 @@ class SavedSums:
         if not single:
             return found, worst
         return (found[0].item() if found.ndim == 1 else found[0]), worst
-
-
-def _listed(observable: AnyObservable | None) -> Sequence[PauliSum | ArrayObservable]:
-    if isinstance(observable, ObservableList):
-        return observable.observables
-    return (observable if observable is not None else PauliSum(()),)
 
 
 def _terms(observable: PauliSum | ArrayObservable) -> Terms:

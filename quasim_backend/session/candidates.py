@@ -58,6 +58,8 @@ def candidate(
     if predict is None:
         return Candidate(engine.name, None, size)
     seconds = float(predict(compiled, request))
+    if not seconds >= 0:  # a plug-in's: that of no run
+        return Candidate(engine.name, None, size)
     if math.isinf(seconds):
         return Candidate(engine.name, None, size, "would outgrow its memory on the way")
     if seconds > _TOO_LONG:

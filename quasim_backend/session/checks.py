@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ __all__ = [
     "refuse_inexact",
     "refuse_random",
     "refuse_unavailable",
+    "saves_averages",
     "saves_one_course",
 ]
 
@@ -100,15 +102,25 @@ def depends_on_chance(compiled: CompiledCircuit) -> bool:
 
 def saves_one_course(compiled: CompiledCircuit) -> bool:
     """Return whether a save point keeps a state that chance has had a part in, not averaged."""
+    return any(subtype != "average" for subtype in _subtypes_after_chance(compiled))
+
+
+def saves_averages(compiled: CompiledCircuit) -> bool:
+    """Return whether save points average states that chance has had a part in, all that do."""
+    subtypes = set(_subtypes_after_chance(compiled))
+    return subtypes == {"average"}
+
+
+def _subtypes_after_chance(compiled: CompiledCircuit) -> Iterator[str]:
+    """Yield the subtype of each save point that chance comes before."""
     chance = False
     for step in compiled.steps:
-        if isinstance(step, SaveStep) and chance and step.save.subtype != "average":
-            return True
+        if isinstance(step, SaveStep) and chance:
+            yield step.save.subtype
         collapses = isinstance(step, MeasureStep | SampleStep | NoisyStep)
         collapses |= isinstance(step, GatesStep) and step.has_channels
         collapses |= isinstance(step, ResetStep | InitializeStep) and compiled.branches
         chance |= collapses
-    return False
 
 
 def refuse_inexact(

@@ -31,6 +31,7 @@ from quasim_backend.session.checks import (
     check_uniforms,
     depends_on_chance,
     refuse_inexact,
+    saves_averages,
 )
 from quasim_backend.session.choice import averages, exactly
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
@@ -321,6 +322,8 @@ class Executor:
         key = self.seed(seed)
         method = self.config.method
         whole = want_state or want_unitary or want_superop
+        # What is averaged over no shots is averaged exactly, whichever engine is chosen.
+        exact |= method == "auto" and shots == 0 and not whole and saves_averages(compiled)
         if method == "auto" and not whole and initial_state is None and uniforms is None:
             parts = self._parts(compiled)
             if parts is not None:

@@ -6,6 +6,7 @@ installed, it plans the same networks, which takes no GPU; contracting takes one
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from importlib.util import find_spec
 from types import SimpleNamespace
@@ -44,6 +45,7 @@ class Network:
 
     made: ClassVar[list[Network]] = []
     failure: ClassVar[Exception | None] = None
+    freed: ClassVar[int] = 0
 
     def __init__(self, *given, options):
         *pairs, output = given
@@ -81,7 +83,10 @@ class Network:
         assert len(self.sliced) == len(optimize["slicing"])
         assert not set(self.sliced) & set(self.output)
 
-    def contract(self, *, slices=None):
+    def free(self):
+        Network.freed += 1
+
+    def contract(self, *, slices=None, release_workspace=False):
         assert self.path is not None
         if Network.failure is not None:
             raise Network.failure
@@ -110,6 +115,7 @@ class Network:
 def library(monkeypatch):
     Network.made.clear()
     Network.failure = None
+    Network.freed = 0
     monkeypatch.setattr(cutensornet, "refusal", lambda: None)
     fake = SimpleNamespace(import_module=lambda name: SimpleNamespace(Network=Network))
     monkeypatch.setattr(cutensornet, "importlib", fake)
@@ -212,6 +218,8 @@ def test_samples_of_a_noisy_circuit(library):
     assert set(counts) <= set(exact)
     assert goodness_of_fit(counts, exact) > FALSE_ALARM
     assert library.made
+    gc.collect()
+    assert library.freed == len(library.made)
 
 
 def test_derivatives_are_contracted_by_us(library):

@@ -14,7 +14,7 @@ from quasim_backend.engines.mps import MpsEngine
 from quasim_backend.engines.mps.courses import expected_courses
 from quasim_backend.engines.tensor_network.error_patterns import ErrorPatterns
 from quasim_backend.engines.uniforms import ShotUniforms
-from quasim_backend.ir import Circuit
+from quasim_backend.ir import Channel, Circuit
 from quasim_backend.kernels.reference import ReferenceKernels
 from quasim_backend.noise.channels import amplitude_damping, depolarizing
 from quasim_backend.options import Config
@@ -68,3 +68,14 @@ def test_few_errors_hardly_make_a_run_longer():
     taken = time.process_time() - began
     assert taken / 12 < predicted < 12 * taken
     assert predicted < engine.predicted_seconds(noisy(0.1), asked) / 10
+
+
+def test_channels_that_are_off_by_rounding_are_no_less_than_a_course():
+    circuit = Circuit(8, 8)
+    channel = Channel.kraus([(1 + 4e-8) * np.eye(2), np.zeros((2, 2))])
+    for layer in range(40):
+        for q in range(8):
+            circuit.ry(0.1 * layer, q).channel(channel, [q])
+    compiled = compile_circuit(circuit.measure(range(8), range(8)))
+    for shots in (10, 1000, 10**6):
+        assert expected_courses(compiled, shots) == 1

@@ -67,14 +67,14 @@ def test_predictions_are_of_the_right_size(circuit, shots):
 def test_a_price_tells_what_is_done_again():
     outcomes = range(16)
     samples = brickwork(16, 6).measure(outcomes, outcomes)
-    first, last = Work(compile_circuit(samples), replace(ASKED, shots=1)).rehearsal()
+    last, first = Work(compile_circuit(samples), replace(ASKED, shots=1)).rehearsal()
     assert first.price.each_time == 0  # the first group is given no outcomes
     assert first.price.each_run == last.price.each_run == 0
     assert last.price.each_time > 0
     names = [Parameter(f"p{i}") for i in range(96)]
     symbolic = brickwork(16, 6, names).measure(outcomes, outcomes)
     asked = replace(ASKED, shots=1, parameters=np.zeros(96))
-    price = Work(compile_circuit(symbolic), asked).rehearsal()[-1].price
+    price = Work(compile_circuit(symbolic), asked).rehearsal()[0].price
     alone = price.seconds(1, 1)
     assert price.each_run > 0
     assert alone < price.seconds(1, 1000) < 1000 * alone

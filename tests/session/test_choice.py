@@ -16,7 +16,8 @@ from quasim_backend.engines.mps.splitting import Truncation
 from quasim_backend.errors import MemoryLimitError, QuasimError, UnsupportedError
 from quasim_backend.ir.instructions import Save
 from quasim_backend.noise.channels import depolarizing
-from quasim_backend.session.candidates import Candidate
+from quasim_backend.session import choice
+from quasim_backend.session.candidates import Candidate, candidate
 from quasim_backend.session.choice import cost_table
 
 needs_stim = pytest.mark.skipif(find_spec("stim") is None, reason="Stim is not installed")
@@ -309,3 +310,50 @@ def test_engines_whose_answer_takes_time_are_asked_where_it_can_pay() -> None:
     # Before the slow answers for five times as long as these take, at last for half of the best.
     assert trials[:2] == [pytest.approx(0.5)] * 2
     assert max(trials) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("collapse", ["measure", "reset", "channel"])
+def test_averages_over_no_shots_are_exact_whichever_engine_is_fastest(
+    collapse: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    circuit = quasim.Circuit(2, 1).h(0).cx(0, 1)
+    if collapse == "measure":
+        circuit.measure(0, 0)
+    elif collapse == "reset":
+        circuit.reset(0)
+    else:
+        circuit.channel(depolarizing(0.75), [0])  # nothing is left
+    circuit.h(0)
+    # Bell pair: without its partner qubit 1 is fully mixed, and so is qubit 0 but for the reset.
+    labels = ("IX", "IZ", "XI", "ZI")
+    saves = [
+        Save("expectation", s, observable=quasim.PauliSum.of(s), subtype="average") for s in labels
+    ]
+    for at_once in (0.02, 0.0):  # amplitudes at once, or all engines asked
+        monkeypatch.setattr(choice, "_AT_ONCE", at_once)
+        with quasim.runtime(simulation_precision="fp64") as session:
+            saved = session.run(circuit, 0, save=saves).saved
+        for label in labels:
+            wanted = 1.0 if (label, collapse) == ("IX", "reset") else 0.0
+            assert saved[label] == pytest.approx(wanted, abs=1e-12)
+
+
+def test_predictions_that_are_none_are_not_taken() -> None:
+    spec = SimpleNamespace(
+        name="odd",
+        memory_bytes=lambda compiled, request: 10,
+        predicted_seconds=lambda compiled, request: -1.0,
+    )
+    found = candidate(spec, None, None, lambda engine, request: True)  # type: ignore[arg-type]
+    assert found == Candidate("odd", None, 10)
+
+
+def test_no_qubits_are_a_state_vector() -> None:
+    for method in ("auto", "statevector", "tensor_network"):
+        with quasim.runtime(method=method) as session:
+            np.testing.assert_allclose(session.simulate(quasim.Circuit(0)), [1])
+    with (
+        quasim.runtime(method="matrix_product_state") as session,
+        pytest.raises(UnsupportedError, match="no qubits; use method='statevector'"),
+    ):
+        session.simulate(quasim.Circuit(0))

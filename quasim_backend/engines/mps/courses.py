@@ -31,10 +31,10 @@ def expected_courses(compiled: CompiledCircuit, shots: int) -> float:
             if isinstance(operation, ChannelOp):
                 channel = operation.channel
                 if id(channel) not in weights:
-                    weights[id(channel)] = math.log(_likeliest(channel))
+                    weights[id(channel)] = math.log(min(_likeliest(channel), 1.0))
                 log_quiet += weights[id(channel)]
     erring = shots * -math.expm1(log_quiet)
-    return min(float(shots), 2.0 ** min(outcomes, 60) + erring)
+    return max(1.0, min(float(shots), 2.0 ** min(outcomes, 60) + erring))
 
 
 def _likeliest(channel: Channel) -> float:

@@ -55,6 +55,8 @@ class MpsEngine:
             what = "unitaries" if request.want_unitary else "superoperators"
             method = "unitary" if request.want_unitary else "superop"
             return f"a matrix product state engine gives no {what}; use method='{method}'"
+        if not compiled.num_qubits:
+            return "there are no qubits; use method='statevector'"
         if request.want_state and compiled.num_qubits > _WHOLE:
             return (
                 f"all amplitudes of {compiled.num_qubits} qubits would not fit; up to {_WHOLE} "
@@ -99,8 +101,8 @@ class MpsEngine:
         Args:
             compiled: What would be run.
             request: What would be asked for.
-            patience: Seconds that this may take, by a count of work: the outcome is always the
-                same.
+            patience: Seconds that this may take, or a quarter more, by a count of work: the outcome
+                is always the same.
 
         Returns:
             Whether predictions are now those of the run's course, and no bounds.

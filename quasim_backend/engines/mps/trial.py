@@ -64,13 +64,14 @@ _kept: list[tuple[Course, MatrixProductState]] = []
 def explore(
     compiled: CompiledCircuit, request: EngineRequest, truncation: Truncation, patience: float
 ) -> bool:
-    """Apply the gates of a circuit, if that takes no more work than ``patience`` seconds.
+    """Apply the gates of a circuit, if that takes about as much work as ``patience`` seconds.
 
     Args:
         compiled: Where the state is looked at earlier, nothing is tried.
         request: Its parameters, precision and limits of bonds decide the course.
         truncation: Limits of the state.
-        patience: A count of work, see `quasim_backend.engines.mps.seconds`.
+        patience: A count of work, see `quasim_backend.engines.mps.seconds`; a quarter more at most,
+            and no more once it is clear that this will not do.
 
     Returns:
         Whether `course_of` knows the course.

@@ -45,7 +45,7 @@ def is_read_off_state(timeline: Timeline, save: Save, events: int) -> bool:
 
 def _expected_prefixes(bits: int, shots: int) -> int:
     """Return how many different ones that many shots give if all are equally likely."""
-    states = 2.0**bits
+    states = 2.0 ** min(bits, 60)
     return max(1, round(-states * math.expm1(-shots / states)))
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Cost", "Path", "Problem", "path_cost"]
+__all__ = ["Cost", "Path", "Problem", "as_float", "path_cost"]
 
 Path = tuple[tuple[int, int], ...]
 """Pairs of tensor numbers; contraction ``s`` of ``n`` tensors makes tensor ``n + s``."""
@@ -19,6 +19,8 @@ RATE = {8: 50e9, 16: 25e9}
 """Real operations a second of matrix products on two cores, by bytes of a number."""
 BANDWIDTH = 4e9
 """Bytes a second at which axes are brought into order, read and written together."""
+_MOST = 1 << 500
+"""Counts beyond this are all the same."""
 OVERHEAD = 10e-6
 """Seconds of a contraction of small tensors."""
 
@@ -116,7 +118,13 @@ def path_cost(
         width = max(width, result.bit_count())
         sets.append(result)
         sizes.append(size)
-    return Cost(float(work), float(peak), width, float(moved), steps, 1 << sliced.bit_count())
+    slices = min(1 << sliced.bit_count(), _MOST)
+    return Cost(as_float(work), as_float(peak), width, as_float(moved), steps, slices)
+
+
+def as_float(count: int) -> float:
+    """Return a count as a float, of hopeless networks the largest that is safe to multiply."""
+    return float(min(count, _MOST))
 
 
 def path_sets(problem: Problem, path: Iterable[tuple[int, int]], sliced: int = 0) -> list[int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,7 +87,11 @@ class LibraryRun(Run):
         self._large = tuple(t for t, indices in enumerate(whole.tensors) if indices)
 
     def at(
-        self, bits: Sequence[int] = (), progress: Callable[[float], None] | None = None
+        self,
+        bits: Sequence[int] = (),
+        progress: Callable[[float], None] | None = None,
+        *,
+        rescale: bool = False,
     ) -> Array:
         """Return the result for some bits, as `Run.at`.
 
@@ -95,7 +100,7 @@ class LibraryRun(Run):
             MemoryLimitError: If the GPU's memory does not suffice.
         """
         values, whole = list(self.values), self._whole
-        self._do(BITS, values, bits)
+        self._do(BITS, values, bits, rescale=rescale)
         scale = self.program.scale
         for number, indices in zip(whole.numbers, whole.tensors, strict=True):
             if not indices:
@@ -136,17 +141,20 @@ class LibraryRun(Run):
     def _by_library(self, operands: list[Array], progress: Callable[[float], None] | None) -> Any:
         if self._network is None:
             self._network = self._planned(operands)
+            weakref.finalize(self, self._network.free)
         else:
             self._network.reset_operands(*operands)
         slices = 1 << len(self._whole.sliced)
         if slices == 1:
             self._check()
-            return self._network.contract()
+            return self._network.contract(release_workspace=True)
         total: Any = 0
         part = max(1, slices // _CHUNKS)
         for start in range(0, slices, part):
             self._check()
-            total = total + self._network.contract(slices=range(start, start + part))
+            total = total + self._network.contract(
+                slices=range(start, start + part), release_workspace=start + part == slices
+            )
             if progress is not None:
                 progress((start + part) / slices)
         return total

@@ -29,6 +29,9 @@ from quasim_backend.errors import MemoryLimitError
 
 __all__ = ["TensorNetworkEngine"]
 
+_WIDEST = 60
+"""Logarithm of the most numbers of a table that anybody could ask memory for."""
+
 
 class TensorNetworkEngine:
     """Answers what is asked of a circuit by contracting networks."""
@@ -60,6 +63,9 @@ class TensorNetworkEngine:
                 "measured before the end; use 'statevector' or 'matrix_product_state'"
             )
         timeline = Timeline.of(code)
+        reason = _too_wide(timeline, request)
+        if reason is not None:
+            return reason
         if request.want_state and not timeline.pure[-1]:
             return "with noise or resets there is no state vector; save 'density_matrix' instead"
         for save, events, _ in timeline.saves:
@@ -144,3 +150,24 @@ class TensorNetworkEngine:
                 as `run`.
         """
         return Work(compiled, request).jacobian()
+
+
+def _too_wide(timeline: Timeline, request: EngineRequest) -> str | None:
+    """Return why a table that is asked for could not be written out anywhere, or None."""
+    n = timeline.num_qubits
+    if request.want_state and n > _WIDEST:
+        return f"{_table('the state', n)}; save 'amplitudes' of some basis states"
+    for save, _, _ in timeline.saves:
+        width = {"statevector": n, "probabilities": 0, "density_matrix": 0}.get(save.kind)
+        if width is None:
+            continue
+        factor = 2 if save.kind == "density_matrix" else 1
+        width = width or factor * (len(save.qubits) or n)
+        if width > _WIDEST:
+            what = f"save '{save.label}'"
+            return f"{_table(what, width)}; save it of fewer qubits"
+    return None
+
+
+def _table(what: str, width: int) -> str:
+    return f"{what} would have 2**{width} numbers"

@@ -51,9 +51,7 @@ def greedy_path(
     def score(a: int, b: int) -> tuple[float, int, int, int]:
         first, second = sets[a], sets[b]
         result = (first | second) & ~(first & second & twice)
-        change = 2.0 ** result.bit_count() - weight * (
-            2.0 ** first.bit_count() + 2.0 ** second.bit_count()
-        )
+        change = _size(result) - weight * (_size(first) + _size(second))
         value = math.copysign(math.log2(1 + abs(change)), change)
         if noise is not None:
             value += temperature * math.log(-math.log(noise() + 1e-300) + 1e-300)
@@ -106,3 +104,8 @@ def greedy_path(
         sets[number] = sets[rest[0]] | sets[rest[1]]
         rest = sorted([*rest[2:], number], key=lambda n: sets[n].bit_count())
     return tuple(path)
+
+
+def _size(indices: int) -> float:
+    """Return the numbers of a tensor, at most what a float can hold."""
+    return 2.0 ** min(indices.bit_count(), 500)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
-from quasim_backend.engines.tensor_network.costs import Path, Problem, path_sets
+from quasim_backend.engines.tensor_network.costs import Path, Problem, as_float, path_sets
 
 __all__ = ["MAX_OPTIMAL", "optimal_path", "reconfigured"]
 
@@ -200,7 +200,7 @@ def _inner(top: int, leaves: set[int], children: dict[int, tuple[int, int]]) -> 
 
 
 def _price(first: int, second: int, result: int) -> float:
-    return float((1 << (first | second).bit_count()) + (_MOVING << result.bit_count()))
+    return as_float((1 << (first | second).bit_count()) + (_MOVING << result.bit_count()))
 
 
 def _tree_cost(

@@ -15,6 +15,7 @@ from quasim_backend.engines.tensor_network.costs import (
     OVERHEAD,
     RATE,
     Cost,
+    as_float,
     path_cost,
     path_sets,
 )
@@ -84,7 +85,7 @@ def rehearsal(networks: Networks, timeline: Timeline, request: EngineRequest) ->
         price = _price(networks, question)
         peak = min(int(price.cost.peak * networks.options.itemsize), price.most_bytes)
         found.append(Estimate(price, peak, times))
-        if time.perf_counter() > until:
+        if time.perf_counter() > until and len(found) > 1:
             break
     return found
 
@@ -123,7 +124,8 @@ def seconds_at_once(
 
 
 def _some(asked: Sequence[tuple[Question, int]]) -> Sequence[tuple[Question, int]]:
-    return asked[:: max(1, len(asked) // REHEARSED)]
+    """Return some questions, the last first: of outcomes, it is given all others."""
+    return [*asked[-1:], *asked[:-1][:: max(1, len(asked) // REHEARSED)]]
 
 
 def _seconds(
@@ -167,8 +169,9 @@ def _along_greedy(networks: Networks, network: Reduced, longest: float) -> Price
     for step, (a, b) in enumerate(plan.path):
         levels.append(max(levels[a], levels[b]))
         three = sets[a], sets[b], sets[len(tensors) + step]
-        moved = sum(1 << s.bit_count() for s in three)
-        steps.append((levels[-1], 1 << (sets[a] | sets[b]).bit_count(), moved))
+        moved = as_float(sum(1 << s.bit_count() for s in three))
+        multiplications = as_float(1 << (sets[a] | sets[b]).bit_count())
+        steps.append((levels[-1], multiplications, moved))
     by_level = _by_level(program, steps, plan.cost.slices, options.itemsize)
     built = network.leaves * _LEAF + networks.num_gates * _GATE
     return Price(plan.cost, options.most_bytes, built + by_level[0], by_level[1], by_level[2])

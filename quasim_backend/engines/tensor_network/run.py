@@ -8,6 +8,7 @@ there, slices are added up there, and only the result comes back.
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,9 @@ from quasim_backend.engines.tensor_network.program import (
 from quasim_backend.kernels.base import ArrayKernels
 
 __all__ = ["Run"]
+
+_NEAR = 2.0**-20
+"""Largest entries from which on, and up to one over which, tensors stay as they are."""
 
 
 class Run:
@@ -86,17 +90,23 @@ class Run:
             self._do(PARAMETERS, self.values, ())
 
     def at(
-        self, bits: Sequence[int] = (), progress: Callable[[float], None] | None = None
+        self,
+        bits: Sequence[int] = (),
+        progress: Callable[[float], None] | None = None,
+        *,
+        rescale: bool = False,
     ) -> Array:
         """Return the result for some bits, summed over all slices.
 
         Args:
             bits: One for each of the network's `bits`.
             progress: Told the fraction that is done, after each slice.
+            rescale: Whether the result may come times any power of two, so that tensors on the way
+                can be kept near 1; on the host only.
         """
         values = list(self.values)
         with self.computing():
-            self._do(BITS, values, bits)
+            self._do(BITS, values, bits, rescale=rescale)
             total = self._slices(values, bits, progress) if self.program.num_sliced else values[-1]
             if self.kernels is not None and self.program.operations[-1].contracts:
                 total = self.kernels.to_host(total)
@@ -146,12 +156,16 @@ class Run:
             finally:
                 stopped.set()
 
-    def _do(self, level: int, values: list[Any], bits: Sequence[int]) -> None:
+    def _do(
+        self, level: int, values: list[Any], bits: Sequence[int], *, rescale: bool = False
+    ) -> None:
         """Do the operations of one level."""
         operations, check, keep = self.program.operations, self._check, self._keep
         making, entering, contracting = self.program.levels[level]
         for number in making:
             values[number] = self._made(number, values, bits)
+            if rescale and operations[number].kind in ("one", "two"):
+                values[number] = rescaled(values[number])
             if not keep:
                 for source in operations[number].drops:
                     values[source] = None
@@ -163,6 +177,8 @@ class Run:
             if kind == "product":
                 check()
                 values[number] = operation.data(values[sources[0]], values[sources[1]])
+                if rescale:
+                    values[number] = rescaled(values[number])
             elif kind == "bits":
                 values[number] = values[sources[0]][key_of(operation.data, bits)]
             else:
@@ -200,6 +216,16 @@ class Run:
             shape, size = values[number].shape, values[number].size
             values[number] = arrived[start : start + size].reshape(shape)
             start += size
+
+
+def rescaled(array: Array) -> Array:
+    """Return an array times a power of two that keeps it in the range of its precision."""
+    largest = float(np.abs(array).max())
+    if _NEAR <= largest <= 1 / _NEAR or not 0 < largest < math.inf:
+        return array
+    factor = 2.0 ** -math.frexp(largest)[1]
+    result: Array = array * array.real.dtype.type(factor)
+    return result
 
 
 def ordered(order: Order | None, array: Any) -> Any:

@@ -7,7 +7,9 @@ distribution, and all prefixes of a group share one path.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from quasim_backend.engines.tensor_network.network import Array
 from quasim_backend.engines.tensor_network.questions import Answers, Question
 from quasim_backend.engines.tensor_network.wires import Outcome, Wires
+from quasim_backend.errors import UnsupportedError
 
 __all__ = ["GROUP", "draw", "sample_questions"]
 
@@ -59,11 +62,14 @@ def draw(
         questions: As `sample_questions` returns them.
         widths: Number of outcomes of each group.
         shots: How many to draw.
-        answer: Gives distributions.
+        answer: Gives distributions, times any factor.
         u: Returns the uniforms ``(shots,)`` of a group by its number.
 
     Returns:
         uint64 ``(outcomes, shots)``, in the order of the questions'.
+
+    Raises:
+        UnsupportedError: If probabilities are too small for the precision.
     """
     bits = np.zeros((sum(widths), shots), np.uint64)
     done = 0
@@ -73,8 +79,10 @@ def draw(
         uniforms = u(number)
         following: list[tuple[tuple[int, ...], NDArray[np.int64]]] = []
         for prefix, members in prefixes:
-            weights = _weights(answer(question, prefix), doubled=question.doubled)
+            found = answer(question, prefix)
+            weights = _weights(found, doubled=question.doubled)
             ladder = np.cumsum(weights)
+            _check(float(ladder[-1]), found.dtype, done, done + width - 1)
             values = np.searchsorted(ladder, uniforms[members] * ladder[-1], side="right")
             values = np.minimum(values, int(np.flatnonzero(weights)[-1]))
             for place in range(width):
@@ -89,6 +97,18 @@ def draw(
         prefixes = following
         done += width
     return bits
+
+
+def _check(total: float, dtype: np.dtype[Any], first: int, last: int) -> None:
+    """Refuse weights that precision has left nothing of."""
+    limits = np.finfo(dtype)
+    if not float(limits.tiny / limits.eps**2) < total < math.inf:
+        raise UnsupportedError(
+            f"The joint probabilities of outcomes up to number {last} add up to {total:g}, so that "
+            f"those from {first} on are not sure in this precision. Try "
+            f"simulation_precision='fp64', a larger max_workspace_mb, or "
+            f"method='matrix_product_state'."
+        )
 
 
 def _weights(values: Array, *, doubled: bool) -> NDArray[np.float64]:

@@ -47,6 +47,8 @@ __all__ = ["Work"]
 
 _WIDE = 1e6
 """Multiplications of a product that a second thread makes faster."""
+_RANGE = {8: 40, 16: 400}
+"""Outcomes whose joint probability is well within the range of floats, by bytes of a number."""
 _WORTH_A_DEVICE = 0.05
 """Predicted seconds on the host from which ``device="auto"`` contracts on a GPU that it has.
 
@@ -68,7 +70,7 @@ class Work:
         self._code = gate_code(compiled)
         self.timeline = Timeline.of(self._code)
         self._networks = Networks(self._code, self.timeline, request)
-        self._runs: dict[Hashable, Run] = {}
+        self._runs: dict[Hashable, tuple[Contraction, Run]] = {}
         self._expected, self._answered = 1, 0
         self.notes: dict[str, Any] = {
             "networks": 0,
@@ -113,17 +115,20 @@ class Work:
         self.notes["contracted_on"] = "gpu"
         return device
 
-    def _answer(self, question: Question, bits: Sequence[int] = ()) -> Array:
+    def _answer(
+        self, question: Question, bits: Sequence[int] = (), *, rescale: bool = False
+    ) -> Array:
         request = self._request
         request.cancel.check()
-        run = self._runs.get(question.key)
-        contraction = self._networks.contraction(question)
+        contraction, run = self._runs.get(question.key) or (None, None)
+        if contraction is None:
+            contraction = self._networks.contraction(question)
         started = time.perf_counter()
         cost, notes = contraction.plan.cost, self.notes
         with self._algebra(cost):
             if run is None:
                 threads, check = self._threads, request.cancel.check
-                kernels = self._where(contraction)
+                kernels = None if rescale else self._where(contraction)
                 run = contraction.run(
                     request.parameters,
                     request.dtype,
@@ -134,9 +139,10 @@ class Work:
                 )
                 if contraction.whole is not None:
                     self.notes["contracted_on"] = "cutensornet"
-                self._runs[question.key] = run
+                self._runs[question.key] = contraction, run
             done, expected = self._answered, self._expected
-            answer = run.at(bits, request.progress.within(done / expected, (done + 1) / expected))
+            told = request.progress.within(done / expected, (done + 1) / expected)
+            answer = run.at(bits, told, rescale=rescale)
         self._answered += 1
         request.progress.at(self._answered / expected)
         notes["contraction_seconds"] += time.perf_counter() - started
@@ -290,6 +296,14 @@ class Work:
                 result[k] = flat[place]
         return result
 
+    def _weight(self, question: Question, bits: Sequence[int]) -> Array:
+        """Answer a question about outcomes, given those before, times any factor.
+
+        The joint probability of many outcomes is out of the range of floats.
+        """
+        most = _RANGE[self._request.dtype.itemsize]
+        return self._answer(question, bits, rescale=len(bits) > most)
+
     def samples(self) -> NDArray[np.uint64]:
         """Return the classical memory of all shots, as `EngineOutput.packed` has it."""
         request, outcomes = self._request, self.timeline.outcomes
@@ -297,7 +311,7 @@ class Work:
         every = np.arange(request.shots)
         uniforms = ShotUniforms(request.seed, request.shots, request.uniforms, branches=False)
         widths = [min(GROUP, len(outcomes) - start) for start in range(0, len(outcomes), GROUP)]
-        bits = draw(asked, widths, request.shots, self._answer, lambda g: uniforms.draw(every, g))
+        bits = draw(asked, widths, request.shots, self._weight, lambda g: uniforms.draw(every, g))
         later = itertools.count(len(asked))
         rows = dict(zip(outcomes, bits, strict=True))
         return memory_of(self._code, rows, request.shots, lambda: uniforms.draw(every, next(later)))
