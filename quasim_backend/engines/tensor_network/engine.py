@@ -67,12 +67,15 @@ class TensorNetworkEngine:
         if reason is not None:
             return reason
         if request.want_state and not timeline.pure[-1]:
-            return "with noise or resets there is no state vector; save 'density_matrix' instead"
+            return (
+                "after noise, resets or measurements there is no state vector; save "
+                "'density_matrix' instead"
+            )
         for save, events, _ in timeline.saves:
             if save.kind in ("statevector", "amplitudes") and not timeline.pure[events]:
                 return (
-                    f"with noise or resets there are no amplitudes to save as '{save.kind}'; "
-                    f"save 'density_matrix' or 'probabilities' instead"
+                    f"after noise, resets or measurements there are no amplitudes to save as "
+                    f"'{save.kind}'; save 'density_matrix' or 'probabilities' instead"
                 )
             reason = ask.observable_refusal(save.observable)
             if reason is not None:
