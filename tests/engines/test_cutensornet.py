@@ -247,6 +247,14 @@ def test_its_errors_are_ours(library, failure, becomes, says):
         rt.simulate(circuit)
 
 
+def test_errors_of_a_listener_are_its_own(library):
+    def listener(fraction):
+        raise RuntimeError(f"seen {fraction}")
+
+    with session(max_workspace_mb=1) as rt, pytest.raises(RuntimeError, match="seen 0"):
+        rt.run(entangled(), save=Save("amplitudes", "a", indices=(1,)), progress=listener)
+
+
 def test_a_token_stops_it_between_slices(library):
     token = CancelToken()
     library.failure = None

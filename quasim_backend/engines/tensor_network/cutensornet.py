@@ -120,41 +120,25 @@ class LibraryRun(Run):
         if len(operands) == 1:
             text = subscripts((self._whole.tensors[self._large[0]],), self._whole.output)
             return np.einsum(text, operands[0])
-        try:
-            return self._by_library(operands, progress)
-        except QuasimError:
-            raise
-        except Exception as cause:
-            kind = type(cause).__name__
-            if kind == "MemoryLimitExceeded":
-                raise MemoryLimitError(
-                    f"cuTensorNet: {cause} Lower max_workspace_mb, so that more is sliced."
-                ) from cause
-            if kind in _OF_THE_LIBRARY or isinstance(cause, RuntimeError | ImportError | OSError):
-                said = str(cause).strip().splitlines() or [kind]
-                raise DeviceError(
-                    f"cuTensorNet cannot be used: {said[0].rstrip('.')}. Leave "
-                    f"contraction_library out, or see `quasim info` for what a GPU needs."
-                ) from cause
-            raise
+        return self._by_library(operands, progress)
 
     def _by_library(self, operands: list[Array], progress: Callable[[float], None] | None) -> Any:
-        if self._network is None:
-            self._network = self._planned(operands)
-            weakref.finalize(self, self._network.free)
+        network = self._network
+        if network is None:
+            network = self._network = _asked(self._planned, operands)
+            weakref.finalize(self, network.free)
         else:
-            self._network.reset_operands(*operands)
+            _asked(network.reset_operands, *operands)
         slices = 1 << len(self._whole.sliced)
         if slices == 1:
             self._check()
-            return self._network.contract(release_workspace=True)
+            return _asked(network.contract, release_workspace=True)
         total: Any = 0
         part = max(1, slices // _CHUNKS)
         for start in range(0, slices, part):
             self._check()
-            total = total + self._network.contract(
-                slices=range(start, start + part), release_workspace=start + part == slices
-            )
+            some, last = range(start, start + part), start + part == slices
+            total = total + _asked(network.contract, slices=some, release_workspace=last)
             if progress is not None:
                 progress((start + part) / slices)
         return total
@@ -180,6 +164,27 @@ class LibraryRun(Run):
 
 _OF_THE_LIBRARY = ("cuTensorNetError", "CUDARuntimeError", "CUDAError", "DynamicLibNotFoundError")
 """Names of exceptions of the library and of what it loads."""
+
+
+def _asked(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Return what a call to the library gives; its errors become ours."""
+    try:
+        return call(*arguments, **options)
+    except QuasimError:
+        raise
+    except Exception as cause:
+        kind = type(cause).__name__
+        if kind == "MemoryLimitExceeded":
+            raise MemoryLimitError(
+                f"cuTensorNet: {cause} Lower max_workspace_mb, so that more is sliced."
+            ) from cause
+        if kind in _OF_THE_LIBRARY or isinstance(cause, RuntimeError | ImportError | OSError):
+            said = str(cause).strip().splitlines() or [kind]
+            raise DeviceError(
+                f"cuTensorNet cannot be used: {said[0].rstrip('.')}. Leave contraction_library "
+                f"out, or see `quasim info` for what a GPU needs."
+            ) from cause
+        raise
 
 
 def linear_path(count: int, path: Path, kept: Sequence[int]) -> list[tuple[int, int]]:

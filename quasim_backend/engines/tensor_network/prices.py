@@ -39,8 +39,6 @@ _MAKING = 10e-6
 """Seconds to make a small tensor anew, of a gate with a parameter or of others made anew."""
 _CHOOSING = 2e-6
 """Seconds to choose a slice of a small tensor by bits."""
-
-
 _HOPELESS = 600.0
 """Seconds without slices from which nobody looks for slices, which only add to it."""
 
