@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,3 +80,21 @@ def test_channels_that_are_off_by_rounding_are_no_less_than_a_course():
     compiled = compile_circuit(circuit.measure(range(8), range(8)))
     for shots in (10, 1000, 10**6):
         assert expected_courses(compiled, shots) == 1
+
+
+def test_writing_a_state_out_is_part_of_the_price():
+    circuit = Circuit(22).h(0)
+    for q in range(21):
+        circuit.cx(q, q + 1)
+    compiled = compile_circuit(circuit)
+    config = Config(method="matrix_product_state")
+    asked = EngineRequest(
+        ReferenceKernels(), np.dtype(np.complex64), np.empty(0), want_state=True, config=config
+    )
+    engine = MpsEngine()
+    predicted = engine.predicted_seconds(compiled, asked)
+    began = time.process_time()
+    engine.run(compiled, asked)
+    taken = time.process_time() - began
+    assert taken / 12 < predicted < 12 * taken
+    assert predicted > 10 * engine.predicted_seconds(compiled, replace(asked, want_state=False))

@@ -20,7 +20,16 @@ from quasim_backend.compile.code import (
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineRequest
 from quasim_backend.engines.mps.courses import expected_courses
-from quasim_backend.engines.mps.seconds import BIT, ENTRY, GATE, PRODUCT, SITE, SUBSPACE, TRIPLE
+from quasim_backend.engines.mps.seconds import (
+    AMPLITUDE,
+    BIT,
+    ENTRY,
+    GATE,
+    PRODUCT,
+    SITE,
+    SUBSPACE,
+    TRIPLE,
+)
 from quasim_backend.engines.mps.trial import course_of
 from quasim_backend.ir.array_observables import listed
 from quasim_backend.ir.gates import Gate
@@ -98,8 +107,12 @@ def _looks(compiled: CompiledCircuit, request: EngineRequest, bond: int, courses
     seconds = 0.0
     if any(isinstance(step, SampleStep) for step in compiled.steps):
         seconds += request.shots * width * (BIT + 4 * PRODUCT * float(bond) ** 2)
+    # Amplitudes are the rows of a product over the last bond's index.
+    whole = (AMPLITUDE + PRODUCT * bond) * 2.0 ** min(width, 60)
+    seconds += whole * request.want_state
     for step in compiled.steps:
         if isinstance(step, SaveStep):
+            seconds += courses * whole * (step.save.kind == "statevector")
             look = SITE + 8 * PRODUCT * float(bond) ** 3
             seconds += courses * look * _contractions(step, width)
     return seconds

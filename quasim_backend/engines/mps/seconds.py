@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["BIT", "ENTRY", "GATE", "PRODUCT", "SITE", "SUBSPACE", "TRIPLE", "cut_seconds"]
+__all__ = [
+    "AMPLITUDE",
+    "BIT",
+    "ENTRY",
+    "GATE",
+    "PRODUCT",
+    "SITE",
+    "SUBSPACE",
+    "TRIPLE",
+    "cut_seconds",
+]
 
 # Fitted on one core of a server with OpenBLAS, in complex128; see docs/engines/mps.md.
 ENTRY = 16
@@ -17,6 +27,8 @@ SUBSPACE = 1.1e-9
 """The same where only the leading subspace is found."""
 PRODUCT = 0.25e-9
 """Times the cube of a bond: one product of a tensor with a matrix."""
+AMPLITUDE = 1.2e-8
+"""One amplitude of a state that is written out, besides products."""
 BIT = 1.5e-7
 """One bit of one sample, besides products."""
 

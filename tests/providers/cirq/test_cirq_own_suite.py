@@ -41,6 +41,11 @@ DEVIATIONS = {
         "test_random_seed_non_terminal_measurements_deterministic": OTHER_SEED,
         "test_separated_states_str_does_not_merge": "prints untangled qubits apart",
     },
+    # `cirq.sample` of what has no unitary, or symbols, is a density-matrix simulator's.
+    "sim/mux_test.py": {
+        "test_sample_seed_non_unitary": OTHER_SEED,
+        "test_sample_sweep_seed": OTHER_SEED,
+    },
 }
 SLOW = (
     "sim/simulator_test.py",
@@ -102,5 +107,5 @@ def test_density_matrix_suite_passes_but_for_the_listed_tests():
 @pytest.mark.slow
 def test_other_suites_pass():
     failed, passed = run_cirqs_tests(*SLOW)
-    assert failed == set()
+    assert failed == set(DEVIATIONS["sim/mux_test.py"])
     assert passed > 800
