@@ -94,13 +94,12 @@ class Engine(Protocol):
     `quasim_backend.compile.compiler.gate_code`; others never see code that has no plans. One that
     has saves of its own kind names them in ``save_kinds``; others never see those. One whose
     predictions take time says about how many seconds in a method ``prediction_seconds(compiled,
-    request)``. One that knows what a
-    run costs only once it has tried has a method ``explore(compiled, request, patience)``, which
-    tries for about that many seconds and returns whether its predictions are now better, of memory
-    too.
-    One that averages exactly, but not always over shots, has a method ``draws_errors(compiled,
-    request)`` that says whether it would draw them. One that differentiates expectation values has
-    a method ``jacobian`` with the arguments of ``run``; see `quasim_backend.session.derivatives`.
+    request)``. One that knows what a run costs only once it has tried has a method
+    ``explore(compiled, request, patience)``, which tries for about that many seconds and returns
+    whether its predictions, of memory too, are now better. One that averages exactly, but not
+    always over shots, has a method ``draws_errors(compiled, request)`` that says whether it would
+    draw them. One that differentiates expectation values has a method ``jacobian`` with the
+    arguments of ``run``; see `quasim_backend.session.derivatives`.
     """
 
     name: str

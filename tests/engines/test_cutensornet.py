@@ -264,8 +264,9 @@ def test_a_token_stops_it_between_slices(library):
         rt.run(circuit, save=Save("amplitudes", "a", indices=(0,)), cancel=token)
 
 
-@pytest.mark.skipif(find_spec("cuquantum") is not None, reason="cuQuantum is installed")
-def test_without_the_library_the_refusal_says_what_to_install():
+def test_without_the_library_the_refusal_says_what_to_install(monkeypatch):
+    nothing = SimpleNamespace(find_spec=lambda name: None)
+    monkeypatch.setattr(cutensornet, "importlib", SimpleNamespace(util=nothing))
     circuit = Circuit(2).h(0).cx(0, 1)
     with session() as rt, pytest.raises(UnsupportedError, match="cuquantum13"):
         rt.simulate(circuit)

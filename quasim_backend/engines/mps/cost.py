@@ -109,12 +109,12 @@ def _looks(compiled: CompiledCircuit, request: EngineRequest, bond: int, courses
         seconds += request.shots * width * (BIT + 4 * PRODUCT * float(bond) ** 2)
     # Amplitudes are the rows of a product over the last bond's index.
     whole = (AMPLITUDE + PRODUCT * bond) * 2.0 ** min(width, 60)
-    seconds += whole * request.want_state
+    if request.want_state:
+        seconds += whole
     for step in compiled.steps:
         if isinstance(step, SaveStep):
-            seconds += courses * whole * (step.save.kind == "statevector")
-            look = SITE + 8 * PRODUCT * float(bond) ** 3
-            seconds += courses * look * _contractions(step, width)
+            look = (SITE + 8 * PRODUCT * float(bond) ** 3) * _contractions(step, width)
+            seconds += courses * (whole if step.save.kind == "statevector" else look)
     return seconds
 
 

@@ -22,6 +22,16 @@ def expected_courses(compiled: CompiledCircuit, shots: int) -> float:
     """
     if not compiled.branches or shots <= 1:
         return 1.0
+    known: tuple[float, int] | None = compiled.cache.get("mps:courses")
+    if known is None:
+        known = compiled.cache["mps:courses"] = _chances(compiled)
+    log_quiet, outcomes = known
+    erring = shots * -math.expm1(log_quiet)
+    return max(1.0, min(float(shots), 2.0 ** min(outcomes, 60) + erring))
+
+
+def _chances(compiled: CompiledCircuit) -> tuple[float, int]:
+    """Return the logarithm of the probability of no error, and how many outcomes there are."""
     log_quiet, outcomes = 0.0, 0
     weights: dict[int, float] = {}
     for step in gate_code(compiled).steps:
@@ -33,8 +43,7 @@ def expected_courses(compiled: CompiledCircuit, shots: int) -> float:
                 if id(channel) not in weights:
                     weights[id(channel)] = math.log(min(_likeliest(channel), 1.0))
                 log_quiet += weights[id(channel)]
-    erring = shots * -math.expm1(log_quiet)
-    return max(1.0, min(float(shots), 2.0 ** min(outcomes, 60) + erring))
+    return log_quiet, outcomes
 
 
 def _likeliest(channel: Channel) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from quasim_backend.engines.base import EngineRequest
 from quasim_backend.engines.tensor_network import questions as ask
@@ -13,7 +15,11 @@ from quasim_backend.ir.array_observables import listed
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
 
-__all__ = ["is_read_off_state", "questions_of", "questions_of_samples"]
+__all__ = ["Asked", "is_read_off_state", "questions_of", "questions_of_samples"]
+
+
+Asked: TypeAlias = Sequence[tuple[Question, int]]
+"""Questions, and how many times each is put."""
 
 
 def questions_of(timeline: Timeline, request: EngineRequest) -> list[tuple[Question, int]]:

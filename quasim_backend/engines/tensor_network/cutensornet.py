@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import numpy as np
 
 from quasim_backend.engines.tensor_network.costs import Path
 from quasim_backend.engines.tensor_network.network import Array, Indices
-from quasim_backend.engines.tensor_network.program import BITS, Program, subscripts
+from quasim_backend.engines.tensor_network.program import Program, subscripts
 from quasim_backend.engines.tensor_network.run import Run
 from quasim_backend.errors import DeviceError, MemoryLimitError, QuasimError
 
@@ -86,41 +87,29 @@ class LibraryRun(Run):
         self._network: Any = None
         self._large = tuple(t for t, indices in enumerate(whole.tensors) if indices)
 
-    def at(
-        self,
-        bits: Sequence[int] = (),
-        progress: Callable[[float], None] | None = None,
-        *,
-        rescale: bool = False,
-    ) -> Array:
-        """Return the result for some bits, as `Run.at`.
+    def _total(
+        self, values: list[Any], bits: Sequence[int], progress: Callable[[float], None] | None
+    ) -> Any:
+        """Return the contraction by the library; numbers and single tensors need none.
 
         Raises:
             DeviceError: If the library cannot be used.
             MemoryLimitError: If the GPU's memory does not suffice.
         """
-        values, whole = list(self.values), self._whole
-        self._do(BITS, values, bits, rescale=rescale)
-        scale = self.program.scale
-        for number, indices in zip(whole.numbers, whole.tensors, strict=True):
-            if not indices:
-                scale *= complex(values[number])
-        operands = [
-            np.ascontiguousarray(values[whole.numbers[t]], self.dtype).reshape(
-                (2,) * len(whole.tensors[t])
-            )
+        tensors, numbers = self._whole.tensors, self._whole.numbers
+        operands: list[Array] = [
+            np.ascontiguousarray(values[numbers[t]], self.dtype).reshape((2,) * len(tensors[t]))
             for t in self._large
         ]
-        total = self._contracted(operands, progress)
-        return np.asarray(total * self.dtype.type(scale), self.dtype)
-
-    def _contracted(self, operands: list[Array], progress: Callable[[float], None] | None) -> Any:
         if not operands:
-            return np.ones((), self.dtype)
-        if len(operands) == 1:
-            text = subscripts((self._whole.tensors[self._large[0]],), self._whole.output)
-            return np.einsum(text, operands[0])
-        return self._by_library(operands, progress)
+            total: Any = np.ones((), self.dtype)
+        elif len(operands) == 1:
+            text = subscripts((tensors[self._large[0]],), self._whole.output)
+            total = np.einsum(text, operands[0])
+        else:
+            total = self._by_library(operands, progress)
+        alone = [values[n] for n, indices in zip(numbers, tensors, strict=True) if not indices]
+        return total * self.dtype.type(math.prod(complex(value) for value in alone))
 
     def _by_library(self, operands: list[Array], progress: Callable[[float], None] | None) -> Any:
         network = self._network

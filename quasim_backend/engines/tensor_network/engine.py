@@ -161,11 +161,11 @@ def _too_wide(timeline: Timeline, request: EngineRequest) -> str | None:
     if request.want_state and n > _WIDEST:
         return f"{_table('the state', n)}; save 'amplitudes' of some basis states"
     for save, _, _ in timeline.saves:
-        width = {"statevector": n, "probabilities": 0, "density_matrix": 0}.get(save.kind)
-        if width is None:
-            continue
-        factor = 2 if save.kind == "density_matrix" else 1
-        width = width or factor * (len(save.qubits) or n)
+        width = {
+            "statevector": n,
+            "probabilities": len(save.qubits) or n,
+            "density_matrix": 2 * (len(save.qubits) or n),
+        }.get(save.kind, 0)
         if width > _WIDEST:
             what = f"save '{save.label}'"
             return f"{_table(what, width)}; save it of fewer qubits"

@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from quasim_backend.engines.base import EngineRequest
-from quasim_backend.engines.tensor_network.asked import questions_of
+from quasim_backend.engines.tensor_network.asked import Asked
 from quasim_backend.engines.tensor_network.contraction import Contraction, Reduced
 from quasim_backend.engines.tensor_network.costs import (
     BANDWIDTH,
@@ -24,7 +23,6 @@ from quasim_backend.engines.tensor_network.networks import Networks
 from quasim_backend.engines.tensor_network.program import BITS, PARAMETERS, SLICES, Program
 from quasim_backend.engines.tensor_network.questions import Question
 from quasim_backend.engines.tensor_network.search import Plan, find_plan
-from quasim_backend.engines.tensor_network.timeline import Timeline
 
 __all__ = ["REHEARSED", "Estimate", "Price", "rehearsal", "seconds", "seconds_at_once"]
 
@@ -75,11 +73,11 @@ class Estimate:
     times: int
 
 
-def rehearsal(networks: Networks, timeline: Timeline, request: EngineRequest) -> list[Estimate]:
+def rehearsal(networks: Networks, asked: Asked) -> list[Estimate]:
     """Return what some of the questions cost along a greedy path."""
     found: list[Estimate] = []
     until = time.perf_counter() + _REHEARSAL_SECONDS
-    for question, times in _some(questions_of(timeline, request)):
+    for question, times in _some(asked):
         price = _price(networks, question)
         peak = min(int(price.cost.peak * networks.options.itemsize), price.most_bytes)
         found.append(Estimate(price, peak, times))
@@ -88,28 +86,25 @@ def rehearsal(networks: Networks, timeline: Timeline, request: EngineRequest) ->
     return found
 
 
-def seconds(networks: Networks, timeline: Timeline, request: EngineRequest, runs: int = 1) -> float:
+def seconds(networks: Networks, asked: Asked, runs: int = 1) -> float:
     """Return about how long all answers take on two cores, without the search.
 
     Args:
         networks: Where prices are remembered.
-        timeline: What happens in the circuit.
-        request: What is asked.
-        runs: How many times it is asked, with other parameters.
+        asked: The questions, and how many times each is put in a run.
+        runs: How many times they are asked, with other parameters.
     """
-    found = [(e.price, e.times) for e in rehearsal(networks, timeline, request)]
-    return _seconds(found, timeline, request, runs) if found else 1e-4
+    found = [(e.price, e.times) for e in rehearsal(networks, asked)]
+    return _seconds(found, len(asked), runs) if found else 1e-4
 
 
-def seconds_at_once(
-    networks: Networks, timeline: Timeline, request: EngineRequest, runs: int = 1
-) -> float:
+def seconds_at_once(networks: Networks, asked: Asked, runs: int = 1) -> float:
     """Return `seconds` along the very first path: the same number in every process.
 
     Infinite if a contraction needs more memory than is allowed.
     """
     found: list[tuple[Price, int]] = []
-    for question, times in _some(questions_of(timeline, request)):
+    for question, times in _some(asked):
         key = ("first price", networks.key(question))
         price: Price | None = networks.memory.get(key)
         if price is None:
@@ -118,20 +113,17 @@ def seconds_at_once(
         if price.cost.peak * networks.options.itemsize > price.most_bytes:
             return math.inf
         found.append((price, times))
-    return _seconds(found, timeline, request, runs) if found else 0.0
+    return _seconds(found, len(asked), runs) if found else 0.0
 
 
-def _some(asked: Sequence[tuple[Question, int]]) -> Sequence[tuple[Question, int]]:
+def _some(asked: Asked) -> Asked:
     """Return some questions, the last first: of outcomes, it is given all others."""
     return [*asked[-1:], *asked[:-1][:: max(1, len(asked) // REHEARSED)]]
 
 
-def _seconds(
-    found: Sequence[tuple[Price, int]], timeline: Timeline, request: EngineRequest, runs: int
-) -> float:
+def _seconds(found: Sequence[tuple[Price, int]], asked: int, runs: int) -> float:
     """Scale the price of some questions up to all of them."""
-    work = sum(price.seconds(runs, times) for price, times in found)
-    return work * len(questions_of(timeline, request)) / len(found)
+    return sum(price.seconds(runs, times) for price, times in found) * asked / len(found)
 
 
 def _price(networks: Networks, question: Question) -> Price:

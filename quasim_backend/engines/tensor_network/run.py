@@ -107,7 +107,7 @@ class Run:
         values = list(self.values)
         with self.computing():
             self._do(BITS, values, bits, rescale=rescale)
-            total = self._slices(values, bits, progress) if self.program.num_sliced else values[-1]
+            total = self._total(values, bits, progress)
             if self.kernels is not None and self.program.operations[-1].contracts:
                 total = self.kernels.to_host(total)
         result = total * total.dtype.type(self.program.scale)
@@ -123,6 +123,14 @@ class Run:
     def computing(self) -> AbstractContextManager[None]:
         """Return what has to be entered to work with the contraction's arrays."""
         return nullcontext() if self.kernels is None else self.kernels.computing()
+
+    def _total(
+        self, values: list[Any], bits: Sequence[int], progress: Callable[[float], None] | None
+    ) -> Any:
+        """Return the contraction of what is made, without the network's scale."""
+        if not self.program.num_sliced:
+            return values[-1]
+        return self._slices(values, bits, progress)
 
     def _slices(
         self, values: list[Any], bits: Sequence[int], progress: Callable[[float], None] | None

@@ -38,7 +38,9 @@ class Trajectories:
         self._patterns = ErrorPatterns.of(gate_code(compiled))
         self._count = self._patterns.expected(request.shots)
         shots = math.ceil(request.shots / self._count)
-        self.work = Work(self._patterns.code, replace(request, shots=shots, progress=Progress()))
+        # Shots tell how much is done, not what is asked about one pattern.
+        self._silent = replace(request, progress=Progress())
+        self.work = Work(self._patterns.code, replace(self._silent, shots=shots))
 
     def table_bytes(self) -> int:
         """Return the bytes of the errors and uniforms of all shots."""
@@ -70,11 +72,7 @@ class Trajectories:
         for angles, shots in patterns.drawn(uniforms, request.shots):
             parameters = np.concatenate([request.parameters, angles])
             given = replace(
-                request,
-                parameters=parameters,
-                shots=len(shots),
-                uniforms=table[shots],
-                progress=Progress(),
+                self._silent, parameters=parameters, shots=len(shots), uniforms=table[shots]
             )
             work.again(given)
             work.save(sink, shots)

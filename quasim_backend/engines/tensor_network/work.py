@@ -22,6 +22,7 @@ from quasim_backend.engines.saves import SaveSink
 from quasim_backend.engines.tensor_network import prices
 from quasim_backend.engines.tensor_network import questions as ask
 from quasim_backend.engines.tensor_network.asked import (
+    Asked,
     is_read_off_state,
     questions_of,
     questions_of_samples,
@@ -88,15 +89,18 @@ class Work:
 
     def rehearsal(self) -> list[prices.Estimate]:
         """Return what some of the questions cost along a greedy path."""
-        return prices.rehearsal(self._networks, self.timeline, self._request)
+        return prices.rehearsal(self._networks, self._asked())
 
     def seconds(self, runs: int = 1) -> float:
         """Return about how long so many runs take on two cores; see `prices.seconds`."""
-        return prices.seconds(self._networks, self.timeline, self._request, runs)
+        return prices.seconds(self._networks, self._asked(), runs)
 
     def seconds_at_once(self, runs: int = 1) -> float:
         """Return the same in every process; see `prices.seconds_at_once`."""
-        return prices.seconds_at_once(self._networks, self.timeline, self._request, runs)
+        return prices.seconds_at_once(self._networks, self._asked(), runs)
+
+    def _asked(self) -> Asked:
+        return questions_of(self.timeline, self._request)
 
     # --- answers ----------------------------------------------------------------------------------
 
@@ -173,8 +177,7 @@ class Work:
         request, timeline = self._request, self.timeline
         request.cancel.check()
         if request.progress:
-            asked = questions_of(timeline, request)
-            self._expected = max(1, sum(times for _, times in asked))
+            self._expected = max(1, sum(times for _, times in self._asked()))
         output = EngineOutput(metadata=self.notes)
         sink = SaveSink(sampled=False)
         self.save(sink, np.arange(max(request.shots, 1)))
