@@ -21,6 +21,16 @@ from quasim_backend.noise.channels import amplitude_damping, depolarizing
 from quasim_backend.options import Config
 
 
+def shortest(engine, compiled, asked):
+    """Return the processor time of the shortest of three runs, in seconds."""
+    takes = []
+    for _ in range(3):
+        began = time.process_time()
+        engine.run(compiled, asked)
+        takes.append(time.process_time() - began)
+    return min(takes)
+
+
 def test_as_many_courses_are_expected_as_there_are_patterns_of_errors():
     circuit = Circuit(12, 12)
     for layer in range(3):
@@ -64,9 +74,7 @@ def test_few_errors_hardly_make_a_run_longer():
     )
     engine, compiled = MpsEngine(), noisy(1e-3)
     predicted = engine.predicted_seconds(compiled, asked)
-    began = time.process_time()
-    engine.run(compiled, asked)
-    taken = time.process_time() - began
+    taken = shortest(engine, compiled, asked)
     assert taken / 12 < predicted < 12 * taken
     assert predicted < engine.predicted_seconds(noisy(0.1), asked) / 10
 
@@ -93,8 +101,6 @@ def test_writing_a_state_out_is_part_of_the_price():
     )
     engine = MpsEngine()
     predicted = engine.predicted_seconds(compiled, asked)
-    began = time.process_time()
-    engine.run(compiled, asked)
-    taken = time.process_time() - began
+    taken = shortest(engine, compiled, asked)
     assert taken / 12 < predicted < 12 * taken
     assert predicted > 10 * engine.predicted_seconds(compiled, replace(asked, want_state=False))
