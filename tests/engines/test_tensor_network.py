@@ -332,6 +332,26 @@ def test_slices_fit_the_limit_and_add_up():
         assert max(told) == 1.0
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_slices_out_of_the_range_of_floats_add_up_but_for_a_power_of_two(threads):
+    circuit = entangled(10, 8)
+    wires = Wires(10, doubled=True)
+    wires.network.open = wires.ask_diagonal([3])
+    wires.before(circuit.instructions)
+    network = contractions.reduced(wires.finish())
+    peak = path_cost(network.problem, greedy_path(network.problem)).peak
+    sliced = contractions.planned(network, SearchOptions("greedy", 10, 16, int(16 * peak / 6)))
+    assert 4 <= sliced.plan.cost.slices < 10_000
+    for operation in sliced.program.operations:
+        if operation.kind == "value":
+            operation.data = operation.data * 1e-2
+    run = sliced.run(np.empty(0), np.dtype(np.complex64), threads=threads)
+    assert not run.at().any()
+    found = run.at(rescale=True)
+    wanted = (np.abs(dense_state(circuit)) ** 2).reshape(64, 2, 8).sum((0, 2))
+    np.testing.assert_allclose(found / found.sum(), wanted, atol=1e-5)
+
+
 def test_new_parameters_need_no_new_path(monkeypatch):
     names = [Parameter(f"p{i}") for i in range(6 * 4)]
     circuit = brickwork(6, 4, names=names)

@@ -88,9 +88,16 @@ class LibraryRun(Run):
         self._large = tuple(t for t, indices in enumerate(whole.tensors) if indices)
 
     def _total(
-        self, values: list[Any], bits: Sequence[int], progress: Callable[[float], None] | None
+        self,
+        values: list[Any],
+        bits: Sequence[int],
+        progress: Callable[[float], None] | None,
+        *,
+        rescale: bool,
     ) -> Any:
         """Return the contraction by the library; numbers and single tensors need none.
+
+        The library keeps tensors as they are, whatever ``rescale`` allows.
 
         Raises:
             DeviceError: If the library cannot be used.

@@ -7,6 +7,7 @@ there, slices are added up there, and only the result comes back.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import threading
@@ -102,12 +103,12 @@ class Run:
             bits: One for each of the network's `bits`.
             progress: Told the fraction that is done, after each slice.
             rescale: Whether the result may come times any power of two, so that tensors on the way
-                can be kept near 1; on the host only.
+                can be kept near 1, within slices too; on the host only.
         """
         values = list(self.values)
         with self.computing():
             self._do(BITS, values, bits, rescale=rescale)
-            total = self._total(values, bits, progress)
+            total = self._total(values, bits, progress, rescale=rescale)
             if self.kernels is not None and self.program.operations[-1].contracts:
                 total = self.kernels.to_host(total)
         result = total * total.dtype.type(self.program.scale)
@@ -115,25 +116,32 @@ class Run:
 
     def slice(self, values: Sequence[Any], number: int, bits: Sequence[int] = ()) -> list[Any]:
         """Return the values of one slice, given those of the levels before."""
-        mine = list(values)
-        width = self.program.num_sliced
-        self._do(SLICES, mine, (*bits, *(number >> i & 1 for i in range(width))))
-        return mine
+        return self._sliced(values, number, bits, rescale=False)[0]
 
     def computing(self) -> AbstractContextManager[None]:
         """Return what has to be entered to work with the contraction's arrays."""
         return nullcontext() if self.kernels is None else self.kernels.computing()
 
     def _total(
-        self, values: list[Any], bits: Sequence[int], progress: Callable[[float], None] | None
+        self,
+        values: list[Any],
+        bits: Sequence[int],
+        progress: Callable[[float], None] | None,
+        *,
+        rescale: bool,
     ) -> Any:
         """Return the contraction of what is made, without the network's scale."""
         if not self.program.num_sliced:
             return values[-1]
-        return self._slices(values, bits, progress)
+        return self._slices(values, bits, progress, rescale=rescale)
 
     def _slices(
-        self, values: list[Any], bits: Sequence[int], progress: Callable[[float], None] | None
+        self,
+        values: list[Any],
+        bits: Sequence[int],
+        progress: Callable[[float], None] | None,
+        *,
+        rescale: bool,
     ) -> Any:
         """Add up all slices, several at a time: array operations leave the interpreter free."""
         slices = 1 << self.program.num_sliced
@@ -146,34 +154,50 @@ class Run:
             for number in range(first, slices, threads):
                 if stopped.is_set():
                     break
-                found = self.slice(values, number, bits)[-1]
+                mine, exponent = self._sliced(values, number, bits, rescale=rescale)
                 if total is None:
-                    total = found.copy()
+                    total = mine[-1].copy(), exponent
                 else:
-                    total += found
+                    total = added(total, (mine[-1], exponent))
                 if progress is not None:
                     progress(next(done) / slices)
             return total
 
         if threads == 1:
-            return some(0)
+            return some(0)[0]
         with ThreadPoolExecutor(threads) as pool:
             try:
                 # In this order whatever the threads' speed: a sum is the same every time.
-                return sum(pool.map(some, range(1, threads)), some(0))
+                others = pool.map(some, range(1, threads))
+                return functools.reduce(added, others, some(0))[0]
             finally:
                 stopped.set()
 
+    def _sliced(
+        self, values: Sequence[Any], number: int, bits: Sequence[int], *, rescale: bool
+    ) -> tuple[list[Any], int]:
+        """Return the values of one slice, and which power of two its result was divided by."""
+        mine = list(values)
+        width = self.program.num_sliced
+        chosen = (*bits, *(number >> i & 1 for i in range(width)))
+        return mine, self._do(SLICES, mine, chosen, rescale=rescale)
+
     def _do(
         self, level: int, values: list[Any], bits: Sequence[int], *, rescale: bool = False
-    ) -> None:
-        """Do the operations of one level."""
+    ) -> int:
+        """Do the operations of one level.
+
+        Returns:
+            What its products were divided by, as a power of two. A contraction takes each tensor
+            once, so that its result is divided by all of them together.
+        """
         operations, check, keep = self.program.operations, self._check, self._keep
+        exponents = 0
         making, entering, contracting = self.program.levels[level]
         for number in making:
             values[number] = self._made(number, values, bits)
             if rescale and operations[number].kind in ("one", "two"):
-                values[number] = rescaled(values[number])
+                values[number], _ = rescaled(values[number])
             if not keep:
                 for source in operations[number].drops:
                     values[source] = None
@@ -186,7 +210,8 @@ class Run:
                 check()
                 values[number] = operation.data(values[sources[0]], values[sources[1]])
                 if rescale:
-                    values[number] = rescaled(values[number])
+                    values[number], exponent = rescaled(values[number])
+                    exponents += exponent
             elif kind == "bits":
                 values[number] = values[sources[0]][key_of(operation.data, bits)]
             else:
@@ -194,6 +219,7 @@ class Run:
             if not keep:
                 for source in operation.drops:
                     values[source] = None
+        return exponents
 
     def _made(self, number: int, values: Sequence[Any], bits: Sequence[int]) -> Array:
         """Return the result of an operation before the contraction."""
@@ -226,14 +252,30 @@ class Run:
             start += size
 
 
-def rescaled(array: Array) -> Array:
-    """Return an array times a power of two that keeps it in the range of its precision."""
+def rescaled(array: Array) -> tuple[Array, int]:
+    """Return an array divided by ``2**e`` to keep it in the range of its precision, and ``e``."""
     largest = float(np.abs(array).max())
     if _NEAR <= largest <= 1 / _NEAR or not 0 < largest < math.inf:
-        return array
-    factor = 2.0 ** -math.frexp(largest)[1]
-    result: Array = array * array.real.dtype.type(factor)
-    return result
+        return array, 0
+    exponent = math.frexp(largest)[1]
+    return array * array.real.dtype.type(2.0**-exponent), exponent
+
+
+def added(total: tuple[Any, int], other: tuple[Any, int]) -> tuple[Any, int]:
+    """Return a sum of arrays that were divided by powers of two; ``total`` is overwritten."""
+    (array, exponent), (term, lower) = total, other
+    if exponent == lower:
+        array += term
+        return array, exponent
+    if not term.any():
+        return total
+    if not array.any():
+        return term.copy(), lower
+    if exponent < lower:
+        (array, exponent), (term, lower) = other, total
+        array = array.copy()
+    array += term * array.real.dtype.type(2.0 ** (lower - exponent))
+    return array, exponent
 
 
 def ordered(order: Order | None, array: Any) -> Any:
