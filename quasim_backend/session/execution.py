@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from quasim_backend.compile.code import CompiledCircuit, SegmentStep
-from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
+from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.engines.base import Engine, EngineRequest
 from quasim_backend.engines.progress import Progress
 from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.validate import check_save
-from quasim_backend.kernels.base import CancelToken, KernelSet, as_dtype, passes_of
+from quasim_backend.kernels.base import CancelToken, KernelSet, as_dtype
 from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import RunRecord
@@ -35,6 +35,7 @@ from quasim_backend.session.checks import (
 )
 from quasim_backend.session.choice import averages, exactly
 from quasim_backend.session.compiling import CircuitCompiler, extended, source_of
+from quasim_backend.session.description import description, description_of_parts, result_of
 from quasim_backend.session.independent import (
     IndependentParts,
     independent_parts,
@@ -46,7 +47,6 @@ from quasim_backend.session.noise import as_noise_model
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
 from quasim_backend.session.placement import Placement
 from quasim_backend.session.select import (
-    ChosenEngine,
     ChosenKernels,
     choose_engine,
     costs,
@@ -369,7 +369,7 @@ class Executor:
         engine = choose_engine(
             compiled, request, options, self.plugins, self._engine, extra_bytes, method
         )
-        metadata = self._metadata(compiled, request, chosen, engine, returned)
+        metadata = description(compiled, request, chosen, engine, returned)
         began = time.perf_counter()
         try:
             request.cancel.check()
@@ -384,7 +384,7 @@ class Executor:
         metadata["time_run"] = ended - began
         if output.state is not None:
             output.state = as_dtype(kernels, output.state, returned)
-        result = _result(compiled, shots, output, metadata, returned)
+        result = result_of(compiled, shots, output, metadata, returned)
         metadata["time_total"] = time.perf_counter() - started
         self.plugins.run_finished(RunRecord(compiled, options, metadata))
         return result
@@ -429,23 +429,8 @@ class Executor:
             )
             for number, code in enumerate(codes)
         ]
-        described = [result.metadata for result in results]
-        metadata = {
-            **described[0],
-            **compiled.notes,
-            "engine": "+".join(dict.fromkeys(m["engine"] for m in described)),
-            "reason": f"{len(codes)} parts whose qubits never meet, each on its own engine",
-            "predicted_seconds": _sum_of(m["predicted_seconds"] for m in described),
-            "candidates": [],
-            "notes": list(dict.fromkeys(note for m in described for note in m["notes"])),
-            "parts": described,
-            "bytes": sum(m["bytes"] for m in described),
-            "stages": sum(m["stages"] for m in described),
-            "seed": seed,
-            "num_qubits": compiled.num_qubits,
-            "time_run": sum(m["time_run"] for m in described),
-            "time_total": time.perf_counter() - started,
-        }
+        metadata = description_of_parts(compiled, [result.metadata for result in results], seed)
+        metadata["time_total"] = time.perf_counter() - started
         packed = whole.packed([result.packed for result in results])
         saved = whole.saved([result.saved for result in results])
         return Result(shots, compiled.num_clbits, packed, saved=saved, metadata=metadata)
@@ -473,74 +458,3 @@ class Executor:
         if engine is None:
             engine = self._engines.setdefault(name, self.plugins.engines[name].make())
         return engine
-
-    def _metadata(
-        self,
-        compiled: CompiledCircuit,
-        request: EngineRequest,
-        chosen: ChosenKernels,
-        engine: ChosenEngine,
-        returned: np.dtype[Any],
-    ) -> dict[str, Any]:
-        notes = list(chosen.notes)
-        precision = self.config.simulation_precision
-        if precision in ("fp8", "fp16"):
-            notes.append(f"simulation_precision='{precision}' was computed as 'fp32'.")
-            precision = "fp32"
-        if request.dtype != returned:
-            notes.append(f"Computed in {request.dtype}, which costs nothing at this size.")
-        passes = sum(
-            passes_of(chosen.kernels, step.plan, request.dtype)
-            for step in compiled.steps
-            if isinstance(step, SegmentStep)
-        )
-        return {
-            **compiled.notes,
-            "engine": engine.engine.name,
-            "reason": engine.reason,
-            "predicted_seconds": engine.seconds,
-            "candidates": [asdict(candidate) for candidate in engine.table],
-            "kernels": chosen.kernels.name,
-            "device": chosen.device,
-            "placement": chosen.reason,
-            "dtype": str(request.dtype),
-            "precision": precision,
-            "bytes": passes * 2 * request.dtype.itemsize << compiled.num_qubits,
-            "stages": passes,
-            "seed": request.seed,
-            "num_qubits": compiled.num_qubits,
-            "notes": notes,
-        }
-
-
-def _sum_of(seconds: Iterable[float | None]) -> float | None:
-    """Return a sum, or None if a part of it is not known."""
-    known = list(seconds)
-    return None if None in known else sum(s for s in known if s is not None)
-
-
-def _result(
-    compiled: CompiledCircuit,
-    shots: int,
-    output: EngineOutput,
-    metadata: dict[str, Any],
-    dtype: np.dtype[Any],
-) -> Result:
-    state, unitary, superop = output.state, output.unitary, output.superop
-    if state is None and isinstance(saved := output.saved.get("statevector"), np.ndarray):
-        state = saved.astype(dtype, copy=False)
-    if unitary is not None:
-        unitary = unitary.astype(dtype, copy=False)
-    if superop is not None:
-        superop = superop.astype(dtype, copy=False)
-    return Result(
-        shots,
-        compiled.num_clbits,
-        output.packed,
-        state,
-        unitary,
-        output.saved,
-        metadata,
-        superop,
-        output.standard_errors,
-    )
