@@ -24,6 +24,7 @@ class CompileOptions:
     Attributes:
         plan: Options of the planner.
         keep_idle: Simulate idle qubits too; needed where the whole state is wanted.
+        kept: Qubits that are simulated even if idle.
         starts_at_zero: Whether runs start in ``|0...0>``. With another initial state set it to
             False, which also keeps idle qubits: nothing is known to be idle then.
         parameters: Order of the run's parameter vector; None: as they appear in the circuit.
@@ -33,6 +34,7 @@ class CompileOptions:
 
     plan: PlanOptions = field(default_factory=PlanOptions)
     keep_idle: bool = False
+    kept: frozenset[int] = frozenset()
     starts_at_zero: bool = True
     parameters: tuple[Parameter, ...] | None = None
     holds_gates: bool = False
@@ -53,7 +55,7 @@ def compile_circuit(circuit: Circuit, options: CompileOptions | None = None) -> 
     if options.keep_idle or not options.starts_at_zero:
         active: tuple[int, ...] = tuple(range(circuit.num_qubits))
     else:
-        active = active_qubits(circuit)
+        active = tuple(sorted({*active_qubits(circuit), *options.kept}))
     holds_gates = options.holds_gates or len(active) > MAX_QUBITS
     parameters = circuit.parameters if options.parameters is None else options.parameters
     lineariser = Lineariser(
@@ -106,9 +108,8 @@ def gate_code(compiled: CompiledCircuit) -> CompiledCircuit:
     if found is None:
         if compiled.source is None:
             raise UnsupportedError("This code was not compiled from a circuit.")
-        all_qubits = compiled.num_qubits == compiled.original_qubits
         options = CompileOptions(
-            keep_idle=all_qubits,
+            kept=frozenset(compiled.qubits),
             starts_at_zero=compiled.starts_at_zero,
             parameters=compiled.parameters,
             holds_gates=True,

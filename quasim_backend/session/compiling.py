@@ -80,6 +80,7 @@ class CircuitCompiler:
         circuit: Circuit,
         *,
         keep_idle: bool = False,
+        kept: frozenset[int] = frozenset(),
         starts_at_zero: bool = True,
         noise: NoiseModel | None = None,
         keep_state: bool = False,
@@ -89,6 +90,7 @@ class CircuitCompiler:
         Args:
             circuit: Not changed.
             keep_idle: Simulate idle qubits too.
+            kept: Qubits that are simulated even if idle.
             starts_at_zero: Whether runs start in ``|0...0>``.
             noise: Put into the circuit before the passes.
             keep_state: Keep noise that no measurement sees: the final state is wanted. Always so
@@ -104,6 +106,7 @@ class CircuitCompiler:
             circuit.num_qubits,
             circuit.num_clbits,
             keep_idle,
+            kept,
             starts_at_zero,
             noise,
             keep_state,
@@ -124,9 +127,9 @@ class CircuitCompiler:
             if starts_at_zero:
                 circuit = canonical_noise(circuit, keep_last=True)
             if starts_at_zero and not (keep_idle or keep_state):
-                kept = seen(circuit.instructions)
-                unseen = len(circuit.instructions) - len(kept)
-                circuit.instructions = kept
+                visible = seen(circuit.instructions)
+                unseen = len(circuit.instructions) - len(visible)
+                circuit.instructions = visible
         # A pass may put parameters in another order or drop some; callers count on the circuit's.
         parameters = circuit.parameters
         passes = self._plugins.passes.specs
@@ -135,6 +138,7 @@ class CircuitCompiler:
         options = replace(
             self._options,
             keep_idle=keep_idle,
+            kept=kept,
             starts_at_zero=starts_at_zero,
             # Where the circuit had none, a pass may bring its own.
             parameters=parameters or (circuit.parameters if passes else ()),

@@ -105,6 +105,7 @@ class Executor:
         circuit: object,
         *,
         keep_idle: bool = False,
+        kept: frozenset[int] = frozenset(),
         starts_at_zero: bool = True,
         saves: tuple[Save, ...] = (),
         keep_state: bool = False,
@@ -114,6 +115,7 @@ class Executor:
         Args:
             circuit: Any accepted form.
             keep_idle: Simulate idle qubits too.
+            kept: Qubits to simulate even if idle.
             starts_at_zero: Whether runs start in ``|0...0>``.
             saves: Added at the end of the circuit.
             keep_state: Keep noise that no measurement sees, since the final state is wanted.
@@ -128,6 +130,7 @@ class Executor:
         source = to_circuit(circuit, self.plugins)
         if isinstance(source, CompiledCircuit):
             fits = not keep_idle or source.num_qubits == source.original_qubits
+            fits &= kept.issubset(source.qubits)
             fits &= not (keep_idle or keep_state) or "channels_left_out" not in source.notes
             if fits and starts_at_zero and not saves:
                 return source
@@ -140,6 +143,7 @@ class Executor:
         return self._compiler(
             source,
             keep_idle=keep_idle,
+            kept=kept,
             starts_at_zero=starts_at_zero,
             noise=self.noise,
             keep_state=keep_state,

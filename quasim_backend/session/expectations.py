@@ -27,6 +27,7 @@ from quasim_backend.session.observables import (
     Observable,
     ObservableTerms,
     check_observables,
+    flipped_qubits,
     on_simulated,
 )
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
@@ -114,8 +115,11 @@ def _moments(
 ) -> Any:
     """Return what a save of the observables at the end of the circuit keeps."""
     whole = any(isinstance(o, SparseObservable) for o in observables)
+    from_zero = initial_state is None
+    # Means are read in |0> on idle qubits; what flips those has a spread, but no mean.
+    kept = flipped_qubits(observables) if kind == "variance" else frozenset()
     compiled = executor.compiled(
-        circuit, keep_idle=whole, starts_at_zero=initial_state is None, keep_state=True
+        circuit, keep_idle=whole, kept=kept, starts_at_zero=from_zero, keep_state=True
     )
     executor.refuse_inexact(compiled, _NO_EXPECTATION)
     listed = ObservableList(tuple(observables))
@@ -123,7 +127,7 @@ def _moments(
         # What is sampled at the end leaves the state as it was: there the save has to come first.
         save = Save(kind, kind, observable=listed, subtype="average")
         with_save = executor.compiled(
-            circuit, keep_idle=whole, starts_at_zero=initial_state is None, saves=(save,)
+            circuit, keep_idle=whole, starts_at_zero=from_zero, saves=(save,)
         )
     else:
         # The state is not touched by a save, so it can be added to compiled code.

@@ -26,6 +26,7 @@ __all__ = [
     "PauliObservable",
     "check_observables",
     "check_pauli_sums",
+    "flipped_qubits",
     "on_simulated",
 ]
 
@@ -50,6 +51,18 @@ def on_simulated(compiled: CompiledCircuit, observable: ObservableT) -> Observab
     if compiled.num_qubits == compiled.original_qubits:
         return observable
     return observable.on({q: i for i, q in enumerate(compiled.qubits)})
+
+
+def flipped_qubits(observables: Sequence[PauliSum | ArrayObservable]) -> frozenset[int]:
+    """Return the qubits that observables may take out of ``|0>``; of matrices, all they act on."""
+    flips, qubits = 0, set[int]()
+    for observable in observables:
+        if isinstance(observable, PauliSum):
+            for _, string in observable.terms:
+                flips |= string.x
+        elif isinstance(observable, MatrixObservable):
+            qubits.update(observable.qubits)
+    return frozenset(qubits | {q for q in range(flips.bit_length()) if flips >> q & 1})
 
 
 def check_pauli_sum(value: PauliObservable, num_qubits: int) -> PauliSum:
