@@ -59,9 +59,14 @@ class Analyst:
         if isinstance(mp, ProbabilityMP) and mp.obs is None and mp.mv is None:
             wires = mp.wires.labels or places.order
             return final.run.probabilities(places.lowest_first(wires))
+        order = qml.wires.Wires(places.order)
         if mp.obs is not None:
             final = self._rotated(mp.diagonalizing_gates(), final)
-        result = mp.process_state(final.amplitudes, qml.wires.Wires(places.order))
+        elif mp.mv is None:
+            # Entropies take wires for axes of the state, whatever order they are told.
+            mp = mp.map_wires({wire: axis for axis, wire in enumerate(order)})
+            order = qml.wires.Wires(range(len(order)))
+        result = mp.process_state(final.amplitudes, order)
         if np.iscomplexobj(result):
             # A small state may have been computed in double precision; users get what they asked.
             result = np.array(result, self._complex)

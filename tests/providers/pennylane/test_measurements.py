@@ -63,6 +63,19 @@ def test_a_measurement_is_default_qubits(make, measurement):
     np.testing.assert_allclose(found, expected, atol=1e-10)
 
 
+def test_entropies_of_some_of_the_wires_and_of_named_ones(make):
+    def circuit(a, b, c):
+        qml.RY(0.3, c)
+        qml.Hadamard(b)
+        qml.CNOT([b, a])
+        return qml.vn_entropy([a]), qml.vn_entropy([c]), qml.mutual_info([a], [b]), qml.purity([b])
+
+    expected = (np.log(2), 0.0, 2 * np.log(2), 0.5)
+    for wires, names in ((4, (1, 3, 2)), (["x", "y", "z"], ("z", "x", "y"))):
+        found = qml.QNode(circuit, make(wires))(*names)
+        np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
 def test_many_measurements_at_once_are_default_qubits(make):
     def circuit():
         ansatz(0.4, 0.7)
