@@ -113,9 +113,9 @@ def independent_parts(compiled: CompiledCircuit) -> IndependentParts | None:
     masks = {name: 0 for name in names}
     for qubit in compiled.qubits:
         masks[first.of(qubit)] |= 1 << qubit
-    # Those not simulated stay in |0> and may be measured: they go with the first part.
-    idle = set(range(compiled.original_qubits)) - set(compiled.qubits)
-    place = {q: names.index(first.of(q)) for q in compiled.qubits} | dict.fromkeys(idle, 0)
+    # Those not simulated stay in |0> and may be measured: they go with who writes the same bit.
+    number_of = {name: number for number, name in enumerate(names)}
+    place = {q: number_of.get(first.of(q), 0) for q in range(compiled.original_qubits)}
     strings = {save.label: _strings(save, [*masks.values()]) for save in wanted}
     parts: list[list[Instruction]] = [[] for _ in names]
     for instruction in instructions:

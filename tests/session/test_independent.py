@@ -113,3 +113,37 @@ def test_what_cannot_be_taken_apart_is_refused_as_before() -> None:
         pytest.raises((UnsupportedError, MemoryLimitError)),
     ):
         session.run(circuit, save="statevector", shots=0)
+
+
+@pytest.mark.parametrize("idle", [5, 22])
+def test_idle_qubits_that_overwrite_a_bit(idle: int) -> None:
+    circuit = quasim.Circuit(30, 3)
+    for q in range(30):
+        if q != idle:
+            circuit.x(q)
+    for q in (*range(7, 20), *range(23, 29)):
+        circuit.cz(q, q + 1)
+    circuit.measure(25, 1).measure(idle, 1).measure(idle, 2).measure(12, 2)
+    with quasim.runtime(seed=1) as session:
+        result = session.run(circuit, shots=3)
+    assert len(result.metadata["parts"]) > 1
+    assert result.samples.tolist() == [[0, 0, 1]] * 3
+
+
+def test_measurements_into_shared_bits_are_those_of_the_whole() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(40):
+        width, bits = int(rng.integers(20, 30)), int(rng.integers(1, 12))
+        circuit, state = quasim.Circuit(width, bits), np.zeros(width, int)
+        for q in rng.permutation(width)[: int(rng.integers(5, width))]:
+            circuit.x(int(q))
+            state[q] = 1
+        for q in rng.permutation(width - 1)[: int(rng.integers(1, width))]:
+            circuit.cz(int(q), int(q) + 1)
+        memory = np.zeros(bits, int)
+        for q in rng.integers(0, width, 12):
+            c = int(rng.integers(bits))
+            circuit.measure(int(q), c)
+            memory[c] = state[q]
+        with quasim.runtime(seed=1) as session:
+            assert session.run(circuit, shots=2).samples.tolist() == [memory.tolist()] * 2
