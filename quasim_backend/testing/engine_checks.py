@@ -21,7 +21,7 @@ from quasim_backend.engines.base import Engine, EngineOutput, EngineRequest
 from quasim_backend.errors import Cancelled
 from quasim_backend.ir.channels import ReadoutError
 from quasim_backend.ir.circuit import Circuit
-from quasim_backend.ir.expr import Bit
+from quasim_backend.ir.expr import Bit, literal
 from quasim_backend.ir.instructions import SetState
 from quasim_backend.ir.observables import PauliSum
 from quasim_backend.ir.parameters import Parameter
@@ -196,6 +196,30 @@ def check_dynamic(subject: Subject) -> None:
         circuit = random_dynamic_circuit(rng, qubits, bits, int(rng.integers(2, 9)), kinds)
         samples = subject.samples(circuit, 1000, number)
         _fits(samples, _distribution(circuit), f"random dynamic circuit {number}")
+
+
+def check_assigned_bits(subject: Subject) -> None:
+    """Bits that are assigned, not measured, are in every shot's memory, unless measured later."""
+    circuit = Circuit(3, 70).h(0).cx(0, 1).assign(Bit(3), literal(True)).assign(Bit(0), Bit(3))
+    circuit.assign(Bit(66), literal(True)).measure([0, 1], [0, 1]).assign(Bit(4), Bit(3))
+    always = 1 << 3 | 1 << 4 | 1 << 66
+    wanted = {always: 0.5, always | 0b11: 0.5}
+    _fits(subject.samples(circuit, 1000, 4), wanted, "memory that is assigned and measured")
+    circuit = Circuit(2, 3).h(0).assign(Bit(1), literal(True))
+    assert set(subject.samples(circuit, 3)) == {2}, "assigned bits need no measurement."
+
+
+def check_assigned_bits_at_saves(subject: Subject) -> None:
+    """Conditional saves belong to the memory at their place."""
+    circuit = Circuit(1, 70).ry(np.pi / 2, 0)
+    for label, bit in (("none", None), ("low", 3), ("high", 66)):
+        if bit is not None:
+            circuit.assign(Bit(bit), literal(True))
+        circuit.save("expectation", label, observable="X", conditional=True)
+    saved = subject.run(circuit, keep_idle=True).saved
+    for label, memory in (("none", 0), ("low", 1 << 3), ("high", 1 << 3 | 1 << 66)):
+        assert set(saved[label]) == {memory}, f"'{label}' is of memory {set(saved[label])}."
+        assert_close(saved[label][memory], 1.0, subject.goals.value, f"saved '{label}'")
 
 
 def check_readout_errors(subject: Subject) -> None:

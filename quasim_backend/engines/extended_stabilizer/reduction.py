@@ -24,7 +24,7 @@ from quasim_backend.engines.extended_stabilizer.frame import CliffordFrame
 from quasim_backend.engines.pauli_images import Image
 from quasim_backend.engines.pauli_rotations import Rotation, rotations_of
 from quasim_backend.engines.pauli_sums import SavedSums
-from quasim_backend.engines.straight_code import straight_code
+from quasim_backend.engines.straight_code import StraightCode
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import GateOp
 from quasim_backend.ir.observables import PauliString
@@ -99,6 +99,7 @@ class Reading:
         images: ``C^dagger P C`` for each string of the sums, or each ``Z_q`` that is measured.
         flips: ``C^dagger X_q C`` for each qubit, where amplitudes are saved.
         phase: Global phase at this point.
+        bits: Classical memory at this point, without outcomes.
     """
 
     place: int
@@ -109,6 +110,7 @@ class Reading:
     images: dict[PauliString, Image] = field(default_factory=dict)
     flips: list[Image] = field(default_factory=list)
     phase: complex = 1.0
+    bits: int = 0
 
 
 @dataclass(eq=False)
@@ -165,6 +167,7 @@ class _Turned:
 class _Reducer:
     def __init__(self, compiled: CompiledCircuit, request: EngineRequest) -> None:
         self._compiled, self._request = compiled, request
+        self._code = StraightCode(compiled, request)
         width = compiled.num_qubits
         self._found = Reduction(Span(), [], [], [], CliffordFrame(width))
         self._phase = 1.0 + 0j
@@ -172,7 +175,7 @@ class _Reducer:
         self._known: dict[tuple[Gate, tuple[int, ...]], Sequence[Rotation]] = {}
 
     def run(self) -> Reduction:
-        for operation in straight_code(self._compiled, self._request):
+        for operation in self._code:
             self._request.cancel.check()
             if isinstance(operation, GateOp):
                 for rotation in self._rotations(operation):
@@ -234,7 +237,8 @@ class _Reducer:
 
     def _read(self, step: SaveStep | SampleStep | None) -> None:
         found = self._found
-        reading = Reading(len(self._turned), len(found.turns), step, phase=self._phase)
+        place, turns = len(self._turned), len(found.turns)
+        reading = Reading(place, turns, step, phase=self._phase, bits=self._code.bits)
         found.readings.append(reading)
         width = self._compiled.num_qubits
         if isinstance(step, SampleStep):

@@ -55,7 +55,7 @@ class ReducedRun:
         self._dtype = dtype_of(reduction.rank, request)
         self._kernels = request.kernels
         self._sink = SaveSink(sampled=False)
-        self._packed: NDArray[np.uint64] | None = None
+        self._memory = PackedMemory(request.shots, compiled.num_clbits)
 
     def run(self) -> EngineOutput:
         """Run the rotations from reading to reading.
@@ -65,6 +65,9 @@ class ReducedRun:
         """
         reduction, request = self._reduction, self._request
         shots = np.arange(max(request.shots, 1))
+        if request.shots:
+            # Samples go over it: bits that are sampled are written by nobody else.
+            self._memory.write_value(shots, reduction.readings[-1].bits)
         state = self._start()
         done = 0
         for reading in reduction.readings:
@@ -72,18 +75,16 @@ class ReducedRun:
             done = reading.place
             match reading.step:
                 case SaveStep(save):
-                    self._sink.add(save, shots, 0, self._value(state, reading))
+                    self._sink.add(save, shots, reading.bits, self._value(state, reading))
                 case SampleStep() if request.shots:
                     self._sample(state, reading.step)
-        if request.shots and self._packed is None:
-            self._packed = PackedMemory(request.shots, self._compiled.num_clbits).words
         final = None
         if request.want_state:
             final = self._whole(state, reduction.readings[-1])
             if not request.on_device:
                 final = self._kernels.to_host(final)
         return EngineOutput(
-            self._packed,
+            self._memory.words if request.shots else None,
             final,
             saved=self._sink.result(),
             standard_errors=self._sink.standard_errors(),
@@ -196,15 +197,13 @@ class ReducedRun:
             ],
             np.uint64,
         ).reshape(-1, request.shots)
-        memory = PackedMemory(request.shots, self._compiled.num_clbits)
         rows = len(step.qubits) if step.readouts else _ROWS
         for start in range(0, len(step.qubits), rows):
             own = slice(start, start + rows)
             bits = measurement.outcomes(own, parities, drawn, coins)
             for number, (positions, readout) in enumerate(step.readouts, start=1):
                 confuse(bits, positions, readout, uniforms.draw(shots, number))
-            memory.write_bits(shots, step.clbits[own], bits)
-        self._packed = memory.words
+            self._memory.write_bits(shots, step.clbits[own], bits)
 
     def _draw(
         self, state: State, strings: Sequence[Logical], uniforms: ShotUniforms, free: int

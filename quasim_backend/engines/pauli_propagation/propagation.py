@@ -28,7 +28,7 @@ from quasim_backend.engines.pauli_propagation.moves import (
 from quasim_backend.engines.pauli_propagation.strings import OutOfRoom, PauliStrings
 from quasim_backend.engines.pauli_sums import SavedSums, Terms
 from quasim_backend.engines.saves import SaveSink
-from quasim_backend.engines.straight_code import Operation, straight_code
+from quasim_backend.engines.straight_code import Operation, StraightCode
 from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.gates import Gate
@@ -65,17 +65,20 @@ class Propagation:
         """
         self._request = request
         self._width = compiled.num_qubits
-        self._operations: list[Operation] = [*straight_code(compiled, request)]
+        self._operations: list[Operation] = []
+        self._saves: list[SavedSums] = []
+        self._memory: list[int] = []  # at each save point
+        code = StraightCode(compiled, request)
+        for operation in code:
+            self._operations.append(operation)
+            if isinstance(operation, SaveStep):
+                self._saves.append(SavedSums.of(operation.save, self._width))
+                self._memory.append(code.bits)
         if request.initial_state is not None:
             start = request.kernels.to_host(
                 request.kernels.from_host(request.initial_state, np.dtype(np.complex128))
             )
             self._operations.insert(0, SetStateStep(np.asarray(start, np.complex128)))
-        self._saves = [
-            SavedSums.of(operation.save, self._width)
-            for operation in self._operations
-            if isinstance(operation, SaveStep)
-        ]
         sums = [terms for saved in self._saves for terms in saved.sums]
         total = sum(map(len, sums))
         distinct = len({string for terms in sums for string in terms})
@@ -164,12 +167,12 @@ class Propagation:
         values = np.asarray(self.strings.at_zero(), np.complex128).reshape(-1)
         errors = self.strings.dropped.reshape(-1)
         sink, bounds, first = SaveSink(sampled=False), dict[str, float](), 0
-        for saved in self._saves:
+        for saved, memory in zip(self._saves, self._memory, strict=True):
             own = slice(first, first + len(saved.sums))
             first += len(saved.sums)
             value, bound = saved.value(values[own], errors[own])
             label = saved.save.label
-            sink.add(saved.save, np.zeros(1, np.int64), 0, value)
+            sink.add(saved.save, np.zeros(1, np.int64), memory, value)
             bounds[label] = max(bounds.get(label, 0.0), bound)
         return sink, bounds
 
