@@ -120,7 +120,7 @@ class PauliStrings:
     def rotate(self, rotation: Rotation) -> None:
         """Apply a rotation backwards: strings that anticommute with it become two."""
         sine, cosine = sine_and_cosine(rotation.angle)
-        if cosine == 1.0:
+        if sine == 0.0 and cosine == 1.0:
             return
         rows = self._rows_of(rotation.x, rotation.z)
         crossed = np.zeros(self._count, np.uint64)

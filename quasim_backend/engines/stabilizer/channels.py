@@ -25,7 +25,11 @@ from quasim_backend.engines.stabilizer.clifford import (
 from quasim_backend.ir.channels import Channel
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import ChannelOp, GateOp
-from quasim_backend.noise.representations import pauli_matrix, pauli_probabilities
+from quasim_backend.noise.representations import (
+    pauli_matrix,
+    pauli_probabilities,
+    pauli_transfer_matrix,
+)
 
 __all__ = ["ChannelForm", "OperatorForm", "as_mixtures", "channel_form", "operator_form"]
 
@@ -51,12 +55,15 @@ class ChannelForm:
             such mixture; then each of its operators has an `operator_form`.
         eigenvalues: float64 ``(4**k,)``: what the mixture multiplies each Pauli by; or None.
         template: Lines of a Stim circuit, for ``str.format`` with the qubits; or None.
+        off: How far from the channel it is: the largest difference of an entry of a gate's matrix,
+            or of the Pauli transfer matrix.
     """
 
     gate: CliffordForm
     probabilities: Reals | None = None
     eigenvalues: Reals | None = None
     template: str | None = None
+    off: float = 0.0
 
 
 _known: dict[Channel, ChannelForm | None] = {}
@@ -114,8 +121,10 @@ def _recognised(channel: Channel) -> ChannelForm | None:
     mixed = channel.probabilities
     if mixed is None:
         found = _pauli_mixture(_IDENTITY, channel)
-        if found is None and all(operator_form(k) is not None for k in channel.operators):
-            return ChannelForm(_IDENTITY)
+        if found is None:
+            operators = [operator_form(k) for k in channel.operators]
+            if None not in operators:
+                return ChannelForm(_IDENTITY, off=max(o.gate.off for o in operators if o))
         return found
     drawn = [u for p, u in zip(mixed, channel.operators, strict=True) if p > 0]
     forms = [clifford_form(Gate.unitary(u, check=False)) for u in drawn]
@@ -128,7 +137,8 @@ def _recognised(channel: Channel) -> ChannelForm | None:
     else:
         undone = drawn[0].conj().T
         rest = Channel(tuple(u @ undone for u in channel.operators), mixed, channel.name)
-    return _pauli_mixture(first, rest) or ChannelForm(_IDENTITY)
+    off = max(form.off for form in forms if form)
+    return _pauli_mixture(first, rest) or ChannelForm(_IDENTITY, off=off)
 
 
 def as_mixtures(code: CompiledCircuit) -> CompiledCircuit:
@@ -174,7 +184,9 @@ def _pauli_mixture(gate: CliffordForm, channel: Channel) -> ChannelForm | None:
     probabilities = np.where(probabilities < _ROUNDING, 0.0, probabilities)
     probabilities /= probabilities.sum()
     template = gate.template + "".join(_lines(probabilities.tolist(), channel.num_qubits))
-    return ChannelForm(gate, probabilities, _eigenvalues(probabilities), template)
+    transfer = pauli_transfer_matrix(channel)
+    off = max(gate.off, float(np.abs(transfer - np.diag(np.diag(transfer))).max()))
+    return ChannelForm(gate, probabilities, _eigenvalues(probabilities), template, off)
 
 
 def _eigenvalues(probabilities: Reals) -> Reals:

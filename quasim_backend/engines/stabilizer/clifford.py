@@ -64,12 +64,14 @@ class CliffordForm:
         steps: The same in H, S, S_DAG, X, Y, Z and CX alone.
         phase: The gate is ``exp(i phase)`` times the steps' matrices, with S = diag(1, i).
         template: The moves as lines of a Stim circuit, for ``str.format`` with the qubits.
+        off: Largest difference of a matrix entry, or an amplitude, from what was given.
     """
 
     moves: tuple[Move, ...]
     steps: tuple[Move, ...]
     phase: float
     template: str
+    off: float = 0.0
 
     @property
     def is_pauli(self) -> bool:
@@ -126,9 +128,12 @@ def preparation(amplitudes: Matrix) -> CliffordForm | None:
     steps = _moves_of(tableau.to_circuit("elimination"))
     made = _state_of(steps, width)
     phase = cmath.phase(complex(amplitudes[largest] / made[largest]))
-    if np.abs(amplitudes - cmath.exp(1j * phase) * made).max() > _STATE_TOLERANCE:
-        return None
-    return CliffordForm(steps, steps, phase, _template(steps))
+    off = float(np.abs(amplitudes - cmath.exp(1j * phase) * made).max())
+    return (
+        CliffordForm(steps, steps, phase, _template(steps), off)
+        if off <= _STATE_TOLERANCE
+        else None
+    )
 
 
 def _recognised(gate: Gate) -> CliffordForm | None:
@@ -142,8 +147,9 @@ def _recognised(gate: Gate) -> CliffordForm | None:
     if gate.num_targets <= _DENSE_QUBITS:
         # With three controls and more only the identity is Clifford.
         base = Gate(gate.name, gate.params, 0, 0, gate.power, gate.data, gate.masks).matrix()
-        if np.abs(base - np.eye(len(base))).max() < TOLERANCE:
-            return CliffordForm((), (), 0.0, "")
+        off = float(np.abs(base - np.eye(len(base))).max())
+        if off < TOLERANCE:
+            return CliffordForm((), (), 0.0, "", off)
     return None
 
 
@@ -163,12 +169,13 @@ def _rotation(x: int, z: int, angle: float) -> CliffordForm | None:
         return CliffordForm((), (), -angle / 2, "")
     quarters = round(angle / (math.pi / 2))
     # The matrix is off by half as much as the angle.
-    if abs(angle - quarters * (math.pi / 2)) / 2 > TOLERANCE:
+    off = abs(angle - quarters * (math.pi / 2)) / 2
+    if off > TOLERANCE:
         return None
     phase = -math.pi / 4 * quarters
     turn = _TURNS[quarters % 4]
     if not turn:
-        return CliffordForm((), (), phase, "")
+        return CliffordForm((), (), phase, "", off)
     before: list[Move] = []
     for q in support:
         if x >> q & 1:
@@ -177,7 +184,7 @@ def _rotation(x: int, z: int, angle: float) -> CliffordForm | None:
     before += [("CX", (q, last)) for q in support[:-1]]
     undone = [(_INVERSE.get(name, name), qubits) for name, qubits in reversed(before)]
     steps = (*before, *((name, (last,)) for name in turn), *undone)
-    return CliffordForm(steps, steps, phase, _template(steps))
+    return CliffordForm(steps, steps, phase, _template(steps), off)
 
 
 # --- dense matrices ---------------------------------------------------------------------------
@@ -212,10 +219,11 @@ def _from_matrix(matrix: Matrix) -> CliffordForm | None:
     made = _matrix_of(steps, width)
     largest = np.unravel_index(np.abs(made).argmax(), made.shape)
     phase = cmath.phase(complex(matrix[largest] / made[largest]))
-    if np.abs(matrix - cmath.exp(1j * phase) * made).max() > 4 * TOLERANCE:
+    off = float(np.abs(matrix - cmath.exp(1j * phase) * made).max())
+    if off > 4 * TOLERANCE:
         return None
     moves = steps if name is None or not steps else ((name, tuple(range(width))),)
-    return CliffordForm(moves, steps, phase, _template(moves))
+    return CliffordForm(moves, steps, phase, _template(moves), off)
 
 
 def _pauli_of(matrix: Matrix) -> str | None:

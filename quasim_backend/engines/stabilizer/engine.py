@@ -20,7 +20,12 @@ from quasim_backend.engines.stabilizer.channels import as_mixtures, channel_form
 from quasim_backend.engines.stabilizer.clifford import is_available
 from quasim_backend.engines.stabilizer.exact_saves import VALUE_KINDS, exact_value, save_problem
 from quasim_backend.engines.stabilizer.frames import FrameProgram, frame_program
-from quasim_backend.engines.stabilizer.refusals import leaves_stabilizer_states
+from quasim_backend.engines.stabilizer.refusals import (
+    EXACT,
+    Inexactness,
+    inexactness,
+    leaves_stabilizer_states,
+)
 from quasim_backend.engines.stabilizer.state import PHASED_KINDS, StabilizerState
 from quasim_backend.engines.stabilizer.trace import Gates, Measured, Reset, Saved, Trace, trace_of
 from quasim_backend.ir.instructions import ChannelOp
@@ -29,6 +34,8 @@ __all__ = ["StabilizerEngine"]
 
 _MOST_AMPLITUDES = 30
 """Qubits of a state whose amplitudes are all asked for."""
+_ROUNDING = {8: 1e-6, 16: 1e-12}
+"""How far off a run may be that nobody asked to be rounded, by bytes of a number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +44,13 @@ class _Plan:
 
     Attributes:
         refusal: Why it is not.
+        off: What it rounds.
         trace: What it does, written out, if shots do not part ways.
         frames: The same for Stim, without save points.
     """
 
     refusal: str | None = None
+    off: Inexactness = EXACT
     trace: Trace | None = None
     frames: FrameProgram | None = None
 
@@ -74,6 +83,11 @@ class StabilizerEngine:
         plan = _plan(compiled, request)
         if plan.refusal is not None:
             return plan.refusal
+        if request.config.method == "auto" and plan.off.total > _ROUNDING[request.dtype.itemsize]:
+            return (
+                f"what it takes for Clifford gates is off by {plan.off.total:.2g}, which is more "
+                f"than rounding, first {plan.off.first}; method='stabilizer' rounds it"
+            )
         if request.exact and not _averages(compiled, request, plan) and _is_random(compiled):
             return (
                 "the average over what the circuit measures, resets or draws is known here where "
@@ -137,7 +151,7 @@ def _plan(compiled: CompiledCircuit, request: EngineRequest) -> _Plan:
         if refusal is None:
             trace = trace_of(code, request.parameters)
             frames = None if trace is None else frame_program(trace, code.num_clbits)
-            plan = _Plan(None, trace, frames)
+            plan = _Plan(None, inexactness(code, request.parameters), trace, frames)
         found = compiled.cache["stabilizer"] = (key, plan)
     return found[1]
 

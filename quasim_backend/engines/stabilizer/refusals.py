@@ -1,8 +1,10 @@
-"""Why a circuit leads out of the stabilizer states: the gate, its parameters and its place."""
+"""Why a circuit leads out of the stabilizer states, or nearly stays: what does it, and where."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -13,6 +15,7 @@ from quasim_backend.compile.code import (
     ForStep,
     GatesStep,
     InitializeStep,
+    JumpStep,
     SetStateStep,
 )
 from quasim_backend.engines.stabilizer.channels import channel_form
@@ -21,8 +24,10 @@ from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import ChannelOp, GateOp
 from quasim_backend.ir.parameters import Affine
 
-__all__ = ["leaves_stabilizer_states"]
+__all__ = ["EXACT", "Inexactness", "inexactness", "leaves_stabilizer_states"]
 
+_ROUNDING = 1e-12
+"""Difference of an entry that rounding explains."""
 _MOST_VALUES = 4096
 """Values of loop variables that a gate is looked at for."""
 
@@ -67,6 +72,72 @@ def leaves_stabilizer_states(code: CompiledCircuit, parameters: NDArray[np.float
     return None
 
 
+@dataclass(frozen=True)
+class Inexactness:
+    """What is taken for a Clifford gate, a mixture of Paulis or a stabilizer state, and is none.
+
+    Attributes:
+        total: How far off all of it is together: no amplitude and no probability is off by more
+            than some times that. Infinite where loops repeat it.
+        first: The first of it, in words.
+    """
+
+    total: float = 0.0
+    first: str = ""
+
+
+EXACT = Inexactness()
+"""Nothing of it."""
+
+
+def inexactness(code: CompiledCircuit, parameters: NDArray[np.float64]) -> Inexactness:
+    """Return what `leaves_stabilizer_states` lets pass that is more than rounding.
+
+    Args:
+        code: Gate code that stays in the stabilizer states.
+        parameters: float64 ``(P,)``.
+    """
+    total, first = 0.0, ""
+    known: dict[object, float] = {}
+    jumps = ((place, s) for place, s in enumerate(code.steps) if isinstance(s, JumpStep))
+    loops = any(step.target <= place for place, step in jumps)
+    for step in code.steps:
+        if isinstance(step, SetStateStep | InitializeStep):
+            state = preparation(step.amplitudes)
+            if state is not None and state.off > _ROUNDING:
+                total, first = total + state.off, first or "the state that is prepared"
+        if not isinstance(step, GatesStep):
+            continue
+        for operation in step.operations:
+            key = operation.gate if isinstance(operation, GateOp) else operation.channel
+            off = known.get(key)
+            if off is None:
+                off = known[key] = _off(operation, step, code, parameters)
+            if off > _ROUNDING:
+                total += off
+                first = first or _described(operation, code)
+    return Inexactness(math.inf if loops and total else total, first)
+
+
+def _off(
+    operation: GateOp | ChannelOp,
+    step: GatesStep,
+    code: CompiledCircuit,
+    parameters: NDArray[np.float64],
+) -> float:
+    if isinstance(operation, ChannelOp):
+        channel = channel_form(operation.channel)
+        return 0.0 if channel is None else channel.off
+    forms = (clifford_form(gate) for gate in _bound(operation.gate, step, code, parameters))
+    return max((form.off for form in forms if form is not None), default=0.0)
+
+
+def _described(operation: GateOp | ChannelOp, code: CompiledCircuit) -> str:
+    if isinstance(operation, ChannelOp):
+        return f"channel '{operation.channel.name}' on {_places(code, operation.qubits)}"
+    return f"gate {_gate(operation.gate, operation, code)}"
+
+
 def _bound(
     gate: Gate, step: GatesStep, code: CompiledCircuit, parameters: NDArray[np.float64]
 ) -> Iterator[Gate]:
@@ -89,12 +160,16 @@ def _values(source: int, code: CompiledCircuit, parameters: NDArray[np.float64])
 
 
 def _no_clifford(gate: Gate, operation: GateOp, code: CompiledCircuit) -> str:
+    what = _gate(gate, operation, code)
+    return f"gate {what}, is no Clifford gate (gates are counted from 0)"
+
+
+def _gate(gate: Gate, operation: GateOp, code: CompiledCircuit) -> str:
     name = "c" * gate.num_controls + gate.name
     angles = ", ".join(f"{p:.6g}" for p in gate.params if not isinstance(p, Affine))
     return (
-        f"gate number {_number(operation, code)}, {name}{f'({angles})' if angles else ''}"
-        f"{f'**{gate.power:g}' if gate.power != 1.0 else ''} on "
-        f"{_places(code, operation.qubits)}, is no Clifford gate (gates are counted from 0)"
+        f"number {_number(operation, code)}, {name}{f'({angles})' if angles else ''}"
+        f"{f'**{gate.power:g}' if gate.power != 1.0 else ''} on {_places(code, operation.qubits)}"
     )
 
 

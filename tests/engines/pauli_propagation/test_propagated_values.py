@@ -242,3 +242,13 @@ def test_averages_are_exact_and_say_so() -> None:
     for label, value in wanted.saved.items():
         assert found.saved[label] == pytest.approx(value, abs=1e-6)
     assert found.standard_errors == {"mean": 0.0, "spread": 0.0}
+
+
+@pytest.mark.parametrize("angle", [6e-8, -1e-9, np.pi + 6e-8])
+def test_small_angles_are_not_lost(angle: float) -> None:
+    circuit = Circuit(1)
+    for _ in range(2001):
+        circuit.rx(angle, 0)
+    with session() as rt:
+        (value,) = rt.measure(circuit, "Y")
+    assert value == pytest.approx(-np.sin(2001 * angle), abs=1e-11)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +13,7 @@ import pytest
 
 import quasim_backend as quasim
 from quasim_backend.compile import compile_circuit
+from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineRequest
 from quasim_backend.engines.statevector import StateVectorEngine
 from quasim_backend.errors import QuasimError, UnsupportedError
@@ -35,6 +37,7 @@ from quasim_backend.testing.generators import random_clifford_circuit
 stim = pytest.importorskip("stim")
 
 from quasim_backend.engines.stabilizer.engine import StabilizerEngine  # noqa: E402
+from quasim_backend.engines.stabilizer.refusals import inexactness  # noqa: E402
 
 
 @pytest.fixture
@@ -488,3 +491,55 @@ def test_detection_events_of_a_code_come_as_often_as_in_stim(session, task):
     spread = 5 * np.sqrt(wanted.mean(axis=0) / shots)
     assert (np.abs(events.mean(axis=0) - wanted.mean(axis=0)) < 2 * spread).all()
     assert wanted.any()
+
+
+# --- nearly Clifford --------------------------------------------------------------------------
+
+
+def _many_small_turns(angle, count=5000):
+    circuit = Circuit(40).h(0)
+    for _ in range(count):
+        circuit.h(1).rz(angle, 1).h(1)
+    return circuit
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp64"])
+def test_small_angles_add_up_where_nobody_asked_for_stabilizers(precision, session):
+    string = PauliString.from_letters({1: "Y"})
+    circuit = _many_small_turns(0.9e-8)
+    with quasim.runtime(simulation_precision=precision) as chosen:
+        assert chosen.measure(circuit, string)[0] == pytest.approx(-4.5e-5, rel=0.01)
+    assert session.measure(circuit, string)[0] == 0.0  # asked for: angles are rounded
+
+
+def test_differences_of_small_angles_are_derivatives():
+    angle, width = quasim.Parameter("a"), 40
+    circuit = Circuit(width).rx(angle, 0)
+    for q in range(width - 1):
+        circuit.cx(q, q + 1)
+    string = PauliString.from_letters({0: "Y", **{q: "X" for q in range(1, width)}})
+    with quasim.runtime(simulation_precision="fp64") as chosen:
+        for step in (1e-8, 1e-10):
+            low, high = (chosen.measure(circuit, string, parameters=[s])[0] for s in (-step, step))
+            assert (high - low) / (2 * step) == pytest.approx(-1.0, rel=1e-4)
+
+
+def test_what_is_rounded_is_named():
+    nearly = [
+        (_many_small_turns(0.9e-8), "fp32", "gate number 2, rz\\(9e-09\\) on qubit 1"),
+        (Circuit(30).cx(0, 1).rz(1e-9, 0), "fp64", "gate number 1, rz\\(1e-09\\) on qubit 0"),
+        (Circuit(30).channel(amplitude_damping(5e-8), [2]), "fp64", "channel .* on qubit 2"),
+    ]
+    for circuit, precision, match in nearly:
+        with quasim.runtime(simulation_precision=precision) as chosen:
+            told = chosen.explain(circuit.save("expectation", observable=PauliString(0, 1)), 0)
+        line = next(line for line in told.splitlines() if "stabilizer " in line)
+        assert re.search(match, line)
+        assert "method='stabilizer' rounds it" in line
+    loop = Circuit(30).for_(range(50_000), Circuit(30).rx(1e-9, 0))
+    assert math.isinf(inexactness(gate_code(compile_circuit(loop)), np.empty(0)).total)
+    with quasim.runtime() as chosen:
+        pi = Circuit(200).h(0)
+        for q in range(199):
+            pi.rz(1.570796327, q).cx(q, q + 1)  # nine digits: rounding in single precision
+        assert "-> stabilizer" in chosen.explain(pi.measure_all(), 10)
