@@ -206,6 +206,7 @@ def expect_batch(
         states = run.states(values[members], cancel)
         found = run.kernels.pauli_expectations_batch(states, terms.x_masks, terms.z_masks)
         result[members] = terms.sums(found)
+        del states  # before the next ones are made
     return result
 
 
@@ -248,6 +249,7 @@ def sample_batch(
         for row, member in enumerate(numbers):
             uniforms[row] = shot_uniforms(member_seed(seed, member), every, 0)
         indices = run.kernels.sample_batch(states, uniforms).reshape(-1)
+        del states  # before the next ones are made
         memory = PackedMemory(len(indices), num_clbits)
         bits = bits_of(indices, step.qubits)
         memory.write_bits(np.arange(len(indices)), step.clbits, bits)

@@ -277,6 +277,15 @@ class Executor:
         """Return whether a run needs no look at the memory that is free."""
         return run.state_bytes <= SMALL and self.config.max_memory_mb is None
 
+    def prefers_states(self, compiled: CompiledCircuit, shots: int) -> bool:
+        """Return whether the state vector is asked for, or chosen, for each member of a batch.
+
+        Args:
+            compiled: What is run, with its saves or measurements.
+            shots: Number of shots of each member; 0 for what is saved.
+        """
+        return self.config.method != "auto" or self.choice(compiled, shots)[0] == "statevector"
+
     # --- the general way ----------------------------------------------------------------------
 
     def execute(

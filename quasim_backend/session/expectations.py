@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quasim_backend.compile.code import SaveStep
+from quasim_backend.compile.code import CompiledCircuit, SaveStep
 from quasim_backend.errors import CircuitError
 from quasim_backend.ir.array_observables import ArrayObservable, ObservableList, SparseObservable
 from quasim_backend.ir.instructions import Save
@@ -31,6 +31,7 @@ from quasim_backend.session.observables import (
     on_simulated,
 )
 from quasim_backend.session.parameters import ParameterValues, parameter_vector
+from quasim_backend.session.straight import StraightRun
 from quasim_backend.session.target import averages
 
 __all__ = ["expectations", "hermitian_expectations", "variances"]
@@ -71,7 +72,7 @@ def expectations(
     pure = not depends_on_chance(compiled)
     if pure and initial_state is None and len(sums) == len(checked):
         straight = executor.straight(compiled, 1 if rows is None else len(rows))
-    if straight is not None and (rows is not None or executor.is_small(straight)):
+    if straight is not None and _goes_straight(executor, straight, compiled, sums, rows):
         terms = ObservableTerms.of([on_simulated(compiled, observable) for observable in sums])
         if rows is not None:
             return expect_batch(straight, terms, rows, executor.config, cancel)
@@ -87,6 +88,23 @@ def expectations(
     if rows is None:
         return one(0, parameters)
     return run_one_by_one(rows, (len(checked),), np.dtype(np.complex128), executor.config, one)
+
+
+def _goes_straight(
+    executor: Executor,
+    run: StraightRun,
+    compiled: CompiledCircuit,
+    sums: Sequence[PauliSum],
+    rows: NDArray[np.float64] | None,
+) -> bool:
+    """Return whether states are computed and read, without a look at other engines."""
+    if executor.is_small(run):
+        return True
+    if rows is None:
+        return False
+    placed = on_simulated(compiled, ObservableList(tuple(sums)))
+    step = SaveStep(Save("expectation", "expectation", observable=placed))
+    return executor.prefers_states(compiled.followed_by(step), 0)
 
 
 def variances(

@@ -54,7 +54,12 @@ def sample(
     key = executor.seed(seed)
     straight, step = executor.straight(compiled, len(rows)), sampled_step(compiled)
     width = compiled.num_clbits
-    if straight is None or step is None or shots == 0:
+    if (
+        straight is None
+        or step is None
+        or not shots
+        or not (executor.is_small(straight) or executor.prefers_states(compiled, shots))
+    ):
         return run_one_by_one(rows, (shots, width), np.dtype(np.uint8), executor.config, one)
     return sample_batch(straight, step, width, rows, shots, key, executor.config, cancel)
 

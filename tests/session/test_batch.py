@@ -1,6 +1,7 @@
 """Many parameter sets of one circuit in one call, and the short way of small circuits."""
 
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from quasim_backend.kernels.base import CancelToken
 from quasim_backend.plugins.hooks import hookimpl
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import EngineSpec
+from quasim_backend.session.straight import StraightRun
 from quasim_backend.testing.generators import random_circuit, random_values
 from quasim_backend.testing.oracles import dense_state, pauli_matrix
 
@@ -253,6 +255,48 @@ def test_many_threads_may_share_a_session():
             thread.join()
     for states in found:
         np.testing.assert_array_equal(states, wanted)
+
+
+def test_members_too_wide_for_states_go_to_the_engine_that_is_chosen():
+    names = [quasim.Parameter(f"p{i}") for i in range(30)]
+    circuit = quasim.Circuit(60)
+    for pair, name in enumerate(names):
+        circuit.rx(name, 2 * pair).cx(2 * pair, 2 * pair + 1)
+    for q in range(1, 59, 2):
+        circuit.cz(q, q + 1)  # one part, of small bonds
+    rows = np.random.default_rng(3).uniform(0, 3, (3, 30))
+    strings = [PauliString.from_letters({2: "Z", 3: "Z"}), PauliString.from_letters({7: "Z"})]
+    with quasim.runtime(seed=2) as rt:
+        values = rt.expectations(circuit, strings, parameters=rows)
+        bits = rt.sample(circuit, 500, parameters=rows)
+    np.testing.assert_allclose(values, np.stack([np.ones(3), np.cos(rows[:, 3])], 1), atol=1e-5)
+    assert bits.shape == (3, 500, 60)
+    np.testing.assert_array_equal(bits[:, :, ::2], bits[:, :, 1::2])
+    ones = np.sin(rows / 2) ** 2
+    assert (np.abs(bits[:, :, ::2].mean(1) - ones) < 5 * np.sqrt(0.25 / 500)).all()
+
+
+def test_a_batch_holds_one_share_of_states_at_a_time(monkeypatch):
+    alive, most = set(), 0
+    inner = StraightRun.states
+
+    def states(self, values, cancel=None):
+        nonlocal most
+        made = inner(self, values, cancel)
+        alive.add(number := len(calls))
+        calls.append(number)
+        weakref.finalize(made, alive.discard, number)
+        most = max(most, len(alive))
+        return made
+
+    calls: list[int] = []
+    monkeypatch.setattr(StraightRun, "states", states)
+    circuit = ansatz(22)
+    with quasim.runtime(method="statevector") as rt:
+        rt.expectations(circuit, ["Z" * 22], parameters=rows_of(circuit, 3))
+        rt.sample(circuit, 10, parameters=rows_of(circuit, 3))
+    assert len(calls) == 6
+    assert most == 1
 
 
 # --- the short way ----------------------------------------------------------------------------
