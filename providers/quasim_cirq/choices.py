@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from quasim_backend.compile.code import (
     CompiledCircuit,
+    GatesStep,
     MeasureStep,
     NoisyStep,
     ResetStep,
@@ -80,6 +81,8 @@ def choices_made(
             columns.append(next(waiting[compiled.qubits[step.qubits[0]]]))
         elif isinstance(step, NoisyStep):
             columns += [next(drawn) for _ in step.sites]
+        elif isinstance(step, GatesStep):  # of circuits too wide for amplitudes
+            columns += [next(drawn) for o in step.operations if isinstance(o, ChannelOp)]
         elif isinstance(step, MeasureStep):
             number = measured[step.clbits[0]]
             columns += [number] if step.readout is None else [number, number + 1]

@@ -2,9 +2,10 @@
 
 Cirq draws one uniform number for each measurement and reset of a repetition, in order. The same
 numbers are drawn here for all repetitions at once and handed to the engine, so a seed gives the
-samples that Cirq gives. Two things can shift the stream of a repetition, though not the
-distribution: measurements on which nothing later depends, which are sampled together at the end
-from one number, and choices that are made only under classical control.
+samples that Cirq gives, as long as amplitudes are computed: any other engine that is chosen draws
+its own numbers, from a seed that Cirq's random state gives. Two things can shift the stream of a
+repetition, though not the distribution: measurements on which nothing later depends, which are
+sampled together at the end from one number, and choices that are made only under classical control.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from quasim_backend import Runtime
 from quasim_backend.compile.code import CompiledCircuit
+from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir import Circuit, Parameter, PauliSum
 from quasim_cirq.choices import all_choices, choices_made, without_dead_ends
 from quasim_cirq.sampling import (
@@ -36,6 +38,10 @@ from quasim_cirq.translation import Join, Translation
 __all__ = ["Program", "Values"]
 
 _EXACT_LENGTH = 64
+_QUICK = 1 << 22
+"""Amplitudes that are changed, all gates and repetitions together, by a run that takes no time."""
+_OF_AMPLITUDES = ("statevector", "trajectories")
+"""Engines whose numbers are those that Cirq draws."""
 
 Values: TypeAlias = Mapping[Parameter, float]
 
@@ -69,9 +75,8 @@ class Program:
         self._runtime = runtime
         self._groups: dict[bool, list[tuple[SampledGroup, CompiledCircuit]]] = {}
         self._sampled: tuple[Translation, CompiledCircuit, NDArray[np.intp]] | None = None
-        self._seeded: CompiledCircuit | None = None
+        self._chosen: dict[int, str] = {}
         self._saving: Circuit | None = None
-        self._exact: CompiledCircuit | None = None
         self._keeping: Circuit | None = None
 
     @property
@@ -134,7 +139,7 @@ class Program:
             For each key an array ``(repetitions, instances, qubits)``: int8 if all measurements
             are at the end, uint8 otherwise, as in Cirq.
         """
-        if self._runtime.config.method == "stabilizer":
+        if not self._follows_cirq(repetitions, split=split):
             return self._records_by_seed(values, repetitions, prng)
         if not self.translation.is_terminal:
             return self._dynamic_records(values, repetitions, prng)
@@ -156,6 +161,27 @@ class Program:
         return assemble_terminal(
             self.translation.measurements, [group for group, _ in groups], samples, prng
         )
+
+    def _follows_cirq(self, repetitions: int, *, split: bool) -> bool:
+        """Return whether the engine is one that takes Cirq's own random numbers."""
+        method = self._runtime.config.method
+        if method != "auto":
+            return method != "stabilizer"
+        terminal = self.translation.is_terminal
+        width = self.largest_group if terminal and split else len(self.qubits)
+        courses = 1 if terminal else repetitions
+        if courses * len(self.translation.circuit) << width <= _QUICK:
+            return True
+        if repetitions not in self._chosen:
+            try:
+                self._chosen[repetitions] = self._runtime.engine_for(self._whole, repetitions)
+            except (MemoryLimitError, UnsupportedError):
+                return False  # the run says why
+        return self._chosen[repetitions] in _OF_AMPLITUDES
+
+    @cached_property
+    def _whole(self) -> CompiledCircuit:
+        return self._runtime.compile(without_dead_ends(self.translation.circuit))
 
     def _dynamic_records(
         self, values: Values, repetitions: int, prng: Any
@@ -179,9 +205,7 @@ class Program:
         self, values: Values, repetitions: int, prng: Any
     ) -> dict[str, NDArray[Any]]:
         """Draw samples of the circuit as a whole, all at once, not from Cirq's own numbers."""
-        if self._seeded is None:
-            self._seeded = self._runtime.compile(without_dead_ends(self.translation.circuit))
-        code = self._seeded
+        code = self._whole
         seed = int(prng.randint(0, 2**63 - 1, dtype=np.int64))
         result = self._runtime.run(
             code, shots=repetitions, seed=seed, parameters=_vector(code, values)
@@ -268,11 +292,9 @@ class Program:
         Raises:
             UnsupportedError: If the session's method cannot run the circuit.
         """
-        translation = self.translation
-        if self._exact is None:
-            self._exact = self._runtime.compile(without_dead_ends(translation.circuit))
+        translation, code = self.translation, self._whole
         result = self._runtime.run(
-            self._exact, shots=repetitions, seed=seed, parameters=_vector(self._exact, values)
+            code, shots=repetitions, seed=seed, parameters=_vector(code, values)
         )
         records = read_records(translation.measurements, result.samples)
         if not translation.is_terminal:

@@ -26,7 +26,7 @@ from quasim_backend.session import derivatives, expectations, sampling, states, 
 from quasim_backend.session.checks import refuse_unavailable
 from quasim_backend.session.compiling import extended
 from quasim_backend.session.execution import Executor
-from quasim_backend.session.explain import explain
+from quasim_backend.session.explain import engine_for, explain
 from quasim_backend.session.forward import differentiate
 from quasim_backend.session.gradients import DifferentiableRun
 from quasim_backend.session.inputs import to_circuit
@@ -142,6 +142,26 @@ class Runtime:
             shots: Number of shots of the run; default as for `run`. 0 is for exact averages.
         """
         return explain(self._executor, circuit, shots)
+
+    def engine_for(
+        self,
+        circuit: object,
+        shots: int | None = None,
+        *,
+        save: str | Save | Sequence[str | Save] = (),
+    ) -> str:
+        """Return the name of the engine that a run would take; nothing is run.
+
+        Args:
+            circuit: Any accepted form.
+            shots: As for `run`.
+            save: As for `run`.
+
+        Raises:
+            UnsupportedError: If no engine can do the run; the message says why each cannot.
+            CircuitError: If the circuit is not legal.
+        """
+        return engine_for(self._executor, circuit, shots, as_saves(save))
 
     # --- results ------------------------------------------------------------------------------
 
