@@ -15,7 +15,7 @@ from quasim_backend.engines.doubled_circuit import doubled_circuit, reads_outcom
 from quasim_backend.engines.moments import variance_copies_state
 from quasim_backend.engines.plan_seconds import STEP_SECONDS, pass_seconds, plan_seconds
 from quasim_backend.engines.shot_tree import ShotTree
-from quasim_backend.engines.statevector import result_bytes
+from quasim_backend.engines.statevector import drawing_bytes, result_bytes
 from quasim_backend.ir.program import MAX_QUBITS
 from quasim_backend.kernels.base import passes_of
 
@@ -63,6 +63,7 @@ class DensityMatrixEngine:
         for step in compiled.steps:
             if isinstance(step, SaveStep) and step.save.kind == "variance":
                 total += 2 * state * variance_copies_state(step.save.observable)
+        total += drawing_bytes(request, branches=not dephases and compiled.measured)
         return total + result_bytes(compiled, request)
 
     def run(self, compiled: CompiledCircuit, request: EngineRequest) -> EngineOutput:

@@ -20,13 +20,23 @@ from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliSum
 from quasim_backend.kernels.base import DeviceKernels
 
-__all__ = ["StateVectorEngine", "result_bytes"]
+__all__ = ["StateVectorEngine", "drawing_bytes", "result_bytes"]
 
 
 _SHOT_SECONDS = 1e-7
 """To draw and keep the sample of one shot."""
 _DEVICE_SPEED = 100
 """How many times as fast a GPU is: an H100's memory, as its maker states it, against two cores."""
+
+
+def drawing_bytes(request: EngineRequest, *, branches: bool) -> int:
+    """Return the bytes that drawing shots takes besides their samples: numbers, indices, places.
+
+    Args:
+        request: Gives the number of shots.
+        branches: Whether shots part ways, and are sorted by what they have met.
+    """
+    return request.shots * (88 if branches else 32)
 
 
 def result_bytes(compiled: CompiledCircuit, request: EngineRequest) -> int:
@@ -79,6 +89,7 @@ class StateVectorEngine:
                 # Averages over shots: of the next value the distance, its square, sums of both.
                 kept = len(step.save.qubits) or compiled.num_qubits
                 total += compiled.branches * (64 << 2 * kept)
+        total += drawing_bytes(request, branches=compiled.branches)
         return total + result_bytes(compiled, request)
 
     def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:

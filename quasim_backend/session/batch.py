@@ -151,8 +151,8 @@ def check_batch_memory(
     hint = f"Give at most {fitting} members at a time" if fitting else "Not even one member fits"
     raise MemoryLimitError(
         f"A batch of {members} needs {format_bytes(needed)}, {format_bytes(kept)} of it for "
-        f"results; {format_bytes(available)} can be used. {hint}, or ask for expectations or "
-        f"samples, which keep no amplitudes."
+        f"results; {format_bytes(available)} can be used. {hint}. Expectation values and samples "
+        f"keep no amplitudes."
     )
 
 

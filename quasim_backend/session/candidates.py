@@ -52,7 +52,7 @@ def candidate(
     """
     size = engine.memory_bytes(compiled, request)
     if not fits(engine, request):
-        refusal = f"needs {format_bytes(size)}, more than is free"
+        refusal = f"needs {format_bytes(size)}, more than there is"
         return Candidate(engine.name, bytes=size, refusal=refusal)
     predict = getattr(engine, "predicted_seconds", None)
     if predict is None:

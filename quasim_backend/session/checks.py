@@ -20,6 +20,7 @@ from quasim_backend.compile.code import (
 )
 from quasim_backend.engines.doubled_circuit import reads_outcomes
 from quasim_backend.errors import OptionError, ShapeError, UnsupportedError
+from quasim_backend.ir.instructions import Save
 from quasim_backend.kernels.base import DeviceKernels, KernelSet, state_of
 from quasim_backend.options import Config
 from quasim_backend.session.arrays import is_on_device, on_host
@@ -36,6 +37,8 @@ __all__ = [
     "saves_one_course",
 ]
 
+_AVERAGED = ("expectation", "variance", "probabilities", "density_matrix")
+"""Kinds of saved values that have an average over chance."""
 _NORM_TOLERANCE = 1e-6
 
 
@@ -102,21 +105,29 @@ def depends_on_chance(compiled: CompiledCircuit) -> bool:
 
 def saves_one_course(compiled: CompiledCircuit) -> bool:
     """Return whether a save point keeps a state that chance has had a part in, not averaged."""
-    return any(subtype != "average" for subtype in _subtypes_after_chance(compiled))
+    return any(save.subtype != "average" for save in _saves_after_chance(compiled))
 
 
 def saves_averages(compiled: CompiledCircuit) -> bool:
-    """Return whether save points average states that chance has had a part in, all that do."""
-    subtypes = set(_subtypes_after_chance(compiled))
-    return subtypes == {"average"}
+    """Return whether all that is saved after chance has had a part can be averaged over it.
+
+    So are averages, and single values of kinds that have an average: without shots there is none
+    whose value they could be.
+    """
+    saves = list(_saves_after_chance(compiled))
+    return bool(saves) and all(
+        save.subtype == "average"
+        or (save.subtype == "single" and save.kind in _AVERAGED and not save.conditional)
+        for save in saves
+    )
 
 
-def _subtypes_after_chance(compiled: CompiledCircuit) -> Iterator[str]:
-    """Yield the subtype of each save point that chance comes before."""
+def _saves_after_chance(compiled: CompiledCircuit) -> Iterator[Save]:
+    """Yield each save point that chance comes before."""
     chance = False
     for step in compiled.steps:
         if isinstance(step, SaveStep) and chance:
-            yield step.save.subtype
+            yield step.save
         collapses = isinstance(step, MeasureStep | SampleStep | NoisyStep)
         collapses |= isinstance(step, GatesStep) and step.has_channels
         collapses |= isinstance(step, ResetStep | InitializeStep) and compiled.branches

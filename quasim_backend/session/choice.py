@@ -21,6 +21,7 @@ from quasim_backend.session.checks import depends_on_chance
 
 __all__ = [
     "BY_AMPLITUDES",
+    "OF_MAPS",
     "averages",
     "competitors",
     "cost_table",
@@ -51,7 +52,7 @@ _PATIENCE = 10
 _SOON = 1.0
 """Seconds that it may take in any case."""
 _NOISE = ("trajectories", "density_matrix")
-_OF_MAPS = ("unitary", "superop")
+OF_MAPS = ("unitary", "superop")
 """Engines of what a circuit does to every state; nothing else is asked of them."""
 BY_AMPLITUDES = ("statevector", "trajectories", "density_matrix")
 """Asked first: their plans are made already."""
@@ -105,7 +106,7 @@ def competitors(
         return []
     if request.initial_state is not None or request.uniforms is not None:
         return []
-    names = [spec.name for spec in specs if spec.name not in _OF_MAPS]
+    names = [spec.name for spec in specs if spec.name not in OF_MAPS]
     if not has_channels(compiled):
         # Trajectories: another name of the same engine.
         unfit = {"trajectories"} if request.exact and depends_on_chance(compiled) else {*_NOISE}

@@ -12,6 +12,8 @@ from quasim_backend.compile.code import CompiledCircuit, SegmentStep
 from quasim_backend.engines.base import EngineOutput, EngineRequest
 from quasim_backend.kernels.base import passes_of
 from quasim_backend.result import Result
+from quasim_backend.session.checks import saves_one_course
+from quasim_backend.session.choice import averages
 from quasim_backend.session.select import ChosenEngine, ChosenKernels
 
 __all__ = ["description", "description_of_parts", "result_of"]
@@ -40,6 +42,10 @@ def description(
         precision = "fp32"
     if request.dtype != returned:
         notes.append(f"Computed in {request.dtype}, which costs nothing at this size.")
+    if not request.shots and not averages(engine.engine) and saves_one_course(compiled):
+        notes.append(
+            "Without shots, what is saved after chance is of one course, drawn by the seed."
+        )
     passes = sum(
         passes_of(chosen.kernels, step.plan, request.dtype)
         for step in compiled.steps

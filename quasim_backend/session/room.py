@@ -9,8 +9,9 @@ import numpy as np
 
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.engines.base import Engine, EngineRequest
-from quasim_backend.engines.statevector import result_bytes
+from quasim_backend.engines.statevector import drawing_bytes, result_bytes
 from quasim_backend.options import Config
+from quasim_backend.session.choice import BY_AMPLITUDES, OF_MAPS
 from quasim_backend.session.memory import (
     SMALL,
     available_memory,
@@ -80,10 +81,15 @@ def too_large(
     lean = needs(compiled, replace(request, workspace_bytes=0))
     if lean <= available:
         options.append(f"a smaller max_workspace_mb ({format_bytes(lean)} without workspace)")
+    few = needs(compiled, replace(request, shots=min(request.shots, 1)))
+    if few <= available:
+        most = int((available - few) / (needs(compiled, request) - few) * request.shots)
+        options.append(f"at most {most:.2g} of its {request.shots:.2g} shots at a time")
     if device is not None and engine.memory_bytes(compiled, request) + extra_bytes <= host:
         options.append("device='cpu'")
     # Code that is gates names its qubits: it is not that of fewer.
-    fitting = 0 if compiled.holds_gates else compiled.num_qubits - 1
+    by_amplitudes = engine.name in BY_AMPLITUDES and not compiled.holds_gates
+    fitting = compiled.num_qubits - 1 if by_amplitudes and few > available else 0
     before = needs(compiled, request)
     while fitting > 0:
         needed = needs(replace(compiled, num_qubits=fitting), request)
@@ -92,9 +98,15 @@ def too_large(
         if needed <= available or needed >= before:  # the width is not what makes it large
             break
         fitting, before = fitting - 1, needed
+    others = [name for name in others if name not in (*BY_AMPLITUDES, *OF_MAPS)]
+    if config.method != "auto" and engine.name not in OF_MAPS and others:
+        options.append("method='auto', which may take another engine")
+    if config.method == "auto" and device is None and few > available and not config.fallback:
+        options.append(
+            "fallback=('matrix_product_state',) with max_bond_dimension and max_truncation_error, "
+            "which lets it approximate"
+        )
     hint = f" Try {' or '.join(options)}." if options else ""
-    if others and not options:
-        hint = f" Other engines: {', '.join(others)}."
     return (
         f"Engine '{engine.name}' needs {format_bytes(needs(compiled, request))} for "
         f"{compiled.num_qubits} qubits in {request.dtype}; {format_bytes(available)} "
@@ -104,12 +116,14 @@ def too_large(
 
 def _on_device(engine: Engine, compiled: CompiledCircuit, request: EngineRequest) -> int:
     """Return the bytes a run needs where the kernel set has its states."""
-    return engine.memory_bytes(compiled, request) - result_bytes(compiled, request)
+    host = result_bytes(compiled, request) + drawing_bytes(request, branches=compiled.branches)
+    return engine.memory_bytes(compiled, request) - host
 
 
 def _on_host(compiled: CompiledCircuit, request: EngineRequest) -> int:
     """Return the bytes of host memory of a run whose states are elsewhere: what comes back."""
     total = result_bytes(compiled, request)
+    total += drawing_bytes(request, branches=compiled.branches)
     if request.want_state and not request.on_device:
         total += request.dtype.itemsize << compiled.num_qubits
     if request.want_unitary:  # it arrives transposed

@@ -339,7 +339,10 @@ def _outranks(
 def _too_wide(engine: Engine, compiled: CompiledCircuit) -> str | None:
     if not compiled.holds_gates or getattr(engine, "runs_gates", False):
         return None
-    return f"{compiled.num_qubits} qubits, of at most {MAX_QUBITS}"
+    return (
+        f"its state holds at most {MAX_QUBITS} qubits, and the circuit has {compiled.num_qubits}; "
+        f"engines without amplitudes, which method='auto' may choose, take more"
+    )
 
 
 def _unknown_save(engine: Engine, compiled: CompiledCircuit) -> str | None:

@@ -61,6 +61,6 @@ def test_engines_of_amplitudes_refuse_wide_circuits() -> None:
         circuit.rx(0.1 + qubit, qubit)
     with (
         quasim.runtime(method="statevector") as session,
-        pytest.raises(UnsupportedError, match="80 qubits, of at most 63"),
+        pytest.raises(UnsupportedError, match="at most 63 qubits, and the circuit has 80"),
     ):
         session.run(circuit.measure_all(), shots=3)

@@ -98,7 +98,7 @@ def test_every_candidate_is_explained() -> None:
         text = session.explain(ising(45, 2).measure_all())
     assert "-> matrix_product_state" in text
     assert "statevector" in text
-    assert "more than is free" in text
+    assert "more than there is" in text
     assert "is no Clifford gate" in text
 
 
@@ -251,6 +251,29 @@ def test_a_hopeless_circuit_costs_a_short_trial(monkeypatch: pytest.MonkeyPatch)
     assert sum(truncation.seconds for truncation in spent) < 0.15 * facts["predicted_seconds"]
 
 
+def test_single_values_without_shots_are_averages() -> None:
+    string = quasim.PauliSum.of(quasim.PauliString.from_letters({0: "Z", 1: "Z"}))
+    for width in (3, 24, 40, 70):
+        circuit = quasim.Circuit(width).h(0)
+        for q in range(width - 1):
+            circuit.cx(q, q + 1).channel(depolarizing(0.5, 2), [q, q + 1])
+        with quasim.runtime(seed=1) as session:
+            (exact,) = session.measure(circuit, string)
+            save = quasim.Save("expectation", "zz", observable=string)
+            saved = session.run(circuit, 0, save=save).saved
+        assert 0.2 < exact < 0.3
+        assert saved["zz"] == pytest.approx(exact, abs=1e-6)
+
+
+def test_one_course_is_said_to_be_one() -> None:
+    circuit = quasim.Circuit(2, 1).h(0).measure(0, 0).save("expectation", "z", observable="IZ")
+    with quasim.runtime(method="statevector", seed=1) as session:
+        result = session.run(circuit, 0)
+        assert abs(result.saved["z"]) == pytest.approx(1)
+        assert any("one course" in note for note in result.metadata["notes"])
+        assert not any("one course" in n for n in session.run(circuit, 5).metadata["notes"])
+
+
 def test_one_course_of_outcomes_is_never_replaced_by_their_average() -> None:
     circuit = quasim.Circuit(24, 1)
     for q in range(24):
@@ -264,6 +287,7 @@ def test_one_course_of_outcomes_is_never_replaced_by_their_average() -> None:
         for q in range(width - 1):
             wide.cx(q, q + 1)
         wide.save("expectation", "end", observable=quasim.PauliString.from_letters({0: "Z"}))
+        wide.save("amplitudes", "some", indices=(0, 1))  # these have no average
         for seed in range(8):
             with quasim.runtime(seed=seed) as session:
                 saved = session.run(wide, 0).saved

@@ -56,7 +56,7 @@ def test_more_shots_take_longer_on_trajectories_only():
 def test_refusals_are_in_the_table():
     with quasim.runtime(noise_model=MODEL, max_memory_mb=100, kernels="reference") as rt:
         sampled, exact = rt.explain(rotations(14)), rt.explain(rotations(14), shots=0)
-    assert "more than is free" in rows(sampled)["density_matrix"]
+    assert "more than there is" in rows(sampled)["density_matrix"]
     assert rows(sampled)["trajectories"].startswith("->")
     assert "exact averages: no engine" in exact
     assert "averages over shots only" in rows(exact)["trajectories"]
@@ -75,3 +75,15 @@ def test_circuits_without_noise_have_a_table_too():
         assert re.search(r"stabilizer +- +- +.*ry\(0.3\)", text)
         with pytest.raises(quasim.OptionError, match="shots"):
             quasim.runtime(noise_model=MODEL).explain(rotations(3), shots=-1)
+
+
+def test_long_lists_of_qubits_are_shortened():
+    wide = quasim.Circuit(1000, 1000).h(0)
+    for q in range(999):
+        wide.cx(q, q + 1)
+    with quasim.runtime() as rt:
+        (line,) = [x for x in rt.explain(wide.measure_all()).splitlines() if "sample" in x]
+        (short,) = [x for x in rt.explain(rotations(3)).splitlines() if "sample" in x]
+    numbers = "(0, 1, 2, 3, ..., 999; 1000 in all)"
+    assert line == f"[1] sample qubits={numbers} clbits={numbers}"
+    assert short == "[1] sample qubits=(0, 1, 2) clbits=(0, 1, 2)"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,8 @@ def test_too_large_a_run_is_refused_before_it_starts_with_the_alternatives() -> 
         rt.run(wide, 1)
     assert str(error.value) == (
         "Engine 'statevector' needs 32 GiB for 31 qubits in complex128; 23 GiB are free. Try "
-        "simulation_precision='fp32' (16 GiB) or a circuit of at most 30 qubits."
+        "simulation_precision='fp32' (16 GiB) or a circuit of at most 30 qubits or method='auto', "
+        "which may take another engine."
     )
     with session(method="statevector", simulation_precision="fp32") as rt:
         assert rt.run(wide, 1).shots == 1
@@ -124,3 +126,56 @@ def test_without_any_information_runs_are_allowed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(memory, "free_memory", lambda: None)
     with session() as rt:
         assert len(rt.simulate(quasim.Circuit(40).h(0))) == 1 << 40
+
+
+BELL = quasim.Circuit(2).h(0).cx(0, 1).measure_all()
+
+
+@pytest.mark.usefixtures("little_memory")
+@pytest.mark.parametrize(
+    "method", ["statevector", "density_matrix", "matrix_product_state", "tensor_network"]
+)
+def test_shots_that_do_not_fit_are_the_reason_that_is_named(method: str) -> None:
+    with (
+        quasim.runtime(method=method) as rt,
+        pytest.raises(MemoryLimitError, match=r"at most \S+ of its 1e\+09 shots at a time"),
+    ):
+        rt.run(BELL, shots=10**9)
+    with quasim.runtime(method=method, max_memory_mb=1) as rt:
+        with pytest.raises(MemoryLimitError, match="shots at a time"):
+            rt.run(BELL, shots=10**5)
+        assert rt.run(BELL, shots=100).shots == 100
+
+
+@pytest.mark.parametrize(
+    ("method", "branches"),
+    [
+        ("statevector", False),
+        ("statevector", True),
+        ("density_matrix", False),
+        ("matrix_product_state", False),
+        ("tensor_network", False),
+        ("stabilizer", False),
+        ("extended_stabilizer", False),
+    ],
+)
+def test_the_memory_of_shots_is_predicted(method: str, branches: bool) -> None:
+    shots, width = 1_000_000, 12
+    circuit = quasim.Circuit(width, width).h(0)
+    for q in range(width - 1):
+        circuit.cx(q, q + 1)
+    if branches:
+        circuit.measure(0, 0).h(0)
+    circuit.measure(range(width), range(width))
+    with quasim.runtime(method=method) as rt:
+        rt.run(circuit, 10)
+        compiled = rt.compile(circuit)
+        tracemalloc.start()
+        rt.run(compiled, shots, seed=1)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        engine = rt._executor._engine(method)
+        request = rt._executor._sketch(compiled, shots)
+        predicted = engine.memory_bytes(compiled, request)
+    assert most < 1.2 * predicted
+    assert predicted < 6 * most

@@ -16,6 +16,7 @@ from quasim_backend.engines.mps.seconds import ENTRY
 from quasim_backend.engines.mps.splitting import Truncation, Worst
 from quasim_backend.engines.mps.state import MatrixProductState
 from quasim_backend.engines.mps.trial import course_of, explore, take_state
+from quasim_backend.engines.statevector import drawing_bytes
 from quasim_backend.ir.array_observables import AnyObservable, SparseObservable, listed
 from quasim_backend.ir.instructions import GateOp
 
@@ -76,7 +77,9 @@ class MpsEngine:
         total = 2 * found.state_bytes + 6 * size * (2.0 * found.expected_bond) ** 2
         if compiled.branches:
             total += min(found.state_bytes * max(request.shots, 1), request.workspace_bytes)
-        total += request.shots * (8 * max(1, -(-compiled.num_clbits // 64)) + compiled.num_qubits)
+        words = max(1, -(-compiled.num_clbits // 64))
+        total += request.shots * (8 * words + 16 * compiled.num_qubits)
+        total += drawing_bytes(request, branches=True)
         total += min(request.shots, 1 << 16) * size * found.expected_bond * 3
         if request.want_state:
             total += 2.0 * size * 2.0**compiled.num_qubits

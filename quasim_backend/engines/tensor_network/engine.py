@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from quasim_backend.compile.code import CompiledCircuit, MeasureStep
 from quasim_backend.compile.compiler import gate_code
 from quasim_backend.engines.base import EngineOutput, EngineRequest
-from quasim_backend.engines.statevector import result_bytes
+from quasim_backend.engines.statevector import drawing_bytes, result_bytes
 from quasim_backend.engines.tensor_network import cutensornet
 from quasim_backend.engines.tensor_network import questions as ask
 from quasim_backend.engines.tensor_network.prices import REHEARSED
@@ -98,6 +98,8 @@ class TensorNetworkEngine:
             total += trajectories.table_bytes()
         if request.want_state:
             total += request.dtype.itemsize << compiled.num_qubits
+        outcomes = len(work.timeline.outcomes)
+        total += 16 * outcomes * request.shots + drawing_bytes(request, branches=True)
         return total + result_bytes(compiled, request)
 
     def predicted_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ quasim_cirq = pytest.importorskip("quasim_cirq")
 
 
 def ghz(qubits, *noise):
-    chain = [cirq.CNOT(a, b) for a, b in zip(qubits, qubits[1:], strict=False)]
+    chain = [cirq.CNOT(a, b) for a, b in pairwise(qubits)]
     return cirq.Circuit(cirq.H(qubits[0]), chain, *noise, cirq.measure(*qubits, key="m"))
 
 
