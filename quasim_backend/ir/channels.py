@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,9 @@ CHANNEL_TOLERANCE = 1e-7
 class Channel:
     """A completely positive trace-preserving map on ``k`` qubits.
 
+    Channels of equal operators, probabilities and name are equal, so that work done for one is done
+    for all.
+
     Attributes:
         operators: Kraus operators ``(2**k, 2**k)``; for a mixture, its unitaries.
         probabilities: Probability of each unitary of a mixture; None for a Kraus channel.
@@ -29,6 +33,26 @@ class Channel:
     operators: tuple[NDArray[np.complex128], ...]
     probabilities: tuple[float, ...] | None = None
     name: str = "channel"
+    _key: tuple[object, ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        """Make the key by which channels are compared."""
+        digest = blake2b(digest_size=16)
+        for operator in self.operators:
+            digest.update(np.ascontiguousarray(operator, np.complex128))
+        sizes = tuple(len(operator) for operator in self.operators)
+        key = (self.name, self.probabilities, sizes, digest.digest())
+        object.__setattr__(self, "_key", key)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare operators, probabilities and names."""
+        if self is other:
+            return True
+        return self._key == other._key if isinstance(other, Channel) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Agree with ``==``."""
+        return hash(self._key)
 
     @staticmethod
     def kraus(operators: Sequence[ArrayLike], name: str = "kraus") -> Channel:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,9 +64,13 @@ def pauli_channel(probabilities: Mapping[str, float], name: str = "pauli") -> Ch
     kept = {identity: max(rest, 0.0)}
     kept |= {label: p for label, p in weights.items() if p > 0 and label != identity}
     total = sum(kept.values())
-    return Channel.mixture(
-        [p / total for p in kept.values()], [pauli_matrix(label) for label in kept], name
-    )
+    return _pauli_mixture(tuple(kept), tuple(p / total for p in kept.values()), name)
+
+
+@lru_cache(1024)
+def _pauli_mixture(labels: tuple[str, ...], weights: tuple[float, ...], name: str) -> Channel:
+    """Make a channel, the same for equal arguments: circuits are written with one a gate."""
+    return Channel.mixture(weights, [pauli_matrix(label) for label in labels], name)
 
 
 def depolarizing(p: float, num_qubits: int = 1) -> Channel:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
 
 from quasim_backend import noise
 from quasim_backend.errors import ShapeError
-from quasim_backend.ir import Channel
+from quasim_backend.ir import Channel, Circuit
 
 
 def cirq_superoperator(channel: object) -> np.ndarray:
@@ -188,3 +190,28 @@ def test_bad_numbers_are_named(make, words):
         make()
     for word in words:
         assert word in str(caught.value)
+
+
+def test_equal_channels_are_equal_whatever_made_them() -> None:
+    made = [noise.amplitude_damping(0.1) for _ in range(2)]
+    assert made[0] is not made[1]
+    assert made[0] == made[1]
+    assert len({*made, pickle.loads(pickle.dumps(made[0])), copy.deepcopy(made[1])}) == 1
+    others = [
+        noise.amplitude_damping(0.2),
+        Channel.kraus(made[0].operators, "other name"),
+        Channel.kraus(made[0].operators[::-1], made[0].name),
+        Channel.mixture([0.5, 0.5], [np.eye(2), np.diag([1, -1])]),
+        Channel.mixture([0.25, 0.75], [np.eye(2), np.diag([1, -1])]),
+    ]
+    assert len({made[0], *others}) == 1 + len(others)
+    assert made[0] != "channel"
+
+
+def test_a_channel_for_each_gate_costs_no_more_than_one_for_all() -> None:
+    circuit = Circuit(3)
+    for _ in range(50):
+        circuit.channel(noise.amplitude_damping(0.1), [0]).channel(
+            noise.depolarizing(0.1, 2), [1, 2]
+        )
+    assert len({i.channel for i in circuit.instructions}) == 2
