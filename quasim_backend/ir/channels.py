@@ -39,7 +39,7 @@ class Channel:
         """Make the key by which channels are compared."""
         digest = blake2b(digest_size=16)
         for operator in self.operators:
-            digest.update(np.ascontiguousarray(operator, np.complex128))
+            digest.update(np.asarray(operator, np.complex128).tobytes())
         sizes = tuple(len(operator) for operator in self.operators)
         key = (self.name, self.probabilities, sizes, digest.digest())
         object.__setattr__(self, "_key", key)
