@@ -127,7 +127,7 @@ class Derivatives:
                 "Jacobian-vector products of a circuit with broadcasted parameters are not "
                 "computed; use qml.transforms.broadcast_expand."
             )
-        prepared, finals = self._executor.finals(tape)
+        prepared, finals = self._executor.finals(tape, states=True)
         return gradients.jvp(tape, prepared, finals[0], self._executor.analyst, tangents)
 
     def _jacobian(self, tape: QuantumScript) -> Any:

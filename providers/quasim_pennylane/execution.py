@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pennylane as qml
@@ -12,10 +13,13 @@ from pennylane.measurements import ExpectationMP, ProbabilityMP, VarianceMP
 
 from quasim_backend import Runtime
 from quasim_backend.errors import QuasimError
+from quasim_backend.ir import PauliSum
+from quasim_backend.ir.array_observables import ObservableList
+from quasim_backend.ir.instructions import Save
 from quasim_pennylane.measurements import Analyst
 from quasim_pennylane.mixed import density_matrix, measure_mixed
 from quasim_pennylane.noise import DeviceNoise
-from quasim_pennylane.programs import Prepared, ProgramCache, places_of
+from quasim_pennylane.programs import Prepared, Program, ProgramCache, places_of
 from quasim_pennylane.samplers import Sampler, StateSampler, TreeSampler
 from quasim_pennylane.sampling import measure_with_shots
 from quasim_pennylane.states import FinalState, final_state
@@ -32,6 +36,8 @@ _WITHOUT_AMPLITUDES = (ExpectationMP, VarianceMP, ProbabilityMP)
 """Measurements that need no state; others of a wide circuit are refused for their memory."""
 _WIDEST = 30
 """Wires of whose circuits states are kept; wider ones are measured by whatever engine can."""
+_ASKED = 20
+"""Wires from which the session is asked whether another engine is faster than states."""
 
 
 class Executor:
@@ -47,6 +53,8 @@ class Executor:
         self._programs = ProgramCache(noise)
         self.analyst = Analyst(runtime, self._programs)
         self._kept: dict[int, tuple[Any, Prepared, list[FinalState]]] = {}
+        self._chosen: WeakKeyDictionary[Program, dict[tuple[PauliSum, ...], bool]]
+        self._chosen = WeakKeyDictionary()
 
     def snapshots(self, tape: Any, config: Any, found: dict[Any, Any]) -> None:
         """Run a tape up to each of its snapshots and file their measurements in ``found``."""
@@ -82,21 +90,48 @@ class Executor:
         except QuasimError as cause:
             raise DeviceError(str(cause)) from cause
 
-    def finals(self, tape: Any) -> tuple[Prepared, list[FinalState]]:
-        """Return a tape's final states, one for each entry of its batch; kept ones if any are."""
+    def finals(self, tape: Any, *, states: bool = False) -> tuple[Prepared, list[FinalState]]:
+        """Return a tape's final states, one for each entry of its batch; kept ones if any are.
+
+        Args:
+            tape: The tape.
+            states: Whether they have to be states, as long as the method and the width allow it.
+        """
         known = self._kept.get(id(tape))
         if known is not None and known[0] is tape:
             return known[1], known[2]
         prepared = self._programs.prepare(tape.operations, places_of(tape))
         entries = [None] if tape.batch_size is None else range(tape.batch_size)
-        if self.is_stateless(prepared.places):
+        stateless = self._is_stateless(prepared.places)
+        if stateless or not (states or self._keeps_states(tape, prepared)):
             runs = [EngineRun(self._runtime, prepared, e) for e in entries]
             return prepared, [FinalState(run, prepared.places, 1.0) for run in runs]
         return prepared, [final_state(prepared, self._runtime, e) for e in entries]
 
-    def is_stateless(self, places: Places) -> bool:
+    def _is_stateless(self, places: Places) -> bool:
         """Return whether circuits on these wires are run without amplitudes if they can be."""
         return self._runtime.config.method in METHODS or len(places.order) > _WIDEST
+
+    def _keeps_states(self, tape: Any, prepared: Prepared) -> bool:
+        """Return whether a circuit that need not be wide is measured on its final state."""
+        wide = len(prepared.places.order) >= _ASKED and self._runtime.config.method == "auto"
+        if not wide or prepared.start is not None or prepared.projections:
+            return True
+        found = [
+            self.analyst.observables(mp.obs, prepared.places)
+            for mp in tape.measurements
+            if isinstance(mp, ExpectationMP | VarianceMP) and mp.obs is not None
+        ]
+        sums = tuple(each for each in found if each is not None)
+        if len(sums) != len(tape.measurements):
+            return True
+        program = prepared.parts[0].program
+        known = self._chosen.setdefault(program, {})
+        if sums not in known:
+            observable = ObservableList(sums)
+            save = Save("expectation", "chosen", observable=observable, subtype="average")
+            known[sums] = self._runtime.engine_for(program.circuit, 0, save=save) == "statevector"
+        return known[sums]
 
     def _tape(self, tape: Any, config: Any, *, keep: bool, places: Places | None = None) -> Any:
         if _batched_data(tape):
@@ -121,6 +156,7 @@ class Executor:
         noisy = prepared.random or self._noise is not None
         wide = len(prepared.places.order) > (_WIDEST // 2 if noisy else _WIDEST)
         wide &= all(isinstance(mp, _WITHOUT_AMPLITUDES) for mp in tape.measurements)
+        wide |= not noisy and not self._keeps_states(tape, prepared)
         if self._runtime.config.method in METHODS or wide:
             exact = WithoutStates(self._runtime, self.analyst.observables, self._noise)
             return [_squeezed(exact.measure(tape.measurements, prepared, e)) for e in entries]

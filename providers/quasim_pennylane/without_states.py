@@ -118,7 +118,22 @@ class WithoutStates:
             raise DeviceError(
                 f"With readout errors method='{self._name}' needs shots; set them (qml.set_shots)."
             )
-        return [self._one(mp, prepared, entry) for mp in measurements]
+        part = prepared.parts[0]
+        sums = {
+            number: found
+            for number, mp in enumerate(measurements)
+            if isinstance(mp, ExpectationMP) and mp.obs is not None
+            if (found := self._observables(mp.obs, prepared.places)) is not None
+        }
+        values = dict[int, Any]()
+        if sums:
+            circuit, vector = part.program.circuit, part.vector(entry)
+            means = self._runtime.expectations(circuit, [*sums.values()], parameters=vector)
+            values = {n: np.float64(mean.real) for n, mean in zip(sums, means, strict=True)}
+        return [
+            values[number] if number in values else self._one(mp, prepared, entry)
+            for number, mp in enumerate(measurements)
+        ]
 
     def _one(self, mp: Any, prepared: Prepared, entry: int | None) -> Any:
         part, places = prepared.parts[0], prepared.places
@@ -128,7 +143,7 @@ class WithoutStates:
             qubits = places.lowest_first(wires)
             return self._runtime.probabilities(circuit, qubits, parameters=values)
         observable: PauliSum | None = None
-        if isinstance(mp, ExpectationMP | VarianceMP) and mp.obs is not None:
+        if isinstance(mp, VarianceMP) and mp.obs is not None:
             observable = self._observables(mp.obs, places)
         if observable is None:
             raise DeviceError(
@@ -136,7 +151,4 @@ class WithoutStates:
                 f"{len(places.order)} wires. Possible are expval and var of Pauli operators, probs "
                 f"of some wires, and anything with shots; method='auto' has those of few wires."
             )
-        if isinstance(mp, VarianceMP):
-            return np.float64(self._runtime.variances(circuit, observable, parameters=values)[0])
-        found = self._runtime.expectations(circuit, [observable], parameters=values)
-        return np.float64(found[0].real)
+        return np.float64(self._runtime.variances(circuit, observable, parameters=values)[0])

@@ -38,7 +38,9 @@ __all__ = ["gradient", "jvp", "vjp"]
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 _WIDE = "tensor_network"
-"""What ``method="auto"`` takes where a state does not fit into memory."""
+"""What ``method="auto"`` takes where a state does not fit into memory, or takes longer."""
+_LARGE = 1 << 20
+"""Amplitudes from which that is asked."""
 
 
 def gradient(
@@ -99,17 +101,23 @@ def _start(
     source = to_circuit(circuit, executor.plugins)
     compiled = executor.compiled(source)
     engine = executor.differentiating()
-    if engine is None and executor.config.method == "auto" and _is_wide(executor, compiled):
-        engine = executor.differentiating(_WIDE)
-    if engine is None:
+    network = executor.differentiating(_WIDE) if _is_large(executor, compiled) else None
+    if engine is None and network is None:
         run = differentiate(executor, source, parameters)
         return run, check_pauli_sums(observables, run.compiled.original_qubits), run.compiled
     sums = check_pauli_sums(observables, width_of(source))
-    for observable in sums:
-        refuse_complex(observable)
     listed = on_simulated(compiled, ObservableList(tuple(sums)))
     save = Save("expectation", "expectation", observable=listed, subtype="average")
     with_save = compiled.followed_by(SaveStep(save))
+    if engine is None:
+        if not _is_wide(executor, compiled) and not _is_faster(
+            executor, network, with_save, parameters
+        ):
+            return differentiate(executor, source, parameters), sums, compiled
+        engine = network
+    assert engine is not None
+    for observable in sums:
+        refuse_complex(observable)
     request = executor.request(with_save, parameters, exact=True)
     refusal = refusal_of(engine, with_save, request)
     if refusal is not None:
@@ -118,13 +126,19 @@ def _start(
     return call, sums, compiled
 
 
+def _is_large(executor: Executor, compiled: CompiledCircuit) -> bool:
+    """Return whether a circuit without chance may better be differentiated as a network."""
+    if executor.config.method != "auto" or depends_on_chance(compiled):
+        return False
+    limited = executor.config.max_memory_mb is not None
+    return limited or compiled.holds_gates or 1 << compiled.num_qubits >= _LARGE
+
+
 def _is_wide(executor: Executor, compiled: CompiledCircuit) -> bool:
-    """Return whether a circuit without chance has more amplitudes than fit into the host's memory.
+    """Return whether a circuit has more amplitudes than fit into the host's memory.
 
     Those that do not fit on a GPU are refused there: the CPU may be fast enough.
     """
-    if depends_on_chance(compiled):
-        return False
     if compiled.holds_gates:
         return True
     kernels, dtype = executor.kernels(compiled).kernels, executor.dtypes(compiled)[1]
@@ -135,3 +149,21 @@ def _is_wide(executor: Executor, compiled: CompiledCircuit) -> bool:
     except MemoryLimitError:
         return True
     return False
+
+
+def _is_faster(
+    executor: Executor, network: Any, with_save: CompiledCircuit, parameters: ParameterValues | None
+) -> bool:
+    """Return whether a network's values are predicted to take less time than a state's."""
+    if isinstance(executor.kernels(with_save).kernels, DeviceKernels):
+        return False
+    table = {each.name: each.seconds for each in executor.candidates(with_save, 0)}
+    state, seconds = table.get("statevector"), table.get(_WIDE)
+    if state is None or min(s for s in table.values() if s is not None) == state:
+        return False
+    if seconds is None:  # it was not asked, as another is fast enough
+        request = executor.request(with_save, parameters, exact=True)
+        if refusal_of(network, with_save, request) is not None:
+            return False
+        seconds = float(network.predicted_seconds(with_save, request))
+    return seconds < state
