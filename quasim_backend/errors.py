@@ -89,6 +89,8 @@ class QasmError(CircuitError):
 def near_matches(name: str, known: Iterable[str]) -> str:
     """Return a hint such as ``"Did you mean 'shots'? Known: seed, shots."`` for error texts."""
     names = sorted(known)
+    if not names:
+        return "There are none."
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     hint = "Did you mean " + " or ".join(repr(c) for c in close) + "? " if close else ""
     return f"{hint}Known: {', '.join(names)}."

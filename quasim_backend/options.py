@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -96,7 +96,8 @@ class Config:
         approximation_error: Bound on the error of decompositions into stabilizer states; those of
             ``extended_stabilizer`` are exact, and so within any: it is Aer's option, and allows
             nothing more.
-        fallback: Engines, by name, that ``method="auto"`` may use though they approximate.
+        fallback: Engines, by name, that ``method="auto"`` may use though they approximate. A
+            session refuses other names: of no engine, or of engines that are exact anyway.
         plan: Planner options (`quasim_backend.PlanOptions`); None: the planner's defaults.
         plugins: A `quasim_backend.plugins.PluginManager`; None: the process's own.
     """
@@ -262,9 +263,14 @@ def _fraction(name: str, value: object) -> float:
 def _names(name: str, value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         value = (value,)
+    if isinstance(value, Set):
+        value = sorted(value, key=str)
     if isinstance(value, Sequence) and all(isinstance(v, str) and v for v in value):
         return tuple(value)
-    raise OptionError(f"Option '{name}' must be names of engines; got {value!r}.")
+    raise OptionError(
+        f"Option '{name}' must be names of engines, such as ('matrix_product_state',); got "
+        f"{value!r}."
+    )
 
 
 def _one_of(*known: str) -> Callable[[str, object], str]:

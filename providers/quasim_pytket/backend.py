@@ -39,7 +39,13 @@ from quasim_pytket.execution import (
     without_final_measurements,
 )
 from quasim_pytket.noise import averages, named_gates, noisy
-from quasim_pytket.options import check_arguments, check_result_type, lower_seed, make_config
+from quasim_pytket.options import (
+    check_arguments,
+    check_result_type,
+    check_shots,
+    lower_seed,
+    make_config,
+)
 from quasim_pytket.result import QuasimResult
 from quasim_pytket.translate import translate
 
@@ -195,7 +201,8 @@ class QuasimBackend(Backend):
         circuits = list(circuits)
         check_arguments(kwargs)
         needed = self._needs_shots
-        shots = Backend._get_n_shots_as_list(n_shots, len(circuits), optional=not needed)
+        counts = check_shots(n_shots)
+        shots = Backend._get_n_shots_as_list(counts, len(circuits), optional=not needed)
         if valid_check:
             self._check_all_circuits(circuits, nomeasure_warn=False)
         split = bool(kwargs.get("postprocess")) and self._noise is None

@@ -13,7 +13,14 @@ from quasim_backend import Config
 from quasim_backend.errors import OptionError, near_matches
 from quasim_backend.options import engine_settings
 
-__all__ = ["RESULT_TYPES", "check_arguments", "check_result_type", "lower_seed", "make_config"]
+__all__ = [
+    "RESULT_TYPES",
+    "check_arguments",
+    "check_result_type",
+    "check_shots",
+    "lower_seed",
+    "make_config",
+]
 
 RESULT_TYPES = ("state_vector", "unitary", "density_matrix")
 """What a circuit gives besides shots."""
@@ -76,6 +83,28 @@ def check_arguments(names: Iterable[str]) -> None:
     for name in names:
         if name not in _ARGUMENTS:
             raise OptionError(f"Unknown argument '{name}'. {near_matches(name, _ARGUMENTS)}")
+
+
+def check_shots(n_shots: Any) -> int | list[int | None] | None:
+    """Return the number of shots of a call, for all circuits or for each, as ints or None.
+
+    Raises:
+        OptionError: If a number is negative or not whole.
+    """
+    if isinstance(n_shots, Iterable) and not isinstance(n_shots, str):
+        return [_shots_of_one(number) for number in n_shots]
+    return _shots_of_one(n_shots)
+
+
+def _shots_of_one(number: Any) -> int | None:
+    if number is None:
+        return None
+    if isinstance(number, int | np.integer) and not isinstance(number, bool) and number >= 0:
+        return int(number)
+    raise OptionError(
+        f"Argument 'n_shots' must be a whole number from 0, or None for the state, or one of these "
+        f"for each circuit; got {number!r}."
+    )
 
 
 def lower_seed(seed: Any, number: int) -> int | None:

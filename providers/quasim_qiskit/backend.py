@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
@@ -24,8 +24,8 @@ from quasim_qiskit.options import (
     DEFAULTS,
     DEVICES,
     METHODS,
-    check_choice,
     check_known,
+    check_value,
     log_ignored,
     settings,
 )
@@ -148,7 +148,7 @@ class QuasimSimulator(BackendV2):
                 _ = self.target  # refuses an unknown gate here and not in the transpiler
             return
         value = DEFAULTS.get(key) if value is None else value
-        check_choice(key, value)
+        check_value(key, value)
         if key == "noise_model":
             active_noise(value)  # refuses what is no noise model here and not in the run
             self._target = None
@@ -223,7 +223,8 @@ class QuasimSimulator(BackendV2):
         Raises:
             QuasimQiskitError: If something is no circuit or the number of mappings is wrong.
         """
-        listed = [circuits] if isinstance(circuits, QuantumCircuit) else list(circuits)
+        several = isinstance(circuits, Iterable) and not isinstance(circuits, QuantumCircuit)
+        listed: list[QuantumCircuit] = list(circuits) if several else [circuits]
         for circuit in listed:
             if not isinstance(circuit, QuantumCircuit):
                 raise QuasimQiskitError(

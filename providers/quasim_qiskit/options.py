@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
+import numbers
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,13 +25,15 @@ __all__ = [
     "DEVICES",
     "METHODS",
     "Settings",
-    "check_choice",
     "check_known",
+    "check_value",
     "log_ignored",
     "settings",
 ]
 
 _LOGGER = logging.getLogger("quasim_qiskit")
+
+_SMALLEST, _LARGEST = sys.float_info.min, sys.float_info.max
 
 METHODS = (
     "automatic",
@@ -121,6 +126,20 @@ CONFIGURATION_OPTIONS = (
 )
 """Names that change the backend's configuration and are no run options."""
 
+_NUMBERS: dict[str, tuple[type[numbers.Real], float, float, str]] = {
+    "shots": (numbers.Integral, 1, math.inf, "at least 1"),
+    "max_parallel_threads": (numbers.Integral, 0, math.inf, "at least 0; 0 is as many as allowed"),
+    "max_memory_mb": (numbers.Real, 0, _LARGEST, "at least 0; 0 is what is free"),
+    "matrix_product_state_max_bond_dimension": (
+        *(numbers.Integral, 1, math.inf),
+        "at least 1; None is no limit",
+    ),
+    "matrix_product_state_truncation_threshold": (numbers.Real, 0, 1, "from 0 to 1"),
+    "max_truncation_error": (numbers.Real, 0, 1, "from 0 to 1"),
+    "extended_stabilizer_approximation_error": (numbers.Real, _SMALLEST, _LARGEST, "above 0"),
+}
+"""Options that are numbers: which, the lowest, the highest, and both in words."""
+
 _RUN_ONLY = ("target_gpus", "parameterizations", "fusion_parallelization_threshold")
 
 
@@ -168,12 +187,15 @@ def log_ignored(options: Mapping[str, Any]) -> None:
             _LOGGER.debug("Unknown run option %s=%r ignored, as Aer does.", name, value)
 
 
-def check_choice(name: str, value: Any) -> None:
-    """Refuse a method or device that does not exist or is not available.
+def check_value(name: str, value: Any) -> None:
+    """Refuse a method or device that does not exist, and numbers that are not possible.
 
     Raises:
-        QuasimQiskitError: It names the value and what is possible.
+        TypeError: If a number is none.
+        QuasimQiskitError: It names the option, the value and what is possible.
     """
+    if name in _NUMBERS and value is not None:
+        _check_number(name, value)
     if name == "method" and value is not None and value not in METHODS:
         raise QuasimQiskitError(
             f"Invalid simulation method {value}. Available methods are: {METHODS}."
@@ -194,28 +216,25 @@ def settings(options: Mapping[str, Any]) -> Settings:
         QuasimQiskitError: If a value is not possible.
         OptionError: If a setting of an engine is not possible.
     """
-    for name in ("method", "device", "precision"):
-        check_choice(name, options[name])
+    for name in ("method", "device", "precision", *_NUMBERS):
+        check_value(name, options[name])
     shots = _integer("shots", options["shots"], 1024)
-    if shots < 1:
-        raise QuasimQiskitError(f"Option shots must be at least 1; got {shots}.")
     seed = options["seed_simulator"]
     threads = _integer("max_parallel_threads", options["max_parallel_threads"], 0)
     limit = options["max_memory_mb"]
-    if limit is not None and not isinstance(limit, int | float | np.number):
-        raise TypeError(f"Option max_memory_mb must be a number; got {limit!r}.")
+    bond = options["matrix_product_state_max_bond_dimension"]
     method = options["method"] or "automatic"
     values: dict[str, Any] = {
         "simulation_precision": "fp64" if options["precision"] == "double" else "fp32",
         "device": options["device"].lower(),
         "method": "auto" if method in ("automatic", "unitary", "superop") else method,
         "num_threads": threads or None,
-        "max_memory_mb": float(limit) if limit is not None and limit > 0 else None,
+        "max_memory_mb": float(limit) if limit else None,
         "approximation_error": options["extended_stabilizer_approximation_error"],
     }
     if method == "matrix_product_state":
         values |= {
-            "max_bond_dimension": options["matrix_product_state_max_bond_dimension"],
+            "max_bond_dimension": None if bond is None else int(bond),
             "truncation_threshold": options["matrix_product_state_truncation_threshold"],
             "max_truncation_error": options["max_truncation_error"],
         }
@@ -234,6 +253,19 @@ def settings(options: Mapping[str, Any]) -> Settings:
 @lru_cache(maxsize=32)
 def _config(values: tuple[tuple[str, Any], ...]) -> Config:
     return Config(**dict(values)).frozen()
+
+
+def _check_number(name: str, value: Any) -> None:
+    kind, low, high, span = _NUMBERS[name]
+    if kind is numbers.Integral:
+        number: float = _integer(name, value, 0)
+    elif isinstance(value, numbers.Real) and not isinstance(value, bool):
+        number = float(value)
+    else:
+        raise TypeError(f"Option {name} must be a number; got {value!r} ({type(value).__name__}).")
+    if not low <= number <= high:
+        what = "an integer" if kind is numbers.Integral else "a number"
+        raise QuasimQiskitError(f"Option {name} must be {what} {span}; got {value!r}.")
 
 
 def _integer(name: str, value: Any, default: int) -> int:

@@ -19,21 +19,28 @@ from quasim_backend.errors import QuasimError
 from quasim_backend.kernels import native
 from quasim_backend.kernels.cuda import availability
 from quasim_backend.options import Config
-from quasim_backend.plugins import PluginManager, default_manager
+from quasim_backend.plugins import EngineSpec, PluginManager, default_manager
 from quasim_backend.session.memory import format_bytes, free_memory
 from quasim_backend.session.placement import CROSSOVER_VARIABLE, crossover, in_powers
 from quasim_backend.session.select import choose_kernels, usable
 
 __all__ = ["add_arguments", "gather", "run"]
 
-_SDKS = {
+_PACKAGES = {
     "qiskit": "qiskit",
     "cirq": "cirq-core",
     "pennylane": "pennylane",
     "pytket": "pytket",
+    "stim": "stim",
+    "cotengra": "cotengra",
     "cupy (CUDA 12)": "cupy-cuda12x",
     "cupy (CUDA 13)": "cupy-cuda13x",
 }
+_HELPERS = {
+    "stabilizer": ("Stim", "stim", "stim", "cannot run"),
+    "tensor_network": ("cotengra", "cotengra", "tn", "looks for paths itself"),
+}
+"""What engines take from elsewhere: its name, distribution and extra, and what is without it."""
 _VARIABLES = (
     "QUASIM_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -78,7 +85,7 @@ def gather(plugins: PluginManager) -> dict[str, dict[str, Any]]:
             "quasim-backend": __version__,
             "python": f"{platform.python_version()} ({sys.platform}, {platform.machine()})",
             "numpy": np.__version__,
-            **{name: version for name in _SDKS if (version := _version(_SDKS[name]))},
+            **{name: version for name in _PACKAGES if (version := _version(_PACKAGES[name]))},
         },
         "machine": _machine(),
         "kernel sets": {
@@ -86,10 +93,7 @@ def gather(plugins: PluginManager) -> dict[str, dict[str, Any]]:
             for name, spec in plugins.kernels.specs.items()
         },
         "planner": {"native": planner.is_available() or "usable"},
-        "engines": {
-            name: spec.description + ("" if spec.priority is not None else " (only by name)")
-            for name, spec in plugins.engines.specs.items()
-        },
+        "engines": {name: _engine_line(spec) for name, spec in plugins.engines.specs.items()},
         "passes": {n: f"from plug-in '{plugins.passes.owners[n]}'" for n in plugins.passes.specs},
         "plug-ins": {
             info.name: f"{info.distribution or 'built in'}; {', '.join(info.hooks) or 'no hooks'}"
@@ -123,6 +127,20 @@ def _machine() -> dict[str, Any]:
     facts["free memory"] = "unknown" if free is None else format_bytes(free)
     facts |= {f"gpu {gpu.number}": gpu.description for gpu in availability.gpus()}
     return facts
+
+
+def _engine_line(spec: EngineSpec) -> str:
+    line = spec.description + ("" if spec.priority is not None else " (only by name)")
+    if spec.name not in _HELPERS:
+        return line
+    name, distribution, extra, without = _HELPERS[spec.name]
+    version = _version(distribution)
+    if version is None:
+        return (
+            f"{line} ({name} is not installed, so it {without}: "
+            f"pip install 'quasim-backend[{extra}]')"
+        )
+    return f"{line} ({name} {version} is installed)"
 
 
 def _kernel_line(device: str, reason: str | None, default: str | None) -> str:

@@ -42,6 +42,9 @@ __all__ = [
     "SwitchStep",
 ]
 
+_SHOWN = 8
+"""Numbers of qubits or bits that a line of `CompiledCircuit.explain` lists in full."""
+
 Function: TypeAlias = Callable[[int, Sequence[Value]], Value]
 """A compiled expression of ``(bits, variables)``."""
 
@@ -317,6 +320,14 @@ class CompiledCircuit:
                 text = type(step).__name__.removesuffix("Step").lower()
                 for name in ("qubits", "clbits", "target", "otherwise", "exit"):
                     if hasattr(step, name):
-                        text += f" {name}={getattr(step, name)}"
+                        text += f" {name}={_shortened(getattr(step, name))}"
             lines.append(f"[{number}] {text}")
         return "\n".join(lines)
+
+
+def _shortened(value: object) -> str:
+    """Write a number, or numbers; of many only the first and the last."""
+    if not isinstance(value, tuple) or len(value) <= _SHOWN:
+        return str(value)
+    first = ", ".join(map(str, value[: _SHOWN // 2]))
+    return f"({first}, ..., {value[-1]}; {len(value)} in all)"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quasim_backend.errors import CircuitError, QubitError, ShapeError
+from quasim_backend.ir.numbering import whole_numbers
 from quasim_backend.ir.observables import PauliString, PauliSum
 
 __all__ = [
@@ -336,7 +337,7 @@ def _finite(value: ArrayLike, dtype: type, name: str) -> NDArray[Any]:
 
 
 def _checked_qubits(qubits: Sequence[int]) -> tuple[int, ...]:
-    places = tuple(int(q) for q in qubits)
+    places = whole_numbers(qubits, "qubits", "an observable", QubitError)
     if len(set(places)) != len(places):
         raise QubitError(f"An observable acts on each qubit once; got {places}.")
     if any(q < 0 for q in places):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quasim_backend.errors import CircuitError, QubitError
-from quasim_backend.ir.array_observables import AnyObservable, observable_of
+from quasim_backend.ir.array_observables import AnyObservable
 from quasim_backend.ir.channels import Channel, ReadoutError
 from quasim_backend.ir.expr import Bit, Bits, Expr, Var
 from quasim_backend.ir.gates import Gate
@@ -36,6 +36,8 @@ from quasim_backend.ir.instructions import (
     While,
     blocks_of,
 )
+from quasim_backend.ir.numbering import whole_number, whole_numbers
+from quasim_backend.ir.observables import PauliString
 from quasim_backend.ir.parameters import Affine, Parameter, parameters_of
 
 __all__ = ["Circuit"]
@@ -73,14 +75,14 @@ class Circuit:
             name: For results and messages.
 
         Raises:
-            CircuitError: If a number is negative.
+            CircuitError: If a number is negative or not whole.
         """
-        if num_qubits < 0 or num_clbits < 0:
+        self.num_qubits = whole_number(num_qubits, "The number of qubits", CircuitError)
+        self.num_clbits = whole_number(num_clbits, "The number of classical bits", CircuitError)
+        if self.num_qubits < 0 or self.num_clbits < 0:
             raise CircuitError(
                 f"Numbers of qubits and bits cannot be negative; got {num_qubits}, {num_clbits}."
             )
-        self.num_qubits = num_qubits
-        self.num_clbits = num_clbits
         self.name = name
         self.instructions: list[Instruction] = []
         self.registers: tuple[tuple[str, int], ...] = ()
@@ -93,13 +95,14 @@ class Circuit:
         """Append a gate on qubits: its controls first, then its targets.
 
         Raises:
-            QubitError: If a qubit repeats, is out of range, or their number is wrong.
+            QubitError: If a qubit repeats, is no whole number or out of range, or their number is
+                wrong.
         """
-        if len(qubits) != gate.num_qubits:
-            raise QubitError(
-                f"Gate '{gate.name}' acts on {gate.num_qubits} qubits; got {tuple(qubits)}."
-            )
-        self.instructions.append(GateOp(gate, self._qubits(qubits, f"gate '{gate.name}'")))
+        what = f"gate '{gate.name}'"
+        placed = whole_numbers(qubits, "qubits", what, QubitError)
+        if len(placed) != gate.num_qubits:
+            raise QubitError(f"Gate '{gate.name}' acts on {gate.num_qubits} qubits; got {placed}.")
+        self.instructions.append(GateOp(gate, self._in_range(placed, what)))
         return self
 
     def gate(
@@ -203,12 +206,13 @@ class Circuit:
 
     def channel(self, channel: Channel, qubits: Sequence[int]) -> Circuit:
         """Append a channel."""
-        if len(qubits) != channel.num_qubits:
+        what = f"channel '{channel.name}'"
+        placed = whole_numbers(qubits, "qubits", what, QubitError)
+        if len(placed) != channel.num_qubits:
             raise QubitError(
-                f"Channel '{channel.name}' acts on {channel.num_qubits} qubits; got "
-                f"{tuple(qubits)}."
+                f"Channel '{channel.name}' acts on {channel.num_qubits} qubits; got {placed}."
             )
-        self.instructions.append(ChannelOp(channel, self._qubits(qubits, channel.name)))
+        self.instructions.append(ChannelOp(channel, self._in_range(placed, what)))
         return self
 
     def measure(
@@ -218,13 +222,17 @@ class Circuit:
         readout: ReadoutError | None = None,
     ) -> Circuit:
         """Measure qubits into as many classical bits."""
-        qs = (qubits,) if isinstance(qubits, int) else tuple(qubits)
-        cs = (clbits,) if isinstance(clbits, int) else tuple(clbits)
+        one = int | np.integer
+        qs = (qubits,) if isinstance(qubits, one) else qubits
+        cs = (clbits,) if isinstance(clbits, one) else clbits
+        qs = whole_numbers(qs, "qubits", "measure", QubitError)
+        cs = whole_numbers(cs, "classical bits", "measure", CircuitError)
         if len(qs) != len(cs):
             raise CircuitError(f"measure needs as many bits as qubits; got {len(qs)}, {len(cs)}.")
         if len(set(cs)) != len(cs):
             raise CircuitError(f"A classical bit repeats in measure: {cs}.")
-        self.instructions.append(Measure(self._qubits(qs, "measure"), self._clbits(cs), readout))
+        self._check_clbits(cs)
+        self.instructions.append(Measure(self._in_range(qs, "measure"), cs, readout))
         return self
 
     def measure_all(self) -> Circuit:
@@ -262,8 +270,9 @@ class Circuit:
         Raises:
             CircuitError: If the shape is wrong or the norm is not 1.
         """
-        array = _amplitudes(amplitudes, len(qubits))
-        self.instructions.append(Initialize(array, self._qubits(qubits, "initialize")))
+        placed = whole_numbers(qubits, "qubits", "initialize", QubitError)
+        array = _amplitudes(amplitudes, len(placed))
+        self.instructions.append(Initialize(array, self._in_range(placed, "initialize")))
         return self
 
     def set_state(self, amplitudes: ArrayLike) -> Circuit:
@@ -277,7 +286,7 @@ class Circuit:
         label: str | None = None,
         *,
         qubits: Sequence[int] = (),
-        observable: AnyObservable | str | Mapping[str, complex] | None = None,
+        observable: AnyObservable | PauliString | str | Mapping[str, complex] | None = None,
         indices: Sequence[int] = (),
         subtype: str = "single",
         conditional: bool = False,
@@ -289,7 +298,7 @@ class Circuit:
             kind,
             label or kind,
             self._qubits(qubits, "save"),
-            None if observable is None else observable_of(observable),
+            observable,
             tuple(indices),
             subtype,
             conditional,
@@ -413,26 +422,26 @@ class Circuit:
     # --- checks -------------------------------------------------------------------------------
 
     def _qubits(self, qubits: Sequence[int], what: str) -> tuple[int, ...]:
-        checked = tuple(int(q) for q in qubits)
-        for q in checked:
+        return self._in_range(whole_numbers(qubits, "qubits", what, QubitError), what)
+
+    def _in_range(self, qubits: tuple[int, ...], what: str) -> tuple[int, ...]:
+        for q in qubits:
             if not 0 <= q < self.num_qubits:
                 raise QubitError(
                     f"Qubit {q} of {what} is out of range: the circuit has {self.num_qubits} "
                     f"qubits (0..{self.num_qubits - 1})."
                 )
-        if len(set(checked)) != len(checked):
-            raise QubitError(f"A qubit repeats in {what}: {checked}.")
-        return checked
+        if len(set(qubits)) != len(qubits):
+            raise QubitError(f"A qubit repeats in {what}: {qubits}.")
+        return qubits
 
-    def _clbits(self, clbits: Sequence[int]) -> tuple[int, ...]:
-        checked = tuple(int(c) for c in clbits)
-        for c in checked:
+    def _check_clbits(self, clbits: tuple[int, ...]) -> None:
+        for c in clbits:
             if not 0 <= c < self.num_clbits:
                 raise CircuitError(
                     f"Classical bit {c} is out of range: the circuit has {self.num_clbits} "
                     f"classical bits."
                 )
-        return checked
 
     def _block(self, body: Circuit) -> Block:
         if body.num_qubits > self.num_qubits or body.num_clbits > self.num_clbits:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quasim_backend.ir.array_observables import AnyObservable
+from quasim_backend.ir.array_observables import AnyObservable, observable_of
 from quasim_backend.ir.channels import Channel, ReadoutError
 from quasim_backend.ir.expr import Bit, Bits, Expr, Var
 from quasim_backend.ir.gates import Gate
+from quasim_backend.ir.observables import PauliString
 from quasim_backend.ir.parameters import Parameter
 
 __all__ = [
@@ -127,7 +128,7 @@ SAVE_KINDS = (
 SAVE_SUBTYPES = ("single", "average", "list")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class Save:
     """Keep something of the state at this point, under a label.
 
@@ -138,7 +139,8 @@ class Save:
         label: Key in `Result.saved`; unique in a circuit.
         qubits: Which qubits, first one lowest; empty means all. Not used by ``statevector``,
             ``amplitudes``, ``stabilizer``, ``ch_form``, ``expectation`` and ``variance``.
-        observable: For ``expectation`` and ``variance``; a list gives an array of values.
+        observable: For ``expectation`` and ``variance``; an `ObservableList` gives an array of
+            values. Given as a label, a `PauliString` or ``{label: weight}``, it becomes a sum.
         indices: Basis states for ``amplitudes``.
         subtype: ``single``: value in the last shot; ``average``: mean over shots, of a variance
             that of the shots' average state; ``list``: one value for each shot.
@@ -152,6 +154,26 @@ class Save:
     indices: tuple[int, ...] = ()
     subtype: str = "single"
     conditional: bool = False
+
+    def __init__(
+        self,
+        kind: str,
+        label: str,
+        qubits: tuple[int, ...] = (),
+        observable: AnyObservable | PauliString | str | Mapping[str, complex] | None = None,
+        indices: tuple[int, ...] = (),
+        subtype: str = "single",
+        conditional: bool = False,
+    ) -> None:
+        """Read the observable; the rest is checked where the save meets a circuit.
+
+        Raises:
+            CircuitError: If the observable is none.
+        """
+        read = None if observable is None else observable_of(observable)
+        values = (kind, label, qubits, read, indices, subtype, conditional)
+        for name, value in zip(self.__slots__, values, strict=True):
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,6 +33,7 @@ from quasim_backend.ir.instructions import (
     Switch,
     While,
 )
+from quasim_backend.ir.numbering import whole_numbers
 
 __all__ = ["check_save", "validate"]
 
@@ -120,11 +121,14 @@ def _check_block(
 def _fits(gate: Gate, qubits: tuple[int, ...], num_qubits: int) -> bool:
     """Return whether a gate can be where it is; `_check` says why not."""
     count = len(qubits)
-    return (
-        count == gate.num_qubits
-        and len(set(qubits)) == count
-        and (not count or (min(qubits) >= 0 and max(qubits) < num_qubits))
-    )
+    try:
+        return (
+            count == gate.num_qubits
+            and len(set(qubits)) == count
+            and (not count or (min(qubits) >= 0 and max(qubits) < num_qubits))
+        )
+    except TypeError:  # these are no numbers
+        return False
 
 
 def _check(
@@ -199,7 +203,7 @@ def _check(
 
 
 def _check_qubits(circuit: Circuit, qubits: tuple[int, ...]) -> None:
-    for q in qubits:
+    for q in whole_numbers(qubits, "qubits", "an instruction", QubitError):
         if not 0 <= q < circuit.num_qubits:
             raise QubitError(
                 f"Qubit {q} is out of range: the circuit has {circuit.num_qubits} qubits."
@@ -209,7 +213,7 @@ def _check_qubits(circuit: Circuit, qubits: tuple[int, ...]) -> None:
 
 
 def _check_bits(circuit: Circuit, bits: Iterable[int]) -> None:
-    for bit in bits:
+    for bit in whole_numbers(bits, "classical bits", "an instruction", CircuitError):
         if not 0 <= bit < circuit.num_clbits:
             raise CircuitError(
                 f"Classical bit {bit} is out of range: the circuit has {circuit.num_clbits}."

@@ -19,6 +19,7 @@ from quasim_backend.forks import renew_in_child
 from quasim_backend.ir.circuit import Circuit
 from quasim_backend.options import RunOptions
 from quasim_backend.plugins.hooks import PROJECT, QuasimHooks
+from quasim_backend.plugins.short_names import engine_hint
 from quasim_backend.plugins.specs import (
     EngineSpec,
     KernelSpec,
@@ -82,7 +83,8 @@ class SpecTable(Generic[SpecT]):
         if name in self.conflicts:
             raise PluginError(self.conflicts[name])
         if name not in self._specs:
-            raise OptionError(f"Unknown {self.what} '{name}'. {near_matches(name, self._specs)}")
+            hint = engine_hint if self.what == "engine" else near_matches
+            raise OptionError(f"Unknown {self.what} '{name}'. {hint(name, self._specs)}")
         return self._specs[name]
 
     def ranked(self) -> list[SpecT]:

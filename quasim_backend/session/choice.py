@@ -43,6 +43,8 @@ _BRIEFLY = 3.0
 """Seconds that it may try before those are asked whose answers take long, at most, and"""
 _AS_LONG = 5.0
 """how many times as long as such an answer takes."""
+_AGAIN = 2.0
+"""How many times as long as before, for it to begin anew."""
 _QUICK = 0.02
 """Seconds that a quick answer takes at most."""
 _LONGEST = 5.0
@@ -145,11 +147,12 @@ def cost_table(
     table = [ask(make(name)) for name in names if name in BY_AMPLITUDES]
     if not everyone and _best(table) <= _AT_ONCE:
         return table
+    tried: dict[str, float] = {}
     engines = [make(name) for name in names if name not in BY_AMPLITUDES]
     slow = {engine.name: slowness(engine) for engine in engines}
     for engine in sorted(engines, key=lambda engine: slow[engine.name]):
         if slow[engine.name] > _QUICK:
-            _explore(table, make, explore, min(_AS_LONG * slow[engine.name], _BRIEFLY))
+            _explore(table, make, explore, min(_AS_LONG * slow[engine.name], _BRIEFLY), tried)
         best = _best(table)
         if everyone or best > max(_AT_ONCE, _WORTH * slow[engine.name]):
             table.append(ask(engine))
@@ -158,7 +161,7 @@ def cost_table(
         else:
             refusal = f"not asked, which takes {slow[engine.name]:.1g} s"
             table.append(Candidate(engine.name, refusal=refusal))
-    _explore(table, make, explore, _LONGEST)
+    _explore(table, make, explore, _LONGEST, tried)
     return table
 
 
@@ -167,12 +170,23 @@ def _explore(
     make: Callable[[str], Engine],
     explore: Callable[[Engine, float], Candidate | None],
     longest: float,
+    tried: dict[str, float],
 ) -> None:
-    """Replace answers in a table by better ones, where an engine can find out and it can pay."""
+    """Replace answers in a table by better ones, where an engine can find out and it can pay.
+
+    Args:
+        table: The answers.
+        make: As for `cost_table`.
+        explore: As for `cost_table`.
+        longest: Seconds that an engine may try.
+        tried: How long each was allowed to try before; again only for much longer. Updated.
+    """
     for place, known in enumerate(table):
         others = _best([each for each in table if each is not known])
         patience = min(_SHARE * others, longest)
-        if others > _NO_TRY and (known.seconds is None or known.seconds > patience):
+        again = patience > _AGAIN * tried.get(known.name, 0.0)
+        if others > _NO_TRY and again and (known.seconds is None or known.seconds > patience):
+            tried[known.name] = patience
             table[place] = explore(make(known.name), patience) or known
 
 

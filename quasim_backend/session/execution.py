@@ -20,6 +20,7 @@ from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.validate import check_save
 from quasim_backend.kernels.base import CancelToken, KernelSet, as_dtype
 from quasim_backend.options import DEFAULT_SHOTS, Config, RunOptions, check_seed
+from quasim_backend.plugins.fallbacks import check_fallback
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.plugins.specs import RunRecord
 from quasim_backend.result import Result
@@ -83,7 +84,13 @@ class Executor:
     """
 
     def __init__(self, config: Config, plugins: PluginManager) -> None:
-        """Take a session's settings."""
+        """Take a session's settings.
+
+        Raises:
+            OptionError: If the configuration names an engine that cannot be a fallback.
+        """
+        if config.fallback:
+            check_fallback(config.fallback, plugins)
         self.config = config
         self.plugins = plugins
         self.closed = False

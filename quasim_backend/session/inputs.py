@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from quasim_backend.compile.code import CompiledCircuit
-from quasim_backend.errors import CircuitError, ShapeError, UnsupportedError
+from quasim_backend.errors import CircuitError, QubitError, ShapeError, UnsupportedError
 from quasim_backend.ir.circuit import Circuit
+from quasim_backend.ir.numbering import whole_numbers
 from quasim_backend.plugins.manager import PluginManager
 from quasim_backend.session.arrays import on_host
 
@@ -82,7 +83,10 @@ def _from_list(items: Sequence[Any]) -> Circuit:
         raise CircuitError(f"An empty list has no number of qubits.\n{FORMS}")
     if not all(_is_placed_matrix(item) for item in items):
         return _from_array(items)
-    placed = [(matrix, [int(q) for q in np.atleast_1d(qubits)]) for matrix, qubits in items]
+    placed = [
+        (matrix, whole_numbers(np.atleast_1d(qubits).tolist(), "qubits", "a matrix", QubitError))
+        for matrix, qubits in items
+    ]
     lowest = min((q for _, qubits in placed for q in qubits), default=0)
     highest = max((q for _, qubits in placed for q in qubits), default=-1)
     if lowest < 0:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,23 +89,34 @@ def check_pauli_sums(
     given: PauliObservable | Sequence[PauliObservable], num_qubits: int
 ) -> list[PauliSum]:
     """Read one sum of Pauli strings or several; see `check_pauli_sum`."""
-    several = [given] if isinstance(given, _ONE_OBSERVABLE) else given
-    return [check_pauli_sum(o, num_qubits) for o in several]
+    return [check_pauli_sum(o, num_qubits) for o in _several(given)]
 
 
 def check_observables(
     given: Observable | Sequence[Observable], num_qubits: int
 ) -> list[PauliSum | ArrayObservable]:
     """Read one observable of any kind or several; see `check_pauli_sum`."""
-    several = [given] if isinstance(given, _ONE_OBSERVABLE) else given
     checked: list[PauliSum | ArrayObservable] = []
-    for observable in several:
+    for observable in _several(given):
         if isinstance(observable, MatrixObservable | DiagonalObservable | SparseObservable):
             observable.check(num_qubits)
             checked.append(observable)
         else:
             checked.append(check_pauli_sum(observable, num_qubits))
     return checked
+
+
+def _several(given: Any) -> Iterable[Any]:
+    """Return observables as they were given, one or several.
+
+    Raises:
+        CircuitError: If it is nothing that holds observables.
+    """
+    if isinstance(given, _ONE_OBSERVABLE):
+        return (given,)
+    if not isinstance(given, Iterable):
+        return (PauliSum.of(given),)  # which says what an observable is
+    return given
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from quasim_backend.errors import OptionError, near_matches
@@ -14,9 +14,28 @@ _PLAIN_SAVES = ("statevector", "density_matrix", "probabilities")
 
 
 def as_saves(save: str | Save | Sequence[str | Save]) -> tuple[Save, ...]:
-    """Read the ``save`` argument of a run."""
-    items = [save] if isinstance(save, str | Save) else list(save)
-    return tuple(item if isinstance(item, Save) else _plain_save(item) for item in items)
+    """Read the ``save`` argument of a run.
+
+    Raises:
+        OptionError: If it is nothing to save, or a name that does not say enough.
+    """
+    items = [save] if isinstance(save, str | Save) else save
+    if not isinstance(items, Iterable):
+        raise _impossible(save)
+    return tuple(item if isinstance(item, Save) else _by_name(item) for item in items)
+
+
+def _by_name(item: object) -> Save:
+    if not isinstance(item, str):
+        raise _impossible(item)
+    return _plain_save(item)
+
+
+def _impossible(save: object) -> OptionError:
+    return OptionError(
+        f"save={save!r} is not possible. Give one of {', '.join(map(repr, _PLAIN_SAVES))}, a "
+        f"quasim_backend.Save for other kinds, or a sequence of these."
+    )
 
 
 @cache

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quasim_backend.errors import QubitError, ShapeError
 from quasim_backend.ir.instructions import Save
+from quasim_backend.ir.numbering import whole_numbers
 from quasim_backend.ir.program import ComplexArray
 from quasim_backend.kernels import native
 from quasim_backend.kernels.base import CancelToken, DeviceKernels
@@ -129,7 +130,7 @@ def reduced(
             is configured that follows one outcome only.
     """
     source = to_circuit(circuit, executor.plugins)
-    places = tuple(int(q) for q in qubits)
+    places = whole_numbers(qubits, "qubits", "a reading", QubitError)
     width = width_of(source)
     if len(set(places)) != len(places) or not all(0 <= q < width for q in places):
         raise QubitError(

@@ -188,6 +188,29 @@ def test_info_lists_engines_kernels_and_what_failed_with_its_cause(
     assert "engines" in json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_info_says_whether_what_engines_need_is_installed(
+    installed: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = "1.2.3" if installed else None
+    monkeypatch.setattr("quasim_backend.cli.info._version", lambda distribution: found)
+    assert main(["info"]) == 0
+    lines = dict(
+        x.strip().split(": ", 1) for x in capsys.readouterr().out.splitlines() if ": " in x
+    )
+    for engine, package, extra in (
+        ("stabilizer", "Stim", "stim"),
+        ("tensor_network", "cotengra", "tn"),
+    ):
+        if installed:
+            assert lines[engine].endswith(f"({package} 1.2.3 is installed)")
+            assert lines[package.lower()] == "1.2.3"
+        else:
+            assert f"({package} is not installed" in lines[engine]
+            assert f"quasim-backend[{extra}]" in lines[engine]
+            assert package.lower() not in lines
+
+
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])

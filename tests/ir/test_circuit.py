@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from quasim_backend.errors import CircuitError, ParameterError, QubitError
-from quasim_backend.ir import Channel, Circuit, Gate, Parameter
+from quasim_backend.ir import Channel, Circuit, Gate, Parameter, PauliString, PauliSum
 from quasim_backend.ir.expr import BOOL, Bit, Bits, Const, Var, uint
-from quasim_backend.ir.instructions import For, GateOp, If, Measure, Switch, While
+from quasim_backend.ir.instructions import For, GateOp, If, Measure, Save, Switch, While
 
 A, B, K = (Parameter(n) for n in "abk")
 
@@ -101,6 +103,16 @@ def test_repr_and_len():
     ("make", "error", "words"),
     [
         (lambda: Circuit(-1), CircuitError, ["-1", "negative"]),
+        (lambda: Circuit("a"), CircuitError, ["number of qubits", "'a'", "whole"]),
+        (lambda: Circuit(2.5), CircuitError, ["number of qubits", "2.5"]),
+        (lambda: Circuit(2, None), CircuitError, ["number of classical bits", "None"]),
+        (lambda: Circuit(2).cx(0, "a"), QubitError, ["gate 'x'", "whole numbers", "(0, 'a')"]),
+        (lambda: Circuit(2).rx(0.1, 0.5), QubitError, ["gate 'rx'", "(0.5,)"]),
+        (lambda: Circuit(2).gate("h", 1), QubitError, ["gate 'h'", "got 1"]),
+        (lambda: Circuit(2).reset("a"), QubitError, ["reset", "'a'"]),
+        (lambda: Circuit(2, 2).measure(None, 0), QubitError, ["measure", "None"]),
+        (lambda: Circuit(2, 2).measure(0, "b"), CircuitError, ["classical bits", "'b'"]),
+        (lambda: Circuit(2).initialize([1, 0], 0), QubitError, ["initialize", "got 0"]),
         (lambda: Circuit(2).x(2), QubitError, ["Qubit 2", "2 qubits", "0..1", "'x'"]),
         (lambda: Circuit(2).x(-1), QubitError, ["Qubit -1"]),
         (lambda: Circuit(2).cx(1, 1), QubitError, ["repeats", "(1, 1)"]),
@@ -134,6 +146,29 @@ def test_wrong_calls_are_refused_with_what_is_possible(make, error, words):
         make()
     for word in words:
         assert word in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers_of_qubits_and_bits():
+    circuit = Circuit(np.int64(2), np.int8(2)).cx(*np.arange(2)).measure(np.int64(1), np.uint8(0))
+    gate, measure = circuit.instructions
+    for number in (circuit.num_qubits, *gate.qubits, *measure.qubits, *measure.clbits):
+        assert type(number) is int
+
+
+@pytest.mark.parametrize("observable", ["ZX", PauliString.from_label("ZX"), {"ZX": 1.0}])
+def test_a_save_reads_its_observable_as_a_circuit_does(observable):
+    saves = [
+        Circuit(2).save("expectation", "a", observable=observable).instructions[0],
+        Save("expectation", "a", observable=observable),
+    ]
+    for save in saves:
+        assert save.observable == PauliSum.of("ZX")
+    renamed = replace(saves[1], label="b")
+    assert (renamed.label, renamed.observable) == ("b", PauliSum.of("ZX"))
+    for made in (Save, Circuit(2).save):
+        for impossible in (["ZX"], 5):
+            with pytest.raises(CircuitError, match=r"An observable is .* got (list|int)"):
+                made("expectation", "a", observable=impossible)
 
 
 def test_an_assignment_needs_a_value_of_some_type():

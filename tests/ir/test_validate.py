@@ -32,6 +32,7 @@ X = Gate.named("x")
 TRUE = Const(True, BOOL)
 ONE = np.array([1.0 + 0j, 0])
 BAD_X = GateOp(X, (7,))
+WORDS = GateOp(Gate.named("cx"), (0, "a"))
 
 
 def holding(*instructions):
@@ -91,6 +92,9 @@ def test_a_legal_circuit_passes():
         (Assign(Bit(0), Bit(4)), CircuitError, ["bit 4"]),
         (Assign(Bit(0), Binary("@", TRUE, TRUE)), CircuitError, ["'@'", "known"]),
         (If(Bit(3), ()), CircuitError, ["bit 3"]),
+        (WORDS, QubitError, ["Instruction 1 (GateOp)", "whole numbers", "'a'"]),
+        (Reset("a"), QubitError, ["Instruction 1 (Reset)", "whole numbers", "'a'"]),
+        (Measure((0,), (0.5,)), CircuitError, ["classical bits", "0.5"]),
         (If(TRUE, (BAD_X,)), QubitError, ["Instruction 1.if.0 (GateOp)", "Qubit 7"]),
         (If(TRUE, (), (BAD_X,)), QubitError, ["Instruction 1.else.0"]),
         (Switch(TRUE, ((None, ()), ((1,), (BAD_X,)))), QubitError, ["1.case1.0"]),

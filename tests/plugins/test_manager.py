@@ -21,6 +21,7 @@ from quasim_backend.plugins import (
     hookimpl,
 )
 from quasim_backend.plugins.manager import SpecTable
+from quasim_backend.plugins.short_names import SHORT_NAMES
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -88,6 +89,18 @@ def test_the_default_manager_is_one_for_the_process() -> None:
 def test_an_unknown_name_comes_with_near_matches() -> None:
     with pytest.raises(OptionError, match=r"Unknown engine 'statevectr'. Did you mean"):
         manager().engines["statevectr"]
+
+
+def test_well_known_short_names_of_engines_are_hints() -> None:
+    engines = manager().engines
+    assert set(SHORT_NAMES.values()) <= set(engines.specs)
+    assert not set(SHORT_NAMES) & set(engines.specs)
+    for name, meant in (*SHORT_NAMES.items(), ("MPS", "matrix_product_state")):
+        with pytest.raises(OptionError, match=rf"'{name}'\. Did you mean '{meant}'\? Known: dens"):
+            engines[name]
+    bare = PluginManager(builtins=False, entry_points=False)
+    with pytest.raises(OptionError, match=r"Unknown engine 'mps'\. There are none\."):
+        bare.engines["mps"]
 
 
 def test_two_specs_of_one_name_are_an_error_that_names_both_plugins() -> None:

@@ -194,6 +194,8 @@ def test_entries_of_one_place_are_added():
         (lambda: quasim.MatrixObservable(np.eye(4), [0]), ShapeError, r"\(2, 2\)"),
         (lambda: quasim.MatrixObservable(np.eye(4), [1, 1]), QubitError, "once"),
         (lambda: quasim.MatrixObservable(np.eye(2), [-1]), QubitError, "from 0"),
+        (lambda: quasim.MatrixObservable(np.eye(2), ["a"]), QubitError, "whole numbers"),
+        (lambda: quasim.DiagonalObservable([1, 2], 0), QubitError, "whole numbers"),
         (lambda: quasim.MatrixObservable(np.full((2, 2), np.nan), [0]), CircuitError, "NaN"),
         (lambda: quasim.DiagonalObservable([1, 2, 3]), ShapeError, "2 values"),
         (lambda: quasim.DiagonalObservable([1, 2j]), CircuitError, "real"),
@@ -209,6 +211,15 @@ def test_entries_of_one_place_are_added():
 def test_impossible_observables_are_refused_when_they_are_made(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("impossible", [None, 5, [5]])
+def test_what_is_no_observable_is_refused_with_what_is(impossible):
+    circuit = quasim.Circuit(2).h(0)
+    with quasim.runtime() as session:
+        for method in (session.measure, session.expectations, session.variances, session.gradient):
+            with pytest.raises(CircuitError, match="An observable is a Pauli label such as"):
+                method(circuit, impossible)
 
 
 def test_observables_of_other_circuits_are_refused():

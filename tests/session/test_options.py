@@ -47,6 +47,10 @@ def test_an_unknown_option_is_refused_with_near_matches() -> None:
         ("gate_times", {"measure": -1}),
         ("gate_times", 5),
         ("max_memory_mb", "1 GB"),
+        ("fallback", None),
+        ("fallback", 5),
+        ("fallback", ("",)),
+        ("fallback", ["matrix_product_state", 3]),
     ],
 )
 def test_an_impossible_value_is_refused_by_name(name: str, value: object) -> None:

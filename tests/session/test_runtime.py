@@ -261,6 +261,23 @@ def test_saves_by_name_and_by_record(rt: quasim.Runtime) -> None:
         rt.run(circuit, save="statevectr")
     with pytest.raises(CircuitError, match="used twice"):
         rt.run(circuit, save=["statevector", "statevector"])
+    for impossible in (5, None, [5], [["statevector"]]):
+        with pytest.raises(OptionError, match=r"save=.* is not possible\. Give one of 'statevec"):
+            rt.run(circuit, save=impossible)
+
+
+def test_a_save_takes_an_observable_in_any_form(rt: quasim.Runtime) -> None:
+    circuit = quasim.Circuit(2).h(0).cx(0, 1)
+    for observable in ("ZZ", quasim.PauliString.from_label("ZZ"), {"ZZ": 1.0}):
+        save = quasim.Save("expectation", "a", observable=observable)
+        assert rt.run(circuit, save=save).saved["a"] == pytest.approx(1)
+    with pytest.raises(QubitError, match="qubit 2"):
+        rt.run(circuit, save=quasim.Save("expectation", "a", observable="ZII"))
+
+
+def test_a_circuit_without_parameters_says_so(rt: quasim.Runtime) -> None:
+    with pytest.raises(ParameterError, match=r"no parameter 'x'\. There are none\."):
+        rt.simulate(quasim.Circuit(1).h(0), parameters={"x": 0.1})
 
 
 @pytest.mark.parametrize("promote", [True, False])

@@ -5,6 +5,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 import quasim_backend as quasim
@@ -15,7 +16,9 @@ from quasim_backend.kernels.cuda import availability
 from quasim_backend.kernels.reference import ReferenceKernels
 from quasim_backend.options import RunOptions
 from quasim_backend.plugins import EngineSpec, KernelSpec, PluginManager, hookimpl
+from quasim_backend.plugins.fallbacks import approximating
 from quasim_backend.session import select
+from quasim_backend.session.choice import exactly
 
 
 class Engine:
@@ -96,6 +99,39 @@ def test_a_named_engine_that_refuses_says_why() -> None:
         facts(Plugin(), method="picky")
     with pytest.raises(OptionError, match="Did you mean 'statevector'"):
         facts(method="state_vector")
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("mps", r"unknown engine 'mps'\. Did you mean 'matrix_product_state'\? Known: "),
+        (("statevecto",), r"unknown engine 'statevecto'\. Did you mean 'statevector'"),
+        (["matrix_product_state", "nonsense"], "unknown engine 'nonsense'"),
+        ("statevector", "'statevector', which is exact"),
+        ("superop", "'superop', which is exact"),
+        ({"picky"}, "'picky', which is exact"),
+    ],
+)
+def test_a_fallback_that_is_no_engine_or_exact_is_refused(given, problem: str) -> None:
+    possible = "may approximate: 'matrix_product_state', 'pauli_propagation', 'approximate'"
+    with pytest.raises(OptionError, match=f"Option 'fallback' names .*{problem}.*{possible}"):
+        facts(Plugin(), fallback=given)
+
+
+@pytest.mark.parametrize("given", ["approximate", ("matrix_product_state",), {"approximate"}])
+def test_engines_that_may_approximate_can_be_fallbacks(given) -> None:
+    assert facts(Plugin(), fallback=given)["ran"] == "eager"
+
+
+def test_the_engines_that_approximate_are_those_whose_settings_the_choice_replaces() -> None:
+    plugins = PluginManager(entry_points=False)
+    request = EngineRequest(
+        *(ReferenceKernels(), np.dtype(np.complex64), np.zeros(0)), config=quasim.Config().frozen()
+    )
+    for name in plugins.engines.specs:
+        assert (exactly(request, name) is not request) == (
+            name in approximating(plugins.engines.specs)
+        ), name
 
 
 def test_unitaries_go_to_the_unitary_engine() -> None:

@@ -100,16 +100,23 @@ def reduced(network: Network) -> Reduced:
     return Reduced(simplified, problem, network.angles, bits, leaves, seconds)
 
 
-def planned(network: Reduced, options: SearchOptions) -> Contraction:
+def planned(
+    network: Reduced, options: SearchOptions, check: Callable[[], None] = lambda: None
+) -> Contraction:
     """Find a path for a simplified network and compile it.
 
     Takes the network's program as its own: a `Reduced` is planned once.
+
+    Args:
+        network: The network.
+        options: How to search.
+        check: Called during the search; raises to stop it.
 
     Raises:
         UnsupportedError: If the strategy cannot be used.
     """
     again = options.again or bool(network.angles.offsets)
-    plan = paths.plan(network.problem, replace(options, again=again))
+    plan = paths.plan(network.problem, replace(options, again=again), check)
     simplified = network.simplified
     program, numbers = simplified.program, list(simplified.numbers)
     tensors = list(simplified.tensors)

@@ -45,6 +45,7 @@ class Networks:
         device: Where contractions can be done besides the host, or None.
         options: How paths are searched; a result that is wanted may take more memory.
         memory: What is known of the circuit's questions.
+        check: Raises where the run is cancelled.
         simplify_seconds: Spent on making networks smaller.
         search_seconds: Spent on the search for paths.
     """
@@ -54,6 +55,7 @@ class Networks:
         self._timeline = timeline
         self.num_gates = code.num_gates
         self._request = request
+        self.check = request.cancel.check
         config, kernels = request.config, request.kernels
         self.device = kernels if isinstance(kernels, ArrayKernels) else None
         self.options = SearchOptions(
@@ -111,7 +113,7 @@ class Networks:
                 kept = self.memory.take(("reduced", self.key(question)))
             network = kept or self._built(question)
             options = replace(self.options_for(network, keep=keep), again=question.again)
-            found = planned(network, options)
+            found = planned(network, options, self.check)
             self.simplify_seconds += network.seconds
             self.search_seconds += found.plan.seconds
             if not self._starts_from_given:

@@ -78,6 +78,7 @@ def rehearsal(networks: Networks, asked: Asked) -> list[Estimate]:
     found: list[Estimate] = []
     until = time.perf_counter() + _REHEARSAL_SECONDS
     for question, times in _some(asked):
+        networks.check()
         price = _price(networks, question)
         peak = min(int(price.cost.peak * networks.options.itemsize), price.most_bytes)
         found.append(Estimate(price, peak, times))

@@ -70,20 +70,29 @@ class PathCache:
         """Start empty."""
         self._plans = Memory()
 
-    def plan(self, problem: Problem, options: SearchOptions) -> Plan:
+    def plan(
+        self, problem: Problem, options: SearchOptions, check: Callable[[], None] = lambda: None
+    ) -> Plan:
         """Return a plan, from memory if there is one; see `find_plan`."""
         key = (problem, options)
         found: Plan | None = self._plans.get(key)
         if found is None:
-            found = find_plan(problem, options)
+            found = find_plan(problem, options, check)
             self._plans.put(key, found)
         return found
 
 
-def find_plan(problem: Problem, options: SearchOptions) -> Plan:
+def find_plan(
+    problem: Problem, options: SearchOptions, check: Callable[[], None] = lambda: None
+) -> Plan:
     """Search for a path of short run time that fits into memory, slicing where it must.
 
     The plan may still need too much; its cost says so.
+
+    Args:
+        problem: The network's structure.
+        options: How to search.
+        check: Called between trials; raises to stop the search. cotengra's are not interrupted.
 
     Raises:
         UnsupportedError: If the strategy needs cotengra and it is not installed, or if ``dp`` is
@@ -113,13 +122,17 @@ def find_plan(problem: Problem, options: SearchOptions) -> Plan:
     elif options.strategy in ("anneal", "hyper"):
         take(cotengra_paths.search(problem, options.strategy, options.seconds))
     else:
-        _greedily(problem, options, until, take)
+        _greedily(problem, options, until, take, check)
     assert best is not None
     return Plan(best.path, best.sliced, best.cost, time.perf_counter() - started)
 
 
 def _greedily(
-    problem: Problem, options: SearchOptions, until: float, take: Callable[[Path], Plan]
+    problem: Problem,
+    options: SearchOptions,
+    until: float,
+    take: Callable[[Path], Plan],
+    check: Callable[[], None],
 ) -> None:
     """Try greedy paths; ``auto`` makes them better as long as it pays."""
     started = time.perf_counter()
@@ -129,6 +142,7 @@ def _greedily(
         for trial in range(1, trials):
             if time.perf_counter() >= until or _left(best, started, options) <= 0:
                 return
+            check()
             best = take(_varied(problem, trial))
         return
     handed_over = False
@@ -141,7 +155,10 @@ def _greedily(
                 best = take(cotengra_paths.search(problem, "hyper", 0.7 * left))
                 continue
         # A few starts, then the best of them made better.
-        candidates = [_varied(problem, trial * 8 + k) for k in range(8)]
+        candidates = []
+        for k in range(8):
+            check()
+            candidates.append(_varied(problem, trial * 8 + k))
         candidates.sort(key=lambda p: path_cost(problem, p).seconds(options.itemsize))
         trial += 1
         most = min(_left(best, started, options), (until - started) / 6)

@@ -397,6 +397,17 @@ def test_the_backend_for_shots_needs_a_number_of_them():
     assert not shots.run_circuit(skewed(), n_shots=3).contains_state_results
 
 
+@pytest.mark.parametrize("kind", [QuasimBackend, QuasimShotsBackend])
+@pytest.mark.parametrize("wrong", [-1, 2.5, "10", True, [-1], [None, "x"]])
+def test_impossible_numbers_of_shots_are_refused_before_anything_runs(kind, wrong):
+    with pytest.raises(OptionError, match=r"'n_shots' must be a whole number from 0.*; got "):
+        kind().process_circuits([skewed()] * (len(wrong) if isinstance(wrong, list) else 1), wrong)
+
+
+def test_numbers_of_shots_may_be_numpys(backend):
+    assert len(backend.run_circuit(skewed(), n_shots=np.int64(7)).get_shots()) == 7
+
+
 # --- expectation values -------------------------------------------------------------------------
 
 

@@ -209,6 +209,46 @@ def test_impossible_run_options_are_raised_by_result(option, error, text) -> Non
     assert job.status() == JobStatus.ERROR
 
 
+NUMBERS = [
+    ("matrix_product_state_max_bond_dimension", -1, QuasimQiskitError, "at least 1.*; got -1"),
+    ("matrix_product_state_max_bond_dimension", "a", TypeError, "must be an integer"),
+    ("matrix_product_state_truncation_threshold", 2, QuasimQiskitError, "from 0 to 1"),
+    ("max_truncation_error", "a", TypeError, "must be a number"),
+    ("extended_stabilizer_approximation_error", 0.0, QuasimQiskitError, "above 0"),
+    ("max_memory_mb", -5, QuasimQiskitError, "at least 0.*; got -5"),
+    ("max_memory_mb", float("nan"), QuasimQiskitError, "at least 0"),
+    ("max_parallel_threads", -1, QuasimQiskitError, "at least 0"),
+    ("shots", 0, QuasimQiskitError, "at least 1"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "error", "text"), NUMBERS)
+def test_impossible_numbers_are_refused_when_they_are_set(name, value, error, text) -> None:
+    with pytest.raises(error, match=f"Option {name} .*{text}"):
+        AerSimulator(**{name: value})
+    with pytest.raises(error, match=f"Option {name} .*{text}"):
+        AerSimulator().set_options(**{name: value})
+
+
+@pytest.mark.parametrize(("name", "value", "error", "text"), NUMBERS)
+@pytest.mark.parametrize("method", ["automatic", "matrix_product_state"])
+def test_impossible_numbers_of_a_run_are_refused_by_every_method(
+    method, name, value, error, text
+) -> None:
+    job = AerSimulator(method=method).run(bell(), **{name: value})
+    with pytest.raises(error, match=f"Option {name} .*{text}"):
+        job.result()
+
+
+def test_zero_and_none_mean_no_limit_of_ones_own() -> None:
+    backend = AerSimulator(max_memory_mb=0, max_parallel_threads=0)
+    backend.set_options(matrix_product_state_max_bond_dimension=np.int64(3))
+    backend.set_options(matrix_product_state_max_bond_dimension=None)
+    assert backend.options.matrix_product_state_max_bond_dimension is None
+    for method in ("automatic", "matrix_product_state"):
+        assert backend.run(bell(), method=method).result().success
+
+
 def test_options_are_set_and_cleared() -> None:
     backend = AerSimulator(shots=10)
     backend.set_options(method="statevector", seed_simulator=4)
@@ -252,6 +292,8 @@ def test_too_many_qubits_fail_with_numbers_before_allocating() -> None:
 def test_things_that_are_no_circuit_are_refused() -> None:
     with pytest.raises(QiskitError, match=r"builtins\.str"):
         AerSimulator().run(["h q[0];"])
+    with pytest.raises(QiskitError, match=r"takes a QuantumCircuit or a list.*builtins\.int"):
+        AerSimulator().run(5)
 
 
 # --- target ---------------------------------------------------------------------------------------

@@ -1,0 +1,50 @@
+"""Numbers of qubits and bits as users give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import index
+from typing import SupportsIndex
+
+from quasim_backend.errors import CircuitError
+
+__all__ = ["whole_number", "whole_numbers"]
+
+
+def whole_number(value: SupportsIndex, what: str, error: type[CircuitError]) -> int:
+    """Return a whole number, of Python or of NumPy, as an int.
+
+    Args:
+        value: The number.
+        what: What it is, to begin a message with.
+        error: What to raise.
+
+    Raises:
+        CircuitError: If it is anything else, a float that is whole included.
+    """
+    try:
+        return index(value)
+    except TypeError:
+        raise error(f"{what} must be a whole number; got {value!r}.") from None
+
+
+def whole_numbers(
+    values: Iterable[SupportsIndex], kind: str, what: str, error: type[CircuitError]
+) -> tuple[int, ...]:
+    """Return numbers of qubits or bits as ints.
+
+    Args:
+        values: The numbers.
+        kind: What they are, such as ``"qubits"``, for the message.
+        what: What they belong to.
+        error: What to raise.
+
+    Raises:
+        CircuitError: If they are none, or one is no whole number.
+    """
+    try:
+        return tuple(map(index, values))
+    except TypeError:
+        raise error(
+            f"The {kind} of {what} must be whole numbers, such as (0, 1); got {values!r}."
+        ) from None
