@@ -24,6 +24,7 @@ from quasim_backend import Runtime
 from quasim_backend.compile.code import CompiledCircuit
 from quasim_backend.errors import MemoryLimitError, UnsupportedError
 from quasim_backend.ir import Circuit, Parameter, PauliSum
+from quasim_backend.ir.instructions import Save
 from quasim_cirq.choices import all_choices, choices_made, without_dead_ends
 from quasim_cirq.sampling import (
     SampledGroup,
@@ -262,6 +263,18 @@ class Program:
         assert result.state is not None
         records = read_records(self.translation.measurements, result.samples)
         return result.state, {key: bits[0, -1] for key, bits in records.items()}
+
+    def amplitudes(self, values: Values, indices: Sequence[int]) -> list[complex]:
+        """Return single amplitudes of a circuit of gates.
+
+        Args:
+            values: Of the parameters.
+            indices: Basis states, the first qubit most significant.
+        """
+        save = Save("amplitudes", "amplitudes", indices=tuple(indices))
+        circuit = self.translation.circuit
+        found = self._runtime.run(circuit, shots=0, save=save, parameters=values)
+        return [complex(amplitude) for amplitude in found.saved["amplitudes"]]
 
     def _saving_code(self, *, from_zero: bool) -> tuple[Any, NDArray[np.intp]]:
         """Return a circuit that keeps the collapsed state, and the random numbers it uses."""

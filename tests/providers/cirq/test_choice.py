@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import sympy
 
 from quasim_backend.errors import MemoryLimitError
 
@@ -58,3 +59,32 @@ def test_a_circuit_too_hard_for_all_is_refused():
         circuit.append(cirq.CZ(qubits[a], qubits[b]) for a, b in pairs)
     with pytest.raises(MemoryLimitError, match="matrix_product_state"):
         quasim_cirq.Simulator().run(circuit + cirq.measure(*qubits), repetitions=1)
+
+
+def test_single_amplitudes_of_many_qubits():
+    qubits = cirq.LineQubit.range(70)
+    angle = sympy.Symbol("a")
+    circuit = cirq.Circuit(cirq.ry(angle)(qubits[0]))
+    circuit.append(cirq.CNOT(a, b) for a, b in pairwise(qubits))
+    circuit.append(cirq.Z(qubits[69]) ** 0.5)
+    simulator = quasim_cirq.Simulator()
+    asked = [0, (1 << 70) - 1, 5]
+    for a in (0.4, 2.0):
+        found = simulator.compute_amplitudes(circuit, asked, {"a": a})
+        np.testing.assert_allclose(found, [np.cos(a / 2), 1j * np.sin(a / 2), 0], atol=1e-6)
+    with pytest.raises(ValueError, match=r"below 2\*\*70"):
+        simulator.compute_amplitudes(circuit, [1 << 70], {"a": 1.0})
+
+
+def test_amplitudes_are_numbered_as_cirq_does():
+    rng = np.random.default_rng(2)
+    qubits = cirq.LineQubit.range(20)
+    circuit = cirq.Circuit()
+    for q in qubits:
+        circuit.append(cirq.ry(rng.uniform(0, 3))(q))
+    circuit.append(cirq.CZ(a, b) ** rng.uniform(0, 1) for a, b in pairwise(qubits))
+    order = [qubits[k] for k in rng.permutation(20)]
+    asked = [int(i) for i in rng.integers(0, 1 << 20, 7)]
+    found = quasim_cirq.Simulator().compute_amplitudes(circuit, asked, qubit_order=order)
+    expected = cirq.Simulator().compute_amplitudes(circuit, asked, qubit_order=order)
+    np.testing.assert_allclose(found, expected, atol=1e-7)
