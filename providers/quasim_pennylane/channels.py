@@ -62,7 +62,7 @@ def channel_of(op: Any) -> Channel:
     one = np.eye(len(kraus[0]))
     if (
         all(
-            np.abs(k.conj().T @ k - w * one).max() < 1e-14
+            np.abs(k.conj().T @ k - w * one).max() < 1e-12 * w
             for k, w in zip(kraus, weights, strict=True)
         )
         and abs(sum(weights) - 1) < 1e-12

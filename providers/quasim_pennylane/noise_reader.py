@@ -97,12 +97,15 @@ def read(model: Any) -> NoiseModel:
         UnsupportedError: If a condition or function is none of those described above; it is named.
     """
     rules: list[Rule] = []
+    before: list[Rule] = []
     for condition, function in model.model_map.items():
         if isinstance(function, Inserted) and isinstance(condition, Matches):
-            rules.append(function.rule)
+            earlier = isinstance(function.rule, GateNoise) and function.rule.before
+            (before if earlier else rules).append(function.rule)
             continue
         _check_fixed(condition, function)
         rules += _gate_rules(condition, function, model.metadata)
+    rules[:0] = reversed(before)  # PennyLane puts each in front of those before it
     for condition, function in model.meas_map.items():
         if isinstance(function, MeasurementNoise):
             rules += [r for r in function.rules if not any(r is known for known in rules)]

@@ -150,6 +150,7 @@ def write(model: NoiseModel) -> Any:
         UnsupportedError: If noise depends on moments or waiting, which PennyLane's tapes lack.
     """
     gates: dict[Any, Any] = {}
+    before: dict[Any, Any] = {}
     relaxation: dict[Any, Any] = {}
     at_measurements: list[Rule] = []
     for rule in model.rules:
@@ -170,12 +171,14 @@ def write(model: NoiseModel) -> Any:
             if "measure" in rule.gates:
                 at_measurements.append(rule)
             condition, function = _native(rule) or (Matches(rule, model), Inserted(rule, model))
-            gates[condition] = function
+            (before if rule.before else gates)[condition] = function
     meas_map = None
     if at_measurements:
         kinds = qml.BooleanFn(lambda mp: isinstance(mp, SAMPLED), "measured")
         meas_map = {kinds: MeasurementNoise(tuple(at_measurements), model)}
-    return qml.NoiseModel({**gates, **relaxation}, meas_map=meas_map)
+    # PennyLane puts what comes before an operator in front of what is there already.
+    last_first = dict(reversed(before.items()))
+    return qml.NoiseModel({**last_first, **gates, **relaxation}, meas_map=meas_map)
 
 
 def _native(rule: GateNoise) -> tuple[Any, Any] | None:

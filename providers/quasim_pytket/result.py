@@ -102,7 +102,7 @@ class QuasimResult(BackendResult):
             packed = np.asarray(self._shots)
         else:
             packed = np.packbits(self._shots.to_readouts()[:, columns], axis=1)
-        if packed.shape[1] == 0:
+        if not packed.size:
             return Counter({(): len(packed)} if len(packed) else {})
         # One item a row: sorting items is many times faster than sorting rows.
         rows = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1])))[:, 0]

@@ -252,6 +252,8 @@ class QuasimSimulator(BackendV2):
         """
         options = {**DEFAULTS, **self._options.__dict__}
         options |= {k: v for k, v in given.items() if k in DEFAULTS and v is not None}
+        if "noise_model" in given:  # None is a run without noise, whatever the backend has
+            options["noise_model"] = given["noise_model"]
         try:
             noise = active_noise(options["noise_model"])
         except QuasimQiskitError:

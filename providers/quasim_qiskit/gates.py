@@ -141,6 +141,8 @@ class GateReader:
         base = gate.base_gate
         if gate.num_qubits != count + base.num_qubits:
             return None  # ancilla qubits: only the definition knows what happens to them
+        if name is None and base.definition is not None and base.definition.parameters:
+            return None  # values are assigned in the gate's definition, not in its base gate's
         placed = self.read(base, scope)
         return None if placed is None else _with_controls(placed, count, gate.ctrl_state)
 

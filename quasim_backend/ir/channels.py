@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quasim_backend.errors import ShapeError
+from quasim_backend.ir.numbering import complex_array
 
 __all__ = ["CHANNEL_TOLERANCE", "Channel", "ReadoutError"]
 
@@ -144,7 +145,7 @@ class ReadoutError:
 
 
 def _operators(operators: Sequence[ArrayLike], name: str) -> tuple[NDArray[np.complex128], ...]:
-    arrays = tuple(np.array(o, dtype=np.complex128) for o in operators)
+    arrays = tuple(complex_array(o, f"An operator of channel '{name}'") for o in operators)
     if not arrays:
         raise ShapeError(f"Channel '{name}' has no operators.")
     size = len(arrays[0]) if arrays[0].ndim else 0

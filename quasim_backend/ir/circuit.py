@@ -36,7 +36,7 @@ from quasim_backend.ir.instructions import (
     While,
     blocks_of,
 )
-from quasim_backend.ir.numbering import whole_number, whole_numbers
+from quasim_backend.ir.numbering import complex_array, whole_number, whole_numbers
 from quasim_backend.ir.observables import PauliString
 from quasim_backend.ir.parameters import Affine, Parameter, parameters_of
 
@@ -503,7 +503,7 @@ def _bound(
 
 
 def _amplitudes(amplitudes: ArrayLike, num_qubits: int) -> np.ndarray[Any, np.dtype[np.complex128]]:
-    array = np.array(amplitudes, dtype=np.complex128)
+    array = complex_array(amplitudes, "Amplitudes")
     if array.shape != (1 << num_qubits,):
         raise CircuitError(
             f"{num_qubits} qubits have {1 << num_qubits} amplitudes; got the shape {array.shape}."

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quasim_backend.errors import CircuitError, ParameterError, ShapeError, near_matches
 from quasim_backend.ir.gate_table import ALIASES, FORMALS, RECORDS, GateRecord, Template
+from quasim_backend.ir.numbering import complex_array
 from quasim_backend.ir.parameters import Affine, Parameter, angle, bind, parameters_of
 from quasim_backend.ir.program import PrimitiveKind
 
@@ -146,7 +147,7 @@ class Gate(_Draft):
         Raises:
             ShapeError: If it is not square with a power of two, not finite or not unitary.
         """
-        array = np.array(matrix, dtype=np.complex128)
+        array = complex_array(matrix, "A unitary")
         width = _width(array, 2, "A unitary")
         if check:
             error = float(np.abs(array.conj().T @ array - np.eye(1 << width)).max())
@@ -166,7 +167,7 @@ class Gate(_Draft):
         Raises:
             ShapeError: If the length is no power of two or an entry is not of modulus 1.
         """
-        array = np.array(entries, dtype=np.complex128)
+        array = complex_array(entries, "A diagonal")
         _width(array, 1, "A diagonal")
         error = float(np.abs(np.abs(array) - 1).max())
         if not error < UNITARY_TOLERANCE:
@@ -274,12 +275,20 @@ class Gate(_Draft):
     def to_power(self, exponent: float) -> Gate:
         """Return the gate raised to a power (before its controls act).
 
+        Powers are principal ones: ``X`` squared to the power 1/2 is the identity.
+
         Raises:
             ParameterError: If the exponent is not finite.
         """
-        exponent = float(exponent) * self.power
+        exponent = float(exponent)
         if not math.isfinite(exponent):
             raise ParameterError(f"The power of a gate must be finite; got {exponent}.")
+        # Phases that left (-pi, pi] with the first power start anew for a root.
+        if abs(self.power) > 1 and not exponent.is_integer() and not self.parameters:
+            whole = unitary_power(self._base_matrix(), self.power)
+            alone = Gate.unitary(whole, check=False, label=self.label).to_power(exponent)
+            return alone.controlled(self.num_controls, self.control_state)
+        exponent *= self.power
         if exponent == 1.0:
             return replace(self, power=1.0)
         if exponent == -1.0:

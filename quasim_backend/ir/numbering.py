@@ -1,4 +1,4 @@
-"""Numbers of qubits and bits as users give them."""
+"""Numbers as users give them: of qubits and bits, and in arrays."""
 
 from __future__ import annotations
 
@@ -6,9 +6,24 @@ from collections.abc import Iterable
 from operator import index
 from typing import SupportsIndex
 
-from quasim_backend.errors import CircuitError
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["whole_number", "whole_numbers"]
+from quasim_backend.errors import CircuitError, ShapeError
+
+__all__ = ["complex_array", "whole_number", "whole_numbers"]
+
+
+def complex_array(value: ArrayLike, what: str) -> NDArray[np.complex128]:
+    """Return a copy of an array of numbers as complex128.
+
+    Raises:
+        ShapeError: If it has no shape, or holds anything but numbers.
+    """
+    try:
+        return np.array(value, dtype=np.complex128)
+    except (TypeError, ValueError):
+        raise ShapeError(f"{what} must be an array of numbers; got {value!r}.") from None
 
 
 def whole_number(value: SupportsIndex, what: str, error: type[CircuitError]) -> int:

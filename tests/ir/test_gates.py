@@ -119,6 +119,18 @@ def test_powers_multiply_and_one_restores_the_gate():
     assert gate.to_power(-1).name == "sdg"
 
 
+def test_a_root_of_a_power_is_the_principal_root_of_what_it_is():
+    for name, power, root in (("x", 2, 0.5), ("s", 3, 0.5), ("z", 1.5, 2 / 3), ("x", -1, 0.5)):
+        gate = Gate.named(name)
+        whole = unitary_power(gate.matrix(), power)
+        expected = unitary_power(whole, root)
+        for found in (gate, Gate.unitary(gate.matrix())):
+            assert np.abs(found.to_power(power).to_power(root).matrix() - expected).max() < 1e-12
+    twice = Gate.named("s").to_power(3).controlled(2, 1).to_power(0.5)
+    alone = Gate.named("s").to_power(3).to_power(0.5).controlled(2, 1)
+    assert np.abs(twice.matrix() - alone.matrix()).max() < 1e-12
+
+
 def test_the_power_acts_before_the_controls():
     gate = Gate.named("x").controlled().to_power(0.5)
     expected = Gate.named("sx").controlled().matrix()

@@ -149,6 +149,12 @@ OURS = {
         noise.bit_flip(0.2), ["cx", "cz", "swap", "crx"], [0, 1], on=[2]
     ),
     "before": lambda m: m.on_gates(noise.amplitude_damping(0.2), ["rx"], before=True),
+    "several before": lambda m: (
+        m.on_gates(noise.amplitude_damping(0.6), ["rx"], before=True)
+        .on_gates(noise.phase_flip(0.1), ["rx", "h"])
+        .on_gates(noise.bit_flip(0.4), ["rx"], before=True)
+        .on_gates(noise.amplitude_damping(0.3), ["rx", "h"], before=True)
+    ),
     "fallback": lambda m: m.on_gates(noise.bit_flip(0.1), ["rx"], fallback=True).on_gates(
         noise.phase_flip(0.2), ["rx"], [1]
     ),

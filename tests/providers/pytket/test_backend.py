@@ -539,3 +539,8 @@ def test_nothing_is_warned_about(backend):
         warnings.simplefilter("error")
         backend.run_circuit(skewed(), n_shots=5).get_counts()
         backend.run_circuit(Circuit(1).H(0), n_shots=5)
+
+
+def test_no_shots_are_no_counts(backend):
+    circuit = Circuit(1, 1).H(0).Measure(0, 0)
+    assert not backend.run_circuit(circuit, n_shots=0).get_counts()

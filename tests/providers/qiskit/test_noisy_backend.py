@@ -253,3 +253,14 @@ def test_averages_over_shots_come_with_their_errors() -> None:
     assert len(errors["weights"]) == 4
     assert max(errors["weights"]) > 1
     assert "each" not in errors
+
+
+def test_a_run_may_be_without_the_backends_noise() -> None:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(pauli_error([("X", 1.0)]), ["x"])
+    backend = AerSimulator(noise_model=model)
+    circuit = QuantumCircuit(1)
+    circuit.x(0)
+    circuit.measure_all()
+    assert backend.run(circuit, shots=5).result().get_counts() == {"0": 5}
+    assert backend.run(circuit, shots=5, noise_model=None).result().get_counts() == {"1": 5}

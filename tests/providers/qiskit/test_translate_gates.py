@@ -10,7 +10,14 @@ pytest.importorskip("qiskit")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
-from qiskit.circuit import AnnotatedOperation, ControlModifier, Gate, InverseModifier, PowerModifier
+from qiskit.circuit import (
+    AnnotatedOperation,
+    ControlModifier,
+    Gate,
+    InverseModifier,
+    Parameter,
+    PowerModifier,
+)
 from qiskit.circuit import library as lib
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator, SparsePauliOp, random_unitary
@@ -279,3 +286,32 @@ def test_wide_permutations_are_swaps(dense_unitary) -> None:
         pattern = np.random.default_rng(seed).permutation(5).tolist()
         small.append(lib.PermutationGate(pattern), [4, 0, 2, 1, 3])
         _same(dense_unitary, small)
+
+
+CONTROLS = {
+    "one": (lambda g: g.control(1), 2),
+    "two": (lambda g: g.control(2, ctrl_state=1), 3),
+    "open": (lambda g: g.control(1, ctrl_state=0), 2),
+    "twice": (lambda g: g.control(1).control(1), 3),
+    "inverse": (lambda g: g.control(1).inverse(), 2),
+    "repeated": (lambda g: g.control(1).repeat(2), 2),
+    "annotated": (lambda g: g.control(1, annotated=True), 2),
+}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_controlled_gates_of_ones_own_take_the_values_that_are_assigned(
+    name: str, dense_unitary
+) -> None:
+    controlled, width = CONTROLS[name]
+    s, t = Parameter("s"), Parameter("t")
+    own = QuantumCircuit(1, global_phase=s / 3)
+    own.rx(s, 0)
+    own.rz(0.4, 0)
+    circuit = QuantumCircuit(width)
+    circuit.append(controlled(own.to_gate()), range(width))
+    _same(dense_unitary, circuit.assign_parameters({s: 0.3}))
+    # The name comes again with another meaning.
+    again = circuit.assign_parameters({s: 2 * t})
+    again.rx(s, 0)
+    _same(dense_unitary, again.assign_parameters({t: 0.4, s: 1.1}))
