@@ -43,7 +43,7 @@ _BRIEFLY = 3.0
 """Seconds that it may try before those are asked whose answers take long, at most, and"""
 _AS_LONG = 5.0
 """how many times as long as such an answer takes."""
-_AGAIN = 2.0
+_AGAIN = 1.5
 """How many times as long as before, for it to begin anew."""
 _QUICK = 0.02
 """Seconds that a quick answer takes at most."""

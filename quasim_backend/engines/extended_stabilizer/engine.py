@@ -25,6 +25,7 @@ from quasim_backend.engines.statevector import result_bytes
 from quasim_backend.errors import UnsupportedError
 from quasim_backend.ir.gates import Gate
 from quasim_backend.ir.instructions import ChannelOp, GateOp
+from quasim_backend.ir.parameters import Affine
 
 __all__ = ["ExtendedStabilizerEngine"]
 
@@ -42,6 +43,10 @@ _MOVING = 12e-6
 """Seconds that taking a circuit apart needs for a gate, and"""
 _TURNING = 70e-6
 """for one that looks like no Clifford gate: it is compared with those before."""
+_HARDLY = 150
+"""Rotations from which there is little hope that few coordinates are left."""
+_IN_VAIN = 5e-4
+"""What is said then for a gate."""
 _STATES_QUBITS = 63
 """Qubits of a whole state: an index is a signed word."""
 _GATE_SECONDS = 30e-6
@@ -77,9 +82,16 @@ class ExtendedStabilizerEngine:
     runs_gates = True
 
     def prediction_seconds(self, compiled: CompiledCircuit, request: EngineRequest) -> float:
-        """Return about how many seconds `refuses` takes, which takes the circuit apart."""
+        """Return about how many seconds `refuses` takes, which takes the circuit apart.
+
+        Where it would hardly be in vain: circuits of many rotations are nearly always refused, and
+        others had better be asked before.
+        """
         code = gate_code(compiled)
-        return _MOVING * code.num_gates + _TURNING * _num_turns(code)
+        turns = _num_turns(code)
+        if turns > _HARDLY:
+            return _IN_VAIN * code.num_gates
+        return _MOVING * code.num_gates + _TURNING * turns
 
     def refuses(self, compiled: CompiledCircuit, request: EngineRequest) -> str | None:
         """Return why the run cannot be done here, or None."""
@@ -219,7 +231,7 @@ def _halved_bytes(code: CompiledCircuit, request: EngineRequest, found: Reductio
 
 
 def _num_turns(code: CompiledCircuit) -> int:
-    """Return how many gates look like no Clifford gates, by a glance at each."""
+    """Return about how many rotations are no Clifford gates, by a glance at each gate."""
     return sum(
         _turns(operation.gate)
         for step in code.steps
@@ -229,11 +241,15 @@ def _num_turns(code: CompiledCircuit) -> int:
     )
 
 
-def _turns(gate: Gate) -> bool:
-    if gate.parameters or gate.num_controls > 1 or gate.power != 1.0:
-        return True
-    quarters = [float(angle) / (math.pi / 2) for angle in gate.params]  # type: ignore[arg-type]
-    return gate.name in ("t", "tdg") or any(abs(q - round(q)) > 1e-9 for q in quarters)
+def _turns(gate: Gate) -> int:
+    controls = gate.num_controls
+    quarters = [0.5 if isinstance(a, Affine) else float(a) / (math.pi / 2) for a in gate.params]
+    angles = sum(abs(q - round(q)) > 1e-9 for q in quarters)
+    if controls == 0 and gate.power == 1.0:
+        return angles + (gate.name in ("t", "tdg"))
+    if controls == 1 and gate.power == 1.0 and not gate.params:
+        return 3 * (gate.name in ("s", "sdg", "t", "tdg", "sx", "h"))
+    return (2 << controls) - 1 if angles or controls > 1 or gate.power != 1.0 else 0
 
 
 def _refused_step(code: CompiledCircuit) -> str | None:
