@@ -13,7 +13,7 @@ from pennylane.measurements import ExpectationMP, ProbabilityMP, VarianceMP
 
 from quasim_backend import Runtime
 from quasim_backend.errors import QuasimError
-from quasim_backend.ir import PauliSum
+from quasim_backend.ir import PauliString
 from quasim_backend.ir.array_observables import ObservableList
 from quasim_backend.ir.instructions import Save
 from quasim_pennylane.measurements import Analyst
@@ -53,7 +53,8 @@ class Executor:
         self._programs = ProgramCache(noise)
         self.analyst = Analyst(runtime, self._programs)
         self._kept: dict[int, tuple[Any, Prepared, list[FinalState]]] = {}
-        self._chosen: WeakKeyDictionary[Program, dict[tuple[PauliSum, ...], bool]]
+        # By the strings that are measured: their weights may come with every call.
+        self._chosen: WeakKeyDictionary[Program, dict[tuple[tuple[PauliString, ...], ...], bool]]
         self._chosen = WeakKeyDictionary()
 
     def snapshots(self, tape: Any, config: Any, found: dict[Any, Any]) -> None:
@@ -127,11 +128,13 @@ class Executor:
             return True
         program = prepared.parts[0].program
         known = self._chosen.setdefault(program, {})
-        if sums not in known:
+        strings = tuple(tuple(string for _, string in each.terms) for each in sums)
+        if strings not in known:
             observable = ObservableList(sums)
             save = Save("expectation", "chosen", observable=observable, subtype="average")
-            known[sums] = self._runtime.engine_for(program.circuit, 0, save=save) == "statevector"
-        return known[sums]
+            engine = self._runtime.engine_for(program.circuit, 0, save=save)
+            known[strings] = engine == "statevector"
+        return known[strings]
 
     def _tape(self, tape: Any, config: Any, *, keep: bool, places: Places | None = None) -> Any:
         if _batched_data(tape):

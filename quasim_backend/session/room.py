@@ -82,8 +82,9 @@ def too_large(
     if lean <= available:
         options.append(f"a smaller max_workspace_mb ({format_bytes(lean)} without workspace)")
     few = needs(compiled, replace(request, shots=min(request.shots, 1)))
-    if few <= available:
-        most = int((available - few) / (needs(compiled, request) - few) * request.shots)
+    beyond = needs(compiled, request) + (extra_bytes if device is None else 0) - few
+    if few <= available and request.shots > 1 and beyond > 0:
+        most = int((available - few) * request.shots / beyond)
         options.append(f"at most {most:.2g} of its {request.shots:.2g} shots at a time")
     if device is not None and engine.memory_bytes(compiled, request) + extra_bytes <= host:
         options.append("device='cpu'")
