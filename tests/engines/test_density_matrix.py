@@ -150,7 +150,10 @@ def test_averages_of_a_session_are_exact_where_outcomes_are_not_read() -> None:
         np.testing.assert_allclose(rt.probabilities(circuit), rho.diagonal().real, atol=1e-12)
         small = np.einsum("aiaj->ij", rho.reshape(2, 4, 2, 4))
         np.testing.assert_allclose(rt.reduced_density_matrix(circuit, [0, 1]), small, atol=1e-12)
-        assert rt.run(circuit, shots=0, save="probabilities").metadata["engine"] == "statevector"
+        result = rt.run(circuit, shots=0, save="probabilities")
+        assert result.metadata["engine"] == "density_matrix"
+        saved = result.saved["probabilities"]
+        np.testing.assert_allclose(saved, rho.diagonal().real, atol=1e-12)
     with (
         quasim.runtime(method="statevector") as rt,
         pytest.raises(quasim.UnsupportedError, match="'density_matrix' give it exactly"),

@@ -170,7 +170,7 @@ def test_every_kind_of_primitive_is_one_call():
 
 
 def test_fused_operations_of_a_plan_are_one_call_each():
-    circuit = Circuit(3).h(0).cx(0, 1).ry(1, 0.3).h(2).cz(1, 2).t(2)
+    circuit = Circuit(3).h(0).cx(0, 1).ry(0.3, 1).h(2).cz(1, 2).t(2)
     program = program_of(circuit)
     schedule = plan(program, PlanOptions(max_fused=3))
     ours, library = kernels(1)
