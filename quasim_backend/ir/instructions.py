@@ -19,6 +19,7 @@ from quasim_backend.ir.parameters import Parameter
 __all__ = [
     "SAVE_KINDS",
     "SAVE_SUBTYPES",
+    "VALUE_KINDS",
     "Assign",
     "Barrier",
     "Block",
@@ -125,6 +126,9 @@ SAVE_KINDS = (
     "ch_form",
     "mps",
 )
+VALUE_KINDS = ("expectation", "variance", "probabilities", "density_matrix")
+"""Kinds that have an average over chance."""
+
 SAVE_SUBTYPES = ("single", "average", "list")
 
 

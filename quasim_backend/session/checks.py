@@ -20,7 +20,7 @@ from quasim_backend.compile.code import (
 )
 from quasim_backend.engines.doubled_circuit import reads_outcomes
 from quasim_backend.errors import OptionError, ShapeError, UnsupportedError
-from quasim_backend.ir.instructions import Save
+from quasim_backend.ir.instructions import VALUE_KINDS, Save
 from quasim_backend.kernels.base import DeviceKernels, KernelSet, state_of
 from quasim_backend.options import Config
 from quasim_backend.session.arrays import is_on_device, on_host
@@ -37,8 +37,6 @@ __all__ = [
     "saves_one_course",
 ]
 
-_AVERAGED = ("expectation", "variance", "probabilities", "density_matrix")
-"""Kinds of saved values that have an average over chance."""
 _NORM_TOLERANCE = 1e-6
 
 
@@ -117,7 +115,7 @@ def saves_averages(compiled: CompiledCircuit) -> bool:
     saves = list(_saves_after_chance(compiled))
     return bool(saves) and all(
         save.subtype == "average"
-        or (save.subtype == "single" and save.kind in _AVERAGED and not save.conditional)
+        or (save.subtype == "single" and save.kind in VALUE_KINDS and not save.conditional)
         for save in saves
     )
 

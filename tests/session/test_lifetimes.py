@@ -45,7 +45,8 @@ RUNS: dict[str, Callable[[quasim.Runtime], object]] = {
 
 def _qiskit() -> object:
     qiskit = pytest.importorskip("qiskit")
-    quasim_qiskit = pytest.importorskip("quasim_qiskit")
+    import quasim_qiskit
+
     circuit = qiskit.QuantumCircuit(WIDTH)
     circuit.h(range(WIDTH))
     simulator = quasim_qiskit.AerSimulator()
@@ -55,14 +56,14 @@ def _qiskit() -> object:
 
 def _cirq() -> object:
     cirq = pytest.importorskip("cirq")
-    quasim_cirq = pytest.importorskip("quasim_cirq")
+    import quasim_cirq
+
     circuit = cirq.Circuit(cirq.H.on_each(cirq.LineQubit.range(WIDTH)))
     return quasim_cirq.Simulator().simulate(circuit).final_state_vector
 
 
 def _pennylane() -> object:
     qml = pytest.importorskip("pennylane")
-    pytest.importorskip("quasim_pennylane")
 
     @qml.qnode(qml.device("quasim.cpu", wires=WIDTH))
     def node() -> object:
@@ -74,7 +75,8 @@ def _pennylane() -> object:
 
 def _pytket() -> object:
     pytket = pytest.importorskip("pytket")
-    quasim_pytket = pytest.importorskip("quasim_pytket")
+    import quasim_pytket
+
     circuit = pytket.Circuit(WIDTH).H(0)
     return quasim_pytket.QuasimBackend().run_circuit(circuit).get_state()
 

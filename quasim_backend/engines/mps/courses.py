@@ -33,16 +33,16 @@ def expected_courses(compiled: CompiledCircuit, shots: int) -> float:
 def _chances(compiled: CompiledCircuit) -> tuple[float, int]:
     """Return the logarithm of the probability of no error, and how many outcomes there are."""
     log_quiet, outcomes = 0.0, 0
-    weights: dict[int, float] = {}
+    weights: dict[Channel, float] = {}
     for step in gate_code(compiled).steps:
         if isinstance(step, MeasureStep | ResetStep):
             outcomes += len(step.qubits)
         for operation in step.operations if isinstance(step, GatesStep) else ():
             if isinstance(operation, ChannelOp):
                 channel = operation.channel
-                if id(channel) not in weights:
-                    weights[id(channel)] = math.log(min(_likeliest(channel), 1.0))
-                log_quiet += weights[id(channel)]
+                if channel not in weights:
+                    weights[channel] = math.log(min(_likeliest(channel), 1.0))
+                log_quiet += weights[channel]
     return log_quiet, outcomes
 
 

@@ -129,11 +129,9 @@ def preparation(amplitudes: Matrix) -> CliffordForm | None:
     made = _state_of(steps, width)
     phase = cmath.phase(complex(amplitudes[largest] / made[largest]))
     off = float(np.abs(amplitudes - cmath.exp(1j * phase) * made).max())
-    return (
-        CliffordForm(steps, steps, phase, _template(steps), off)
-        if off <= _STATE_TOLERANCE
-        else None
-    )
+    if off > _STATE_TOLERANCE:
+        return None
+    return CliffordForm(steps, steps, phase, _template(steps), off)
 
 
 def _recognised(gate: Gate) -> CliffordForm | None:

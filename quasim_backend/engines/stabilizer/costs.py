@@ -14,10 +14,10 @@ from quasim_backend.compile.code import (
 )
 from quasim_backend.engines.base import EngineRequest
 from quasim_backend.engines.stabilizer.channels import channel_form
-from quasim_backend.engines.stabilizer.exact_saves import VALUE_KINDS, num_strings
+from quasim_backend.engines.stabilizer.exact_saves import num_strings
 from quasim_backend.engines.stabilizer.state import PHASED_KINDS
 from quasim_backend.engines.statevector import result_bytes
-from quasim_backend.ir.instructions import ChannelOp
+from quasim_backend.ir.instructions import VALUE_KINDS, ChannelOp
 
 __all__ = ["memory_bytes", "predicted_seconds"]
 

@@ -18,7 +18,7 @@ from quasim_backend.engines.gate_tree import GateTree
 from quasim_backend.engines.stabilizer import costs
 from quasim_backend.engines.stabilizer.channels import as_mixtures, channel_form
 from quasim_backend.engines.stabilizer.clifford import is_available
-from quasim_backend.engines.stabilizer.exact_saves import VALUE_KINDS, exact_value, save_problem
+from quasim_backend.engines.stabilizer.exact_saves import exact_value, save_problem
 from quasim_backend.engines.stabilizer.frames import FrameProgram, frame_program
 from quasim_backend.engines.stabilizer.refusals import (
     EXACT,
@@ -28,7 +28,7 @@ from quasim_backend.engines.stabilizer.refusals import (
 )
 from quasim_backend.engines.stabilizer.state import PHASED_KINDS, StabilizerState
 from quasim_backend.engines.stabilizer.trace import Gates, Measured, Reset, Saved, Trace, trace_of
-from quasim_backend.ir.instructions import ChannelOp
+from quasim_backend.ir.instructions import VALUE_KINDS, ChannelOp
 
 __all__ = ["StabilizerEngine"]
 

@@ -18,10 +18,8 @@ from quasim_backend.ir.instructions import Save
 from quasim_backend.ir.observables import PauliString, PauliSum
 from quasim_backend.kernels.base import CancelToken
 
-__all__ = ["VALUE_KINDS", "assembled", "exact_value", "num_strings", "save_problem", "strings_of"]
+__all__ = ["assembled", "exact_value", "num_strings", "save_problem", "strings_of"]
 
-VALUE_KINDS = ("expectation", "variance", "probabilities", "density_matrix")
-"""Kinds of saves that expectation values of Pauli strings add up to."""
 _MOST_STRINGS = 1 << 20
 """Pauli strings of one save."""
 
@@ -84,7 +82,7 @@ def exact_value(save: Save, num_qubits: int, events: Sequence[Event], cancel: Ca
     """Return the value of a save point after the events, as an exact average.
 
     Args:
-        save: Of one of `VALUE_KINDS`.
+        save: Of one of `quasim_backend.ir.instructions.VALUE_KINDS`.
         num_qubits: Simulated qubits.
         events: What happens before it.
         cancel: Stops the work.

@@ -135,7 +135,7 @@ def _off(
 def _described(operation: GateOp | ChannelOp, code: CompiledCircuit) -> str:
     if isinstance(operation, ChannelOp):
         return f"channel '{operation.channel.name}' on {_places(code, operation.qubits)}"
-    return f"gate {_gate(operation.gate, operation, code)}"
+    return _gate(operation.gate, operation, code)
 
 
 def _bound(
@@ -160,15 +160,14 @@ def _values(source: int, code: CompiledCircuit, parameters: NDArray[np.float64])
 
 
 def _no_clifford(gate: Gate, operation: GateOp, code: CompiledCircuit) -> str:
-    what = _gate(gate, operation, code)
-    return f"gate {what}, is no Clifford gate (gates are counted from 0)"
+    return f"{_gate(gate, operation, code)}, is no Clifford gate (gates are counted from 0)"
 
 
 def _gate(gate: Gate, operation: GateOp, code: CompiledCircuit) -> str:
     name = "c" * gate.num_controls + gate.name
     angles = ", ".join(f"{p:.6g}" for p in gate.params if not isinstance(p, Affine))
     return (
-        f"number {_number(operation, code)}, {name}{f'({angles})' if angles else ''}"
+        f"gate number {_number(operation, code)}, {name}{f'({angles})' if angles else ''}"
         f"{f'**{gate.power:g}' if gate.power != 1.0 else ''} on {_places(code, operation.qubits)}"
     )
 

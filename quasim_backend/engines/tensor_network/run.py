@@ -130,20 +130,12 @@ class Run:
         *,
         rescale: bool,
     ) -> Any:
-        """Return the contraction of what is made, without the network's scale."""
+        """Return the contraction of what is made, without the network's scale.
+
+        All slices are added up, several at a time: array operations leave the interpreter free.
+        """
         if not self.program.num_sliced:
             return values[-1]
-        return self._slices(values, bits, progress, rescale=rescale)
-
-    def _slices(
-        self,
-        values: list[Any],
-        bits: Sequence[int],
-        progress: Callable[[float], None] | None,
-        *,
-        rescale: bool,
-    ) -> Any:
-        """Add up all slices, several at a time: array operations leave the interpreter free."""
         slices = 1 << self.program.num_sliced
         threads = min(self._threads, slices)
         stopped = threading.Event()

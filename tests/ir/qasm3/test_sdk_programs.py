@@ -15,7 +15,6 @@ from quasim_backend.testing.density_oracle import exact_distribution
 from quasim_backend.testing.oracles import dense_unitary
 
 pytest.importorskip("qiskit")
-pytest.importorskip("quasim_qiskit")
 
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit import qasm3 as qiskit_qasm3

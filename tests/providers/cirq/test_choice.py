@@ -6,12 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import sympy
 
 from quasim_backend.errors import MemoryLimitError
 
 cirq = pytest.importorskip("cirq")
-quasim_cirq = pytest.importorskip("quasim_cirq")
+sympy = pytest.importorskip("sympy")
+
+import quasim_cirq  # noqa: E402
 
 
 def ghz(qubits, *noise):
